@@ -1,0 +1,84 @@
+/*
+ * The hypervisor, as little of it as the handlers need. hv_libvirt.c, hv_keeper.c
+ * and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
+ *
+ * One struct hv is one libvirt URI, kept connected by a thread of its own, since
+ * virConnectOpen() may block for ever. Any thread may call anything below; calls
+ * block for as long as libvirt takes, at most the keepalive's 3 s on a dead link.
+ *
+ * Every call may fail with ERR_HYPERVISOR_AWAY: the connection is gone or was
+ * lost on the way (e->effect EFFECT_UNKNOWN where a change may have happened).
+ * The keeper is already reconnecting; hv_is_up() tells when. What libvirt refuses
+ * is told by the pair (code, domain), never by text, and carried in the err.
+ */
+#ifndef HANDLERS_HV_H
+#define HANDLERS_HV_H
+
+#include "schemas/err.h"
+#include "schemas/schema.h"
+#include "schemas/uuid.h"
+
+struct hv;
+
+enum { HV_DESCRIPTION_MAX_BYTES = 1024 };
+
+/* Called on the keeper's thread, whenever the connection comes or goes. */
+typedef void hv_watch(void *arg, bool up, const char *why);
+
+/*
+ * Begin to keep a connection to `uri`, for example "qemu:///system". Does not
+ * block and does not wait for libvirt. `watch` may be NULL. Fails with ERR_LOCAL.
+ */
+MUST_CHECK bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv **out, struct err *e);
+
+/* Ends `hv`; NULL is fine. No call on it may be in progress. Waits for its thread for a second at most. */
+void hv_close(struct hv *hv);
+
+bool hv_is_up(struct hv *hv);
+
+enum hv_usage { HV_USAGE_VTPM, HV_USAGE_VOLUME };
+
+/* One libvirt secret, without its value, which libvirt never gives back (private='yes'). */
+struct hv_secret {
+    struct uuid uuid;
+    enum hv_usage usage;
+    bool other_usage;         /* another type than the two above */
+    bool is_ours_in_form;     /* ephemeral and private */
+    char usage_id[USAGE_ID_MAX_CHARS + 1];  /* "" where it is longer than any of ours */
+    char description[HV_DESCRIPTION_MAX_BYTES + 1];
+};
+
+/* ERR_NOT_FOUND where there is none. *out is untouched on failure. */
+MUST_CHECK bool hv_secret_by_usage(struct hv *hv, enum hv_usage usage, const char *usage_id,
+                                   struct hv_secret *out, struct err *e);
+MUST_CHECK bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret *out, struct err *e);
+
+/*
+ * Define an ephemeral, private secret of these properties, or give the one of
+ * this UUID a new description, which keeps its value. ERR_CONFLICT where the UUID
+ * has another usage id, or the usage id another UUID: libvirt's pair (1, 30).
+ */
+MUST_CHECK bool hv_secret_define(struct hv *hv, const struct hv_secret *secret, struct err *e);
+MUST_CHECK bool hv_secret_set_value(struct hv *hv, const struct uuid *uuid, const struct dek *dek, struct err *e);
+MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struct err *e);  /* ERR_NOT_FOUND: was not there */
+
+/*
+ * Who names a secret here, by its UUID or its usage id in a domain's XML, live or
+ * stored: `used` by an active domain (paused and incoming included), `named` by any.
+ */
+struct hv_users {
+    bool used, named;
+    char domain[64];          /* the name of one that does, the active before the others; may be cut off */
+};
+MUST_CHECK bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_id,
+                                struct hv_users *out, struct err *e);
+
+/* The TPM of a live domain. ERR_NOT_FOUND where no active domain has this UUID. */
+struct hv_tpm {
+    bool present;
+    bool encrypted;
+    struct uuid secret_uuid;  /* set if encrypted */
+};
+MUST_CHECK bool hv_live_tpm(struct hv *hv, const struct uuid *vm_uuid, struct hv_tpm *out, struct err *e);
+
+#endif

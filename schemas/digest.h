@@ -1,0 +1,39 @@
+/* Keyed digests: to compare what must not be kept, and to derive ids from ids. */
+#ifndef SCHEMAS_DIGEST_H
+#define SCHEMAS_DIGEST_H
+
+#include "schemas/err.h"
+#include "schemas/schema.h"
+
+enum {
+    DIGEST_KEY_BYTES = 32,
+    DIGEST_KEY_NAME_CHARS = 8,   /* hex: tells keys apart, says nothing about them */
+    DIGEST_CHARS = 32,           /* hex of 128 bits */
+};
+
+/* A secret of this machine: lives in a vault slot. */
+struct digest_key {
+    uint8_t bytes[DIGEST_KEY_BYTES];
+    char name[DIGEST_KEY_NAME_CHARS + 1];
+};
+
+/* Fill in `name` from `bytes`: BLAKE2b under a fixed personalisation. */
+void digest_key_name(struct digest_key *key);
+
+/* Keyed BLAKE2b of `context`, a NUL and the DEK, as hex. Equal DEKs of two identities look different. */
+void digest_dek(const struct digest_key *key, const char *context, const struct dek *dek,
+                char out[DIGEST_CHARS + 1]);
+
+/* Compare two digests in constant time. */
+bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1]);
+
+/*
+ * An id that follows from `id` and `step` and nothing else: 32 hex digits, '.',
+ * and the step's name (at most 31 of [a-z-]). Not secret.
+ */
+void digest_derived_id(const char *id, const char *step, char out[ID_MAX_CHARS + 1]);
+
+/* Wipe in a way no compiler removes. */
+void wipe(void *data, size_t len);
+
+#endif

@@ -1,0 +1,27 @@
+/* Every size that somebody outside can choose, and why it ends where it does. */
+#ifndef SCHEMAS_LIMITS_H
+#define SCHEMAS_LIMITS_H
+
+enum {
+    BODY_MAX_BYTES     = 64 * 1024,  /* the largest message has under 8 KiB of fields; rejected from its header frame */
+    BODY_MAX_DEPTH     = 8,          /* envelope, message, headers, and room for a sender's own headers */
+    NAME_MAX_CHARS     = 64,         /* a message's own name */
+    PREFIX_MAX_CHARS   = 128,        /* its dotted prefix, last dot included */
+    ID_MAX_CHARS       = 128,
+    SHORTSTR_MAX_CHARS = 255,        /* AMQP 0-9-1 4.2.5.3: reply_to, correlation_id, user_id, routing keys */
+    UUID_CHARS         = 36,         /* with dashes */
+    UUID_HEX_CHARS     = 32,         /* without */
+    PURPOSE_MAX_CHARS  = 7,          /* "volume" */
+    USAGE_MAX_CHARS    = 64,         /* usageInstance: "volume-" and a UUID are 43 */
+    USAGE_ID_MAX_CHARS = 160,        /* "keyferry/volume/<uuid>/volume-<uuid>/v2147483647" is 110 */
+    DESCRIPTION_MAX_BYTES = 256,
+    MIGRATION_ID_MAX_CHARS = 64,
+    PROVIDER_MAX_BYTES = 255,        /* keyProviderName */
+    DEK_MAX_BYTES      = 1024,
+    TEXT_LIST_MAX      = 64,         /* systemTags, userTags: elements */
+};
+
+/* Whole numbers stay exact in every JSON reader up to 2^53 - 1 (RFC 8259, 6). */
+#define WHOLE_MAX INT64_C(9007199254740991)
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * A schema says, as data, what one message looks like: which keys, which types,
+ * which limits, and where each value lands in a C struct. msgpack and JSON are
+ * both read and written from it. Nothing past schema_decode() ever sees an
+ * unchecked value.
+ *
+ * Decoded messages are flat: fixed-size members, no pointers. They fit a vault
+ * slot, may be handed to another thread as they are, and because schema_decode()
+ * zeroes what it does not write, two that say the same are equal byte for byte.
+ */
+#ifndef SCHEMAS_SCHEMA_H
+#define SCHEMAS_SCHEMA_H
+
+#include "schemas/err.h"
+#include "schemas/limits.h"
+#include "schemas/uuid.h"
+#include "schemas/writer.h"
+
+struct msgpack_object;
+
+enum field_type {
+    FIELD_TEXT,   /* char[]: UTF-8 without control characters, NUL at the end */
+    FIELD_UUID,   /* struct uuid: any form in, libvirt's form out */
+    FIELD_WHOLE,  /* int64_t */
+    FIELD_BOOL,   /* bool */
+    FIELD_CHOICE, /* enum choice: a bool on the wire that may also be absent */
+    FIELD_BYTES,  /* a struct of uint16_t len and uint8_t data[]: bin, or base64 text */
+    FIELD_TEXTS,  /* struct text_list: a list of static texts. Written; when read, only its form is checked */
+    FIELD_MAP,    /* nothing kept: a map with any keys. Only its form is checked */
+};
+
+enum presence {
+    REQUIRED,     /* absent, null or blank is ERR_REQUIRED */
+    OPTIONAL,     /* absent, null or blank leaves the member zero; zero is not written */
+    ALWAYS,       /* a reply's: written even when zero or false; when read, REQUIRED but may be zero */
+};
+
+/* The DEK, or another short run of bytes. `data` must follow `len` at once. */
+struct dek {
+    uint16_t len;
+    uint8_t data[DEK_MAX_BYTES];
+};
+
+enum choice { UNSAID, NO, YES };
+
+/* For replies that list what is known at compile time. */
+struct text_list {
+    const char *const *texts;
+    size_t count;
+};
+
+struct field {
+    const char *name;        /* key on the wire */
+    enum field_type type;
+    enum presence presence;
+    bool secret;             /* never printed, logged or put in an error; wiped with its struct */
+    size_t offset;
+    size_t size;             /* room in the struct, in bytes, NUL included */
+    int64_t min, max;        /* WHOLE: value; TEXT: bytes without NUL; BYTES: bytes */
+    bool (*accept)(const char *text);  /* TEXT: extra rule, or NULL */
+    const char *wants;       /* for people: what is accepted, e.g. "'vtpm' or 'volume'" */
+};
+
+struct schema {
+    const char *name;        /* "SecretHostDefineMsg" */
+    const char *required;    /* how the text about a missing field begins, or NULL: "<field> is required" */
+    size_t size;             /* sizeof the struct it decodes into; at most VAULT_SLOT_BYTES */
+    const struct field *fields;
+    size_t count;            /* at most 64 */
+    bool (*check)(void *message, struct err *e);  /* rules between fields, and last normalisations; or NULL */
+};
+
+/* sizeof(T.member), refused by the compiler unless the member has that type. */
+#define MEMBER(T, m)           (((T *)0)->m)
+#define SIZE_IF(T, m, want)    (sizeof(MEMBER(T, m)) + 0 * _Generic(&MEMBER(T, m), want *: 0))
+#define SIZE_IF_TEXT(T, m) \
+    (sizeof(MEMBER(T, m)) + 0 * _Generic(&MEMBER(T, m), char (*)[sizeof(MEMBER(T, m))]: 0))
+
+#define TEXT(T, m, key, must, lo, hi, rule, says) \
+    { .name = key, .type = FIELD_TEXT, .presence = must, .offset = offsetof(T, m), \
+      .size = SIZE_IF_TEXT(T, m), .min = lo, .max = hi, .accept = rule, .wants = says }
+#define UUID(T, m, key, must) \
+    { .name = key, .type = FIELD_UUID, .presence = must, .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct uuid), .wants = "a UUID that is not nil" }
+#define WHOLE(T, m, key, must, lo, hi) \
+    { .name = key, .type = FIELD_WHOLE, .presence = must, .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, int64_t), .min = lo, .max = hi }
+#define BOOL(T, m, key, must) \
+    { .name = key, .type = FIELD_BOOL, .presence = must, .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, bool), .wants = "true or false" }
+#define CHOICE(T, m, key) \
+    { .name = key, .type = FIELD_CHOICE, .presence = OPTIONAL, .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, enum choice), .wants = "true or false" }
+#define SECRET_BYTES(T, m, key, must, lo, hi) \
+    { .name = key, .type = FIELD_BYTES, .presence = must, .secret = true, .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct dek), .min = lo, .max = hi }
+
+#define SCHEMA(label, says_required, T, table, rule) \
+    { .name = label, .required = says_required, .size = sizeof(T), .fields = table, \
+      .count = COUNT(table), .check = rule }
+
+/*
+ * Decode `map` into `out`, which must have room for schema->size bytes. Keys that
+ * `beside` knows (NULL: none) are passed over; any other unknown key, a repeated
+ * key, a wrong type and a value out of range are refused: ERR_REQUIRED for what is
+ * missing or blank, ERR_INVALID for the rest, e->field naming the field and the
+ * text never its value. On failure `out` is all zero, wiped where it was secret.
+ */
+MUST_CHECK bool schema_decode(const struct schema *schema, const struct schema *beside,
+                              const struct msgpack_object *map, void *out, struct err *e);
+
+/* Write each present field of `message` as a key and a value; schema_present() pairs. */
+void schema_encode(const struct schema *schema, const void *message, struct writer *w);
+size_t schema_present(const struct schema *schema, const void *message);
+
+/* True if a field flagged secret is present: a clear DEK. *name is its wire name. */
+bool schema_has_secret(const struct schema *schema, const void *message, const char **name);
+
+#endif
