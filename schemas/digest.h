@@ -24,6 +24,10 @@ void digest_key_name(struct digest_key *key);
 void digest_dek(const struct digest_key *key, const char *context, const struct dek *dek,
                 char out[DIGEST_CHARS + 1]);
 
+/* What a message asks for, as hex: keyed BLAKE2b of its name, a NUL and its decoded struct. */
+void digest_content(const struct digest_key *key, const char *name, const void *message, size_t len,
+                    char out[DIGEST_CHARS + 1]);
+
 /* Compare two digests in constant time. */
 bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1]);
 
