@@ -25,7 +25,6 @@ struct world {
     bool (*publish)(void *ctx, const struct publication *what, uint64_t *number);  /* then life_published() */
     void (*forget)(void *ctx, uint64_t number);
     void (*settle)(void *ctx, struct delivery *delivery, enum verdict verdict);
-    bool (*is_current)(void *ctx, const struct delivery *delivery);
     bool (*host_is_up)(void *ctx, size_t host);                /* its libvirt */
     void (*wake_at)(void *ctx, int64_t when_ms);               /* life_tick() is wanted then, or earlier */
     void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]);   /* for a reply */
