@@ -1,12 +1,9 @@
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "worker/life_parts.h"
 #include "worker/log.h"
-
-enum { AWAY_RETRY_MS = 250 };
 
 #define BIT(stage) (1u << (stage))
 
@@ -52,7 +49,7 @@ struct life *life_new(const struct life_config *config)
     return life;
 }
 
-static bool is_waiter(const struct request *r)
+bool life_is_waiter(const struct request *r)
 {
     const struct handler *h = r->work.handler;
 
@@ -126,7 +123,7 @@ static void share_outcome(struct life *life, struct request *r)
 static void finish(struct life *life, struct request *r)
 {
     struct request *next = NULL;
-    bool waiter = is_waiter(r);
+    bool waiter = life_is_waiter(r);
 
     if (r->lane != NULL)
         next = lane_leave(&life->lanes, r, waiter);
@@ -139,7 +136,7 @@ static void finish(struct life *life, struct request *r)
         TAILQ_INSERT_TAIL(&life->ready, next, timed);
 }
 
-static void refuse(struct life *life, struct request *r, const struct err *why)
+void life_refuse(struct life *life, struct request *r, const struct err *why)
 {
     r->work.failed = true;
     r->work.err = *why;
@@ -159,7 +156,7 @@ void life_run(struct life *life, struct request *r)
     if (is_late(life, r) && r->begun_ms == 0) {
         err_set(&e, ERR_TIMEOUT, "the deadline had passed %lld ms before %s was begun",
                 (long long)(life_now(life) - r->deadline_ms), r->envelope.name);
-        refuse(life, r, &e);
+        life_refuse(life, r, &e);
         return;
     }
     life_enter(r, STAGE_RUNNING);
@@ -168,103 +165,8 @@ void life_run(struct life *life, struct request *r)
     w->run(w->ctx, &r->work);
 }
 
-/* The host and the id, as one text. */
-static void key_of(const struct request *r, char out[sizeof(r->key_in_hand)])
-{
-    snprintf(out, sizeof(r->key_in_hand), "%zu:%s", r->host, r->id);
-}
-
-/* True if a request of this id is in hand already: then `r` waits for its outcome, or is refused. */
-static bool joins(struct life *life, struct request *r)
-{
-    char key[sizeof(r->key_in_hand)];
-    struct request *known;
-    struct err e;
-
-    key_of(r, key);
-    HASH_FIND(by_key, life->by_key, key, strlen(key), known);
-    if (known == NULL)
-        return false;
-    if (!digest_equal(known->content, r->content) || strcmp(known->envelope.name, r->envelope.name) != 0) {
-        err_field(&e, ERR_INVALID, "id", "id %s is that of a request with other content", r->id);
-        refuse(life, r, &e);
-        return true;
-    }
-    request_release_slots(r, life->config->vault);
-    life_enter(r, STAGE_JOINED);
-    r->is_duplicate = true;
-    r->original = known;
-    TAILQ_INSERT_TAIL(&known->duplicates, r, queue);
-    return true;
-}
-
-/* True if it would wait for other hosts, or behind one that does, and too many do. */
-static bool is_over_the_cap(struct life *life, struct request *r)
-{
-    struct lane *lane = r->identity[0] != '\0' ? lane_find(life->lanes, r->identity) : NULL;
-    size_t cap = life->config->prefetch / 2;
-    struct err e;
-
-    if (!is_waiter(r) && (lane == NULL || lane->waiters == 0))
-        return false;
-    if (life->waiting[r->host] < (cap > 0 ? cap : 1)) {
-        life->waiting[r->host]++;
-        r->is_counted = true;
-        return false;
-    }
-    err_set(&e, ERR_BUSY, "%zu requests on this host already wait for other hosts, or behind one that does",
-            life->waiting[r->host]);
-    refuse(life, r, &e);
-    return true;
-}
-
-static void admit(struct life *life, struct request *r)
-{
-    if (joins(life, r) || is_over_the_cap(life, r))
-        return;
-    key_of(r, r->key_in_hand);
-    HASH_ADD_KEYPTR(by_key, life->by_key, r->key_in_hand, strlen(r->key_in_hand), r);
-    if (r->identity[0] == '\0' || lane_enter(&life->lanes, r, is_waiter(r)))
-        life_run(life, r);
-    else
-        life_enter(r, STAGE_LANE);
-}
-
-/* True unless there was no room, and the request waits in the backlog. */
-static bool take_in(struct life *life, struct request *r)
-{
-    struct err e;
-
-    switch (request_read(r, life->config, &e)) {
-    case READING_NO_ROOM:
-        life_enter(r, STAGE_BACKLOG);
-        return false;
-    case READING_FAILED:
-        refuse(life, r, &e);
-        return true;
-    case READING_DONE:
-        admit(life, r);
-    }
-    return true;
-}
-
-/* True if the first of the backlog found room. */
-static bool read_backlog(struct life *life)
-{
-    struct request *r = TAILQ_FIRST(&life->backlog);
-
-    if (r == NULL)
-        return false;
-    TAILQ_REMOVE(&life->backlog, r, queue);
-    life_enter(r, STAGE_READING);
-    if (take_in(life, r))
-        return true;
-    TAILQ_INSERT_HEAD(&life->backlog, r, queue);
-    return false;
-}
-
 /* Begin what the last event has made possible. A loop, since one refused request lets the next one come. */
-static void pump(struct life *life)
+void life_pump(struct life *life)
 {
     struct request *r;
 
@@ -273,7 +175,7 @@ static void pump(struct life *life)
             TAILQ_REMOVE(&life->ready, r, timed);
             life_run(life, r);
         }
-    } while (read_backlog(life));
+    } while (life_read_backlog(life));
 }
 
 void life_delivery(struct life *life, struct delivery *delivery)
@@ -290,22 +192,10 @@ void life_delivery(struct life *life, struct delivery *delivery)
     if (!TAILQ_EMPTY(&life->backlog)) {  /* queue order */
         life_enter(r, STAGE_BACKLOG);
         TAILQ_INSERT_TAIL(&life->backlog, r, queue);
-    } else if (!take_in(life, r)) {
+    } else if (!life_take_in(life, r)) {
         TAILQ_INSERT_TAIL(&life->backlog, r, queue);
     }
-    pump(life);
-}
-
-/* libvirt is away: wait for it, but not for ever. */
-static void go_away(struct life *life, struct request *r)
-{
-    int64_t now = life_now(life);
-
-    if (r->away_until_ms == 0)
-        r->away_until_ms = now + life->config->hypervisor_wait_ms;
-    if (r->deadline_ms != 0 && r->deadline_ms < r->away_until_ms)
-        r->away_until_ms = r->deadline_ms;
-    life_wait(life, r, STAGE_AWAY, r->away_until_ms < now + AWAY_RETRY_MS ? r->away_until_ms : now + AWAY_RETRY_MS);
+    life_pump(life);
 }
 
 void life_advanced(struct life *life, struct work *work, enum work_state state)
@@ -317,86 +207,8 @@ void life_advanced(struct life *life, struct work *work, enum work_state state)
     else if (state == WORK_CALLING)
         call_send(life, r);
     else
-        go_away(life, r);
-    pump(life);
-}
-
-static void come_back(struct life *life, struct request *r)
-{
-    life_wait_over(life, r);
-    life_run(life, r);
-}
-
-static void give_up(struct life *life, struct request *r)
-{
-    struct err e;
-
-    err_set(&e, ERR_HYPERVISOR_AWAY, "libvirt of host %s could not be reached in time",
-            life->config->hosts[r->host].uuid.text);
-    e.effect = work_has_begun(&r->work) ? EFFECT_UNKNOWN : EFFECT_NONE;
-    r->away_until_ms = life_now(life) + life->config->hypervisor_wait_ms;  /* the undo, too, has an end */
-    work_give_up(&r->work, &e);
-    come_back(life, r);
-}
-
-static void away_tick(struct life *life, struct request *r)
-{
-    const struct world *w = &life->config->world;
-
-    if (life_now(life) >= r->away_until_ms)
-        give_up(life, r);
-    else if (w->host_is_up(w->ctx, r->host))
-        come_back(life, r);
-    else {
-        life_wait_over(life, r);
-        life_enter(r, STAGE_RUNNING);
-        go_away(life, r);
-    }
-}
-
-static void wait_ended(struct life *life, struct request *r)
-{
-    struct err e;
-
-    if (r->stage == STAGE_AWAY) {
-        away_tick(life, r);
-        return;
-    }
-    if (r->stage == STAGE_RESENDING) {
-        life_wait_over(life, r);
-        reply_send(life, r);
-        return;
-    }
-    err_set(&e, ERR_TIMEOUT, "no answer from %s in time", r->work.call.route);
-    e.effect = EFFECT_UNKNOWN;
-    call_ends(life, r, &e);
-}
-
-void life_tick(struct life *life)
-{
-    int64_t now = life_now(life), next = INT64_MAX;
-    struct request *r, *after, *last = TAILQ_LAST(&life->timed, request_list);
-
-    for (r = TAILQ_FIRST(&life->timed); r != NULL; r = after) {
-        after = r == last ? NULL : TAILQ_NEXT(r, timed);
-        if (r->wait_until_ms <= now)
-            wait_ended(life, r);
-    }
-    TAILQ_FOREACH(r, &life->timed, timed)
-        next = r->wait_until_ms < next ? r->wait_until_ms : next;
-    if (next != INT64_MAX)
-        life->config->world.wake_at(life->config->world.ctx, next);
-}
-
-void life_host_up(struct life *life, size_t host)
-{
-    struct request *r, *after;
-
-    for (r = TAILQ_FIRST(&life->timed); r != NULL; r = after) {
-        after = TAILQ_NEXT(r, timed);
-        if (r->stage == STAGE_AWAY && r->host == host)
-            come_back(life, r);
-    }
+        life_go_away(life, r);
+    life_pump(life);
 }
 
 /* Forget a request that the broker will deliver again. Nothing joined it, and nobody in its lane is begun before it. */
@@ -409,7 +221,7 @@ static void drop(struct life *life, struct request *r)
     if (r->stage == STAGE_AWAY)
         life_wait_over(life, r);
     if (r->lane != NULL)
-        (void)lane_leave(&life->lanes, r, is_waiter(r));
+        (void)lane_leave(&life->lanes, r, life_is_waiter(r));
     release(life, r);
 }
 

@@ -36,6 +36,17 @@ void life_wait_over(struct life *life, struct request *r);
 void life_run(struct life *life, struct request *r);           /* on a job thread */
 void life_settle(struct life *life, struct request *r, const char *reply_fate);  /* ack and free */
 
+void life_refuse(struct life *life, struct request *r, const struct err *why);
+bool life_is_waiter(const struct request *r);                  /* it will wait for other hosts */
+void life_pump(struct life *life);                             /* begin what has become possible; ends every entry */
+
+/* life_admit.c */
+bool life_take_in(struct life *life, struct request *r);       /* false: no room, it waits in the backlog */
+bool life_read_backlog(struct life *life);                     /* true if the first of it found room */
+
+/* life_wait.c */
+void life_go_away(struct life *life, struct request *r);       /* libvirt is away: wait for it, but not for ever */
+
 /* life_call.c */
 void call_send(struct life *life, struct request *r);
 void call_ends(struct life *life, struct request *r, const struct err *why);  /* without an answer */
