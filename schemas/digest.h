@@ -9,6 +9,7 @@ enum {
     DIGEST_KEY_BYTES = 32,
     DIGEST_KEY_NAME_CHARS = 8,   /* hex: tells keys apart, says nothing about them */
     DIGEST_CHARS = 32,           /* hex of 128 bits */
+    DIGEST_STEP_MAX_CHARS = 31,
 };
 
 /* A secret of this machine: lives in a vault slot. */
@@ -33,7 +34,7 @@ bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1]
 
 /*
  * An id that follows from `id` and `step` and nothing else: 32 hex digits, '.',
- * and the step's name (at most 31 of [a-z-]). Not secret.
+ * and the step's name (at most DIGEST_STEP_MAX_CHARS of [a-z-]). Not secret.
  */
 void digest_derived_id(const char *id, const char *step, char out[ID_MAX_CHARS + 1]);
 
