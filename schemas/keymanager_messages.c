@@ -36,14 +36,7 @@ static bool resource_key_check(void *message, struct err *e)
     return secret_key_check(&m->to.key, e);
 }
 
-static const struct schema resource_key_request_schema =
-    SCHEMA("ResourceKeyGetMsg", KEY_REQUIRED("get resource key"), struct resource_key_request,
-           resource_key_request_fields, resource_key_check);
-static const struct schema resource_key_reply_schema =
-    SCHEMA("ResourceKeyGetReply", NULL, struct resource_key_reply, resource_key_reply_fields, NULL);
-
-const struct message resource_key_message = {
-    "ResourceKeyGetMsg",
-    &resource_key_request_schema,
-    &resource_key_reply_schema,
-};
+/* clang-format off */
+MESSAGE(resource_key, "ResourceKeyGetMsg",   KEY_REQUIRED("get resource key"), resource_key_check,
+                      "ResourceKeyGetReply", NULL);
+/* clang-format on */

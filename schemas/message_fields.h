@@ -25,6 +25,15 @@
 
 #define DEK_FIELD(T, must) \
     SECRET_BYTES(T, dek, "dekBase64", must, 1, DEK_MAX_BYTES)
+/* The message `label`, from the structs and tables that are named after it. */
+#define MESSAGE(label, request_name, says_required, request_rule, reply_name, reply_rule) \
+    const struct message label##_message = { \
+        .name = request_name, \
+        .request = &(const struct schema)SCHEMA(request_name, says_required, struct label##_request, \
+                                                label##_request_fields, request_rule), \
+        .reply = &(const struct schema)SCHEMA(reply_name, NULL, struct label##_reply, \
+                                              label##_reply_fields, reply_rule), \
+    }
 /* clang-format on */
 
 bool is_purpose(const char *text);

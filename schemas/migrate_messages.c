@@ -100,24 +100,9 @@ static bool post_migrate_check(void *message, struct err *e)
     return hosts_check(&m->src_host_uuid, &m->dst_host_uuid, e) && vtpm_check(&m->to.key, e);
 }
 
-static const struct schema pre_migrate_request_schema =
-    SCHEMA("VtpmPreMigrateMsg", KEY_REQUIRED("pre-migrate"), struct pre_migrate_request, pre_migrate_request_fields,
-           pre_migrate_check);
-static const struct schema pre_migrate_reply_schema =
-    SCHEMA("VtpmPreMigrateReply", NULL, struct pre_migrate_reply, pre_migrate_reply_fields, pre_migrate_reply_check);
-static const struct schema post_migrate_request_schema =
-    SCHEMA("VtpmPostMigrateMsg", KEY_REQUIRED("post-migrate"), struct post_migrate_request, post_migrate_request_fields,
-           post_migrate_check);
-static const struct schema post_migrate_reply_schema =
-    SCHEMA("VtpmPostMigrateReply", NULL, struct post_migrate_reply, post_migrate_reply_fields, NULL);
-
-const struct message pre_migrate_message = {
-    "VtpmPreMigrateMsg",
-    &pre_migrate_request_schema,
-    &pre_migrate_reply_schema,
-};
-const struct message post_migrate_message = {
-    "VtpmPostMigrateMsg",
-    &post_migrate_request_schema,
-    &post_migrate_reply_schema,
-};
+/* clang-format off */
+MESSAGE(pre_migrate,  "VtpmPreMigrateMsg",    KEY_REQUIRED("pre-migrate"),  pre_migrate_check,
+                      "VtpmPreMigrateReply",  pre_migrate_reply_check);
+MESSAGE(post_migrate, "VtpmPostMigrateMsg",   KEY_REQUIRED("post-migrate"), post_migrate_check,
+                      "VtpmPostMigrateReply", NULL);
+/* clang-format on */

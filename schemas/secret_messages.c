@@ -59,28 +59,10 @@ static bool key_check(void *message, struct err *e)
     return secret_key_check(&to->key, e);
 }
 
-static const struct schema define_request_schema = SCHEMA("SecretHostDefineMsg", KEY_REQUIRED("ensure secret"),
-                                                          struct define_request, define_request_fields, key_check);
-static const struct schema define_reply_schema =
-    SCHEMA("SecretHostDefineReply", NULL, struct define_reply, define_reply_fields, NULL);
-static const struct schema get_request_schema =
-    SCHEMA("SecretHostGetMsg", KEY_REQUIRED("get secret"), struct get_request, get_request_fields, key_check);
-static const struct schema get_reply_schema =
-    SCHEMA("SecretHostGetReply", NULL, struct get_reply, get_reply_fields, NULL);
-static const struct schema delete_request_schema = SCHEMA("SecretHostDeleteMsg", KEY_REQUIRED("delete secret"),
-                                                          struct delete_request, delete_request_fields, key_check);
-static const struct schema delete_reply_schema =
-    SCHEMA("SecretHostDeleteReply", NULL, struct delete_reply, delete_reply_fields, NULL);
-static const struct schema resolve_request_schema =
-    SCHEMA("ResolveVtpmLibvirtSecretOnHypervisorMsg", NULL, struct resolve_request, resolve_request_fields, NULL);
-static const struct schema resolve_reply_schema =
-    SCHEMA("ResolveVtpmLibvirtSecretOnHypervisorReply", NULL, struct resolve_reply, resolve_reply_fields, NULL);
-
-const struct message define_message = {"SecretHostDefineMsg", &define_request_schema, &define_reply_schema};
-const struct message get_message = {"SecretHostGetMsg", &get_request_schema, &get_reply_schema};
-const struct message delete_message = {"SecretHostDeleteMsg", &delete_request_schema, &delete_reply_schema};
-const struct message resolve_message = {
-    "ResolveVtpmLibvirtSecretOnHypervisorMsg",
-    &resolve_request_schema,
-    &resolve_reply_schema,
-};
+/* clang-format off */
+MESSAGE(define,  "SecretHostDefineMsg", KEY_REQUIRED("ensure secret"), key_check, "SecretHostDefineReply", NULL);
+MESSAGE(get,     "SecretHostGetMsg",    KEY_REQUIRED("get secret"),    key_check, "SecretHostGetReply",    NULL);
+MESSAGE(delete,  "SecretHostDeleteMsg", KEY_REQUIRED("delete secret"), key_check, "SecretHostDeleteReply", NULL);
+MESSAGE(resolve, "ResolveVtpmLibvirtSecretOnHypervisorMsg",   NULL, NULL,
+                 "ResolveVtpmLibvirtSecretOnHypervisorReply", NULL);
+/* clang-format on */
