@@ -14,7 +14,9 @@ from .hypervisor import Hypervisor, VM
 from .worker import Worker
 from .client import Client, Reply
 from .keymanager import KeyManager
+from .proxy import Proxy
+from .service import FakeHost, Service, refusal
 from .lab import Lab, REPO, program
 
 __all__ = ["Lab", "LabError", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
-           "REPO", "patience", "program", "wait_until"]
+           "Service", "FakeHost", "Proxy", "REPO", "patience", "program", "refusal", "wait_until"]

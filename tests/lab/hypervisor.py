@@ -146,6 +146,9 @@ class Hypervisor(Process):
         for secret in self.connection().listAllSecrets():
             secret.undefine()
 
+    def alias(self):
+        return Alias(self)
+
     # VMs.
     def vm_xml(self, name, vm_uuid, tpm=None, secret=None):
         """tpm: None, "plain" or "encrypted" (then `secret` is its secret's UUID)."""
@@ -175,6 +178,16 @@ class Hypervisor(Process):
     def remove_vms(self):
         for vm in self.vms():
             vm.remove()
+
+
+class Alias:
+    """The same libvirtd as a host of another UUID: for a worker with settings of its own."""
+
+    def __init__(self, hypervisor):
+        self.hypervisor, self.uri = hypervisor, hypervisor.uri
+        self.uuid = str(uuid.uuid4())
+        self.hex = self.uuid.replace("-", "")
+        self.name = f"{hypervisor.name}-{self.hex[:6]}"
 
 
 class VM:

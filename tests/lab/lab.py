@@ -12,7 +12,9 @@ from .broker import Broker
 from .client import Client
 from .hypervisor import Hypervisor
 from .keymanager import KeyManager
-from .process import LabError, start_time
+from .process import start_time
+from .proxy import Proxy
+from .service import FakeHost
 from .worker import REPO, Worker, program
 
 __all__ = ["Lab", "REPO", "program", "stop_kept"]
@@ -72,6 +74,12 @@ class Lab:
 
     def keymanager(self, broker, **options):
         return self._add(KeyManager(broker, **options))
+
+    def fake_host(self, broker, answers=None):
+        return self._add(FakeHost(broker, answers))
+
+    def proxy(self, hypervisor):
+        return self._add(Proxy(self, hypervisor))
 
     def up(self, *parts):
         """Start several at once, and wait for all. Gives them back."""

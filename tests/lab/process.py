@@ -89,10 +89,13 @@ class Process:
         if self.alive:
             raise LabError(f"{self.name} runs already")
         who = {"user": self.user, "group": "nogroup", "extra_groups": []} if self.user and os.getuid() == 0 else {}
-        with open(self.log, "ab") as log:
-            self.popen = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          cwd=self.folder, start_new_session=True,
-                                          env={**os.environ, **self.environment()}, **who)
+        try:
+            with open(self.log, "ab") as log:
+                self.popen = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                              cwd=self.folder, start_new_session=True,
+                                              env={**os.environ, **self.environment()}, **who)
+        except OSError as e:
+            raise LabError(f"{self.name} cannot be started: {e}") from None
         return self
 
     def wait_ready(self):
