@@ -29,7 +29,7 @@ void print_fields(const struct schema *schema, const void *message)
     for (size_t i = 0; i < schema->count; i++) {
         const struct field *f = &schema->fields[i];
 
-        if (f->secret || !field_is_present(f, message))
+        if (f->secret || !field_is_written(f, message))
             continue;
         printf("%-18s ", f->name);
         print_value(f, (const char *)message + f->offset);
