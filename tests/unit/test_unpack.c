@@ -103,12 +103,9 @@ static void nests_as_deep_as_the_limit_and_no_deeper(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accepts_every_format_once),
-        cmocka_unit_test(refuses_extension_types_and_the_unused_byte),
-        cmocka_unit_test(refuses_what_ends_too_early),
-        cmocka_unit_test(refuses_counts_that_the_bytes_cannot_hold),
-        cmocka_unit_test(refuses_a_second_value),
-        cmocka_unit_test(nests_as_deep_as_the_limit_and_no_deeper),
+        cmocka_unit_test(accepts_every_format_once),   cmocka_unit_test(refuses_extension_types_and_the_unused_byte),
+        cmocka_unit_test(refuses_what_ends_too_early), cmocka_unit_test(refuses_counts_that_the_bytes_cannot_hold),
+        cmocka_unit_test(refuses_a_second_value),      cmocka_unit_test(nests_as_deep_as_the_limit_and_no_deeper),
     };
 
     return cmocka_run_group_tests_name("unpack", tests, NULL, NULL);

@@ -137,10 +137,8 @@ static void says_so_where_memory_cannot_be_locked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gives_as_many_slots_as_it_has),
-        cmocka_unit_test(a_slot_given_back_is_wiped_at_once),
-        cmocka_unit_test(slots_are_aligned_for_any_struct),
-        cmocka_unit_test(any_thread_may_take_and_give),
+        cmocka_unit_test(gives_as_many_slots_as_it_has),         cmocka_unit_test(a_slot_given_back_is_wiped_at_once),
+        cmocka_unit_test(slots_are_aligned_for_any_struct),      cmocka_unit_test(any_thread_may_take_and_give),
         cmocka_unit_test(says_so_where_memory_cannot_be_locked),
     };
 

@@ -81,8 +81,9 @@ static void what_is_not_utf8_becomes_question_marks(void **state)
     assert_json(w, "\"a??z\"");
     w = writer_new(ENCODING_MSGPACK);
     writer_text(w, "a\xff\xc3z");
-    assert_written(w, "\xa4"
-                      "a??z",
+    assert_written(w,
+                   "\xa4"
+                   "a??z",
                    5);
 }
 
