@@ -337,7 +337,7 @@ static bool head_is_fine(const struct wire_reader *reader, struct err *e)
     return true;
 }
 
-/* Gather the seven bytes in front of a frame. *used tells how far `bytes` has been taken. */
+/* Gather the seven bytes in front of a frame. Adds to *used what was taken. */
 static bool take_head(struct wire_reader *reader, const uint8_t *bytes, size_t len, size_t *used, struct err *e)
 {
     size_t want = HEAD_BYTES - reader->head_used;
@@ -410,7 +410,7 @@ bool wire_read(struct wire_reader *reader, const uint8_t *bytes, size_t len, siz
     *out = (struct wire_frame){ .kind = WIRE_NOTHING };
 
     while (out->kind == WIRE_NOTHING && *used < len) {
-        if (!take_head(reader, bytes, len, used, e))
+        if (!take_head(reader, bytes + *used, len - *used, used, e))
             return false;
         if (reader->head_used < HEAD_BYTES)
             return true;
