@@ -56,7 +56,7 @@ struct step {
     enum step_result (*undo)(struct work *work);
 };
 
-enum lane {
+enum lane_rule {
     LANE_NONE,      /* acts at once, beside everything */
     LANE_IDENTITY,  /* in queue order with all of the same hostUuid and key */
 };
@@ -67,8 +67,8 @@ struct handler {
     const struct step *steps;
     size_t count;
     size_t notes_bytes;         /* of work->notes; at most VAULT_SLOT_BYTES */
-    enum lane lane;
-    bool waits_for_peers;       /* counts against the cap on waiting requests */
+    enum lane_rule lane;
+    bool (*waits_for_peers)(const void *request);  /* true: counts against the cap on waiting requests; NULL: never */
 };
 
 /* The handler for a message name, or NULL. */
@@ -101,6 +101,8 @@ struct work {
     struct call call;
     bool failed;
     struct err err;             /* the first one */
+    struct work *next;          /* for whoever holds it, to keep it in a list */
+    enum work_state state;      /* what work_advance() said last, for the same */
     _Alignas(8) uint8_t reply[WORK_REPLY_MAX_BYTES];  /* by handler->message->reply; zero until written */
 };
 
