@@ -36,7 +36,7 @@ enum fate {
     X(ERR_BUSY,            "KEY_AGENT_BUSY",                     "too many requests already wait for other hosts",                true,  FATE_ANSWER) \
     X(ERR_KEYS_MISSING,    "KEY_AGENT_KEYS_NOT_ON_DISK",         "the host's own key pair is missing",                            false, FATE_ANSWER) \
     X(ERR_KEYS_DAMAGED,    "KEY_AGENT_KEY_FILES_INTEGRITY_MISMATCH", "the host's own key pair is damaged",                        false, FATE_ANSWER) \
-    X(ERR_FOREIGN,         "",                                   "another service answered with an error of its own",             false, FATE_ANSWER) \
+    X(ERR_FOREIGN,         "SYS.1007",                           "another service answered with an error of its own, or with no reply", false, FATE_ANSWER) \
     X(ERR_BUS,             "",                                   "the broker could not be reached, or refused",                   true,  FATE_GIVE_BACK) \
     X(ERR_CONFIG,          "",                                   "the configuration is not acceptable",                           false, FATE_GIVE_BACK) \
     X(ERR_LOCAL,           "",                                   "this machine has too little memory, or refused a file",         true,  FATE_GIVE_BACK)
