@@ -11,9 +11,9 @@
 #include "handlers/secret.h"
 
 struct define_notes {
-    struct uuid uuid;      /* the secret's: wanted, or made here; a retry must use the same */
-    bool made;             /* we defined it, or may have; it was not there before */
-    bool old_is_gone;      /* `old` was undefined to make room, or may have been */
+    struct uuid uuid; /* the secret's: wanted, or made here; a retry must use the same */
+    bool made;        /* we defined it, or may have; it was not there before */
+    bool old_is_gone; /* `old` was undefined to make room, or may have been */
     struct hv_secret old;
 };
 
@@ -234,7 +234,8 @@ static enum step_result undo(struct work *work)
     if (notes->made)
         say(e, removed, "the definition was undone", "the definition could not be undone");
     if (notes->old_is_gone)
-        say(e, restored, "the secret it was to replace was put back", "the secret it was to replace could not be put back");
+        say(e, restored, "the secret it was to replace was put back",
+            "the secret it was to replace could not be put back");
     if (notes->made || notes->old_is_gone)
         e->effect = restored ? EFFECT_NONE : e->effect == EFFECT_NONE ? EFFECT_DONE : e->effect;
     return STEP_NEXT;

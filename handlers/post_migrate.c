@@ -10,7 +10,7 @@
 #include "handlers/secret.h"
 
 struct post_migrate_notes {
-    bool sent;      /* libvirt may have undefined it before the connection was lost */
+    bool sent; /* libvirt may have undefined it before the connection was lost */
     bool removed;
     struct post_migrate_request ask;
     struct post_migrate_reply answer;
@@ -92,8 +92,7 @@ static enum step_result forward_run(struct work *work, struct err *e)
         return STEP_NEXT;
     notes->ask = *request;
     notes->ask.to.host_uuid = request->dst_host_uuid;
-    return peer_call_host(work, &post_migrate_message, &request->dst_host_uuid, "forward", &notes->ask,
-                          &notes->answer);
+    return peer_call_host(work, &post_migrate_message, &request->dst_host_uuid, "forward", &notes->ask, &notes->answer);
 }
 
 static enum step_result forward_answered(struct work *work, struct err *e)

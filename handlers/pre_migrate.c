@@ -12,7 +12,7 @@
 struct pre_migrate_notes {
     struct uuid secret_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
-    bool on_destination;     /* the destination defined it, or may have */
+    bool on_destination; /* the destination defined it, or may have */
     union {
         struct resource_key_request key;
         struct define_request define;
@@ -142,6 +142,7 @@ static enum step_result define_run(struct work *work, struct err *e)
     const struct pre_migrate_request *request = work->request;
     struct pre_migrate_notes *notes = work->notes;
     struct define_request *ask = &notes->ask.define;
+    const struct dek *dek = request->dek.len > 0 ? &request->dek : &notes->answer.key.dek;
 
     (void)e;
     memset(ask, 0, sizeof(*ask));
@@ -149,7 +150,7 @@ static enum step_result define_run(struct work *work, struct err *e)
     ask->to.host_uuid = request->dst_host_uuid;
     ask->secret_uuid = notes->secret_uuid;
     memcpy(ask->migration_id, notes->migration_id, sizeof(ask->migration_id));
-    ask->dek = request->dek.len > 0 ? request->dek : notes->answer.key.dek;
+    memcpy(&ask->dek, dek, sizeof(ask->dek));
     wipe(&notes->answer, sizeof(notes->answer));
     notes->on_destination = true;
     return peer_call_host(work, &define_message, &request->dst_host_uuid, "define", ask, &notes->answer.define);

@@ -90,7 +90,7 @@ enum work_state {
 enum work_phase {
     PHASE_RUN,
     PHASE_ANSWERED,  /* the present step's call was sent */
-    PHASE_UNDO,      /* the failed row is being undone */
+    PHASE_UNDO,      /* the failed row is being undone; a call is an undo's */
 };
 
 /*
@@ -103,9 +103,10 @@ struct work {
     const char *id;             /* the request's */
     const void *request;        /* decoded by handler->message->request */
     void *notes;                /* a vault slot, zeroed; NULL where the handler wants none */
-    size_t step;
+    size_t step;                /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
+    bool begun;                 /* this host was changed, or may have been */
     bool failed;
     struct err err;             /* the first one */
     struct work *next;          /* for whoever holds it, to keep it in a list */
