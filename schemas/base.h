@@ -27,4 +27,7 @@ struct bytes {
 /* Wipes and frees what `b` holds and empties it. Safe on an empty one, and twice. */
 void bytes_free(struct bytes *b);
 
+/* Zero `len` bytes in a way no compiler removes. */
+void wipe(void *data, size_t len);
+
 #endif

@@ -9,6 +9,7 @@ enum {
     DIGEST_KEY_BYTES = 32,
     DIGEST_KEY_NAME_CHARS = 8,   /* hex: tells keys apart, says nothing about them */
     DIGEST_CHARS = 32,           /* hex of 128 bits */
+    DIGEST_STEP_MAX_CHARS = 31,
 };
 
 /* A secret of this machine: lives in a vault slot. */
@@ -24,12 +25,16 @@ void digest_key_name(struct digest_key *key);
 void digest_dek(const struct digest_key *key, const char *context, const struct dek *dek,
                 char out[DIGEST_CHARS + 1]);
 
+/* What a message asks for, as hex: keyed BLAKE2b of its name, a NUL and its decoded struct. */
+void digest_content(const struct digest_key *key, const char *name, const void *message, size_t len,
+                    char out[DIGEST_CHARS + 1]);
+
 /* Compare two digests in constant time. */
 bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1]);
 
 /*
  * An id that follows from `id` and `step` and nothing else: 32 hex digits, '.',
- * and the step's name (at most 31 of [a-z-]). Not secret.
+ * and the step's name (at most DIGEST_STEP_MAX_CHARS of [a-z-]). Not secret.
  */
 void digest_derived_id(const char *id, const char *step, char out[ID_MAX_CHARS + 1]);
 

@@ -24,7 +24,8 @@ MUST_CHECK bool body_read(const uint8_t *bytes, size_t len, const char *content_
                           struct body **out, struct err *e);
 void body_free(struct body *body);  /* wipes; NULL is fine */
 
-enum encoding body_encoding(const struct body *body);
+/* The encoding body_read() would choose: for an answer to what it refused. */
+enum encoding encoding_of(const uint8_t *bytes, size_t len, const char *content_type);
 
 /* What every request may carry beside its own fields. */
 struct envelope {
@@ -42,7 +43,7 @@ struct envelope {
 
 extern const struct schema envelope_schema;       /* its keys, for schema_decode()'s `beside` and for documents */
 
-/* True for 1 to 128 of [A-Za-z0-9._:-]. */
+/* True for 1 to ID_MAX_CHARS of [A-Za-z0-9._:-]. */
 bool id_is_acceptable(const char *text);
 
 /*
@@ -54,6 +55,9 @@ MUST_CHECK bool envelope_read(const struct body *body, struct envelope *out, str
 
 /* The message's own fields, by its schema. */
 MUST_CHECK bool message_read(const struct body *body, const struct schema *schema, void *out, struct err *e);
+
+/* The hostUuid of any message, known here or not. Fails with ERR_REQUIRED or ERR_INVALID. */
+MUST_CHECK bool body_host(const struct body *body, struct uuid *out, struct err *e);
 
 /* When a request's time ends, in ms since 1970; 0: never. `arrived_ms` stands in for createdTime. */
 int64_t envelope_deadline_ms(const struct envelope *envelope, int64_t arrived_ms);
@@ -72,7 +76,7 @@ MUST_CHECK bool request_write(const struct request_head *head, const struct sche
 
 struct reply_head {
     enum encoding encoding;
-    const char *prefix, *name;                    /* the request's; the reply is called ...Reply */
+    const char *prefix, *name;                    /* the request's: "...Msg" is answered by "...Reply" */
     const char *id;                               /* the reply's own */
     const char *correlation_id;                   /* what the requester matches by */
     int64_t created_ms;
@@ -89,7 +93,9 @@ MUST_CHECK bool reply_write(const struct reply_head *head, const struct schema *
 /*
  * Read a reply. True: success, and `out` holds the fields (keys the schema does
  * not know are passed over: the peer may be newer). False: *e holds the peer's
- * error, or ERR_FOREIGN where the body is not a reply to `schema->name`.
+ * error, or ERR_FOREIGN where the body is not the reply `schema->name`, or one of
+ * its fields is not as the schema has it; `out` is then all zero. A NULL schema
+ * (then `out` is NULL too) reads any reply for its success or error alone.
  */
 MUST_CHECK bool reply_read(const uint8_t *bytes, size_t len, const char *content_type,
                            const struct schema *schema, void *out, struct err *e);

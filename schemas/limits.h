@@ -19,6 +19,7 @@ enum {
     PROVIDER_MAX_BYTES = 255,        /* keyProviderName */
     DEK_MAX_BYTES      = 1024,
     TEXT_LIST_MAX      = 64,         /* systemTags, userTags: elements */
+    MAP_MAX_PAIRS      = 128,        /* headers, and any map in them: finding a key given twice takes time squared */
 };
 
 /* Whole numbers stay exact in every JSON reader up to 2^53 - 1 (RFC 8259, 6). */

@@ -116,6 +116,9 @@ struct message {
     const struct schema *request, *reply;
 };
 
+/* Every message there is; NULL past the last. */
+const struct message *message_at(size_t index);
+
 extern const struct message define_message, get_message, delete_message, resolve_message,
     pre_migrate_message, post_migrate_message, resource_key_message;
 

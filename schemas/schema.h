@@ -24,18 +24,17 @@ enum field_type {
     FIELD_WHOLE,  /* int64_t */
     FIELD_BOOL,   /* bool */
     FIELD_CHOICE, /* enum choice: a bool on the wire that may also be absent */
-    FIELD_BYTES,  /* a struct of uint16_t len and uint8_t data[]: bin, or base64 text */
+    FIELD_BYTES,  /* struct dek: bin, or base64 text */
     FIELD_TEXTS,  /* struct text_list: a list of static texts. Written; when read, only its form is checked */
-    FIELD_MAP,    /* nothing kept: a map with any keys. Only its form is checked */
+    FIELD_MAP,    /* a map with any keys, nothing of it kept. Only its form is checked */
 };
 
 enum presence {
-    REQUIRED,     /* absent, null or blank is ERR_REQUIRED */
+    REQUIRED,     /* absent, null or blank is ERR_REQUIRED; always written, so false and 0 too */
     OPTIONAL,     /* absent, null or blank leaves the member zero; zero is not written */
-    ALWAYS,       /* a reply's: written even when zero or false; when read, REQUIRED but may be zero */
 };
 
-/* The DEK, or another short run of bytes. `data` must follow `len` at once. */
+/* The DEK, or another short run of bytes. */
 struct dek {
     uint16_t len;
     uint8_t data[DEK_MAX_BYTES];
@@ -55,7 +54,7 @@ struct field {
     enum presence presence;
     bool secret;             /* never printed, logged or put in an error; wiped with its struct */
     size_t offset;
-    size_t size;             /* room in the struct, in bytes, NUL included */
+    size_t size;             /* room in the struct, in bytes, NUL included; 0: checked, not kept, not written */
     int64_t min, max;        /* WHOLE: value; TEXT: bytes without NUL; BYTES: bytes */
     bool (*accept)(const char *text);  /* TEXT: extra rule, or NULL */
     const char *wants;       /* for people: what is accepted, e.g. "'vtpm' or 'volume'" */
@@ -63,7 +62,7 @@ struct field {
 
 struct schema {
     const char *name;        /* "SecretHostDefineMsg" */
-    const char *required;    /* how the text about a missing field begins, or NULL: "<field> is required" */
+    const char *required;    /* begins the text about a missing field it names; NULL, or others: "<field> is required" */
     size_t size;             /* sizeof the struct it decodes into; at most VAULT_SLOT_BYTES */
     const struct field *fields;
     size_t count;            /* at most 64 */
@@ -94,6 +93,8 @@ struct schema {
 #define SECRET_BYTES(T, m, key, must, lo, hi) \
     { .name = key, .type = FIELD_BYTES, .presence = must, .secret = true, .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, struct dek), .min = lo, .max = hi }
+#define CHECKED(key, kind, lo, hi) \
+    { .name = key, .type = kind, .presence = OPTIONAL, .min = lo, .max = hi }
 
 #define SCHEMA(label, says_required, T, table, rule) \
     { .name = label, .required = says_required, .size = sizeof(T), .fields = table, \
@@ -112,6 +113,9 @@ MUST_CHECK bool schema_decode(const struct schema *schema, const struct schema *
 /* Write each present field of `message` as a key and a value; schema_present() pairs. */
 void schema_encode(const struct schema *schema, const void *message, struct writer *w);
 size_t schema_present(const struct schema *schema, const void *message);
+
+/* True if the field would be written: it is set, or must always be there. */
+bool field_is_written(const struct field *field, const void *message);
 
 /* True if a field flagged secret is present: a clear DEK. *name is its wire name. */
 bool schema_has_secret(const struct schema *schema, const void *message, const char **name);

@@ -7,6 +7,9 @@
 
 enum encoding { ENCODING_MSGPACK, ENCODING_JSON };
 
+/* "application/msgpack" or "application/json": for the AMQP property. */
+const char *encoding_content_type(enum encoding encoding);
+
 struct writer;
 
 /* NULL when out of memory. To be ended with writer_finish() or writer_free(). */

@@ -1,0 +1,59 @@
+#include "schemas/messages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "schemas/message_fields.h"
+
+static const struct message *const all[] = {
+    &define_message,      &get_message,          &delete_message,       &resolve_message,
+    &pre_migrate_message, &post_migrate_message, &resource_key_message,
+};
+
+const struct message *message_at(size_t index)
+{
+    return index < COUNT(all) ? all[index] : NULL;
+}
+
+bool is_purpose(const char *text)
+{
+    return strcmp(text, "vtpm") == 0 || strcmp(text, "volume") == 0;
+}
+
+bool is_migration_id(const char *text)
+{
+    return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] == '\0';
+}
+
+static bool is_tpm(const char *usage)
+{
+    return strncmp(usage, "tpm", 3) == 0 && usage[3] >= '0' && usage[3] <= '9' && usage[4] == '\0';
+}
+
+/* "volume-" and a UUID in any form; in libvirt's form afterwards. */
+static bool volume_normalise(char usage[USAGE_MAX_CHARS + 1])
+{
+    static const char start[] = "volume-";
+    size_t len = sizeof(start) - 1;
+    struct uuid uuid;
+
+    if (strncmp(usage, start, len) != 0 || !uuid_parse(usage + len, strlen(usage + len), &uuid))
+        return false;
+    memcpy(usage + len, uuid.text, sizeof(uuid.text));
+    return true;
+}
+
+bool secret_key_check(struct secret_key *key, struct err *e)
+{
+    bool is_vtpm = strcmp(key->purpose, "vtpm") == 0;
+
+    if (is_vtpm ? is_tpm(key->usage_instance) : volume_normalise(key->usage_instance))
+        return true;
+    return err_field(e, ERR_INVALID, "usageInstance", "usageInstance must be " USAGE_WANTED);
+}
+
+void secret_usage_id(const struct secret_key *key, char out[USAGE_ID_MAX_CHARS + 1])
+{
+    snprintf(out, USAGE_ID_MAX_CHARS + 1, KEYFERRY_USAGE_PREFIX "%s/%s/%s/v%lld", key->purpose, key->vm_uuid.text,
+             key->usage_instance, (long long)key->key_version);
+}
