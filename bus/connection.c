@@ -16,6 +16,7 @@
 enum { CHANNEL_MAX = 65535, PEER_CHARS = 384, WHY_CHARS = 512, BEATS_OF_SILENCE = 4 };
 
 enum connection_state {
+    CONNECTION_NEW,          /* not all of its parts may be there */
     CONNECTION_WAITING,      /* between attempts */
     CONNECTION_DIALLING,
     CONNECTION_GREETING,
@@ -40,6 +41,7 @@ struct connection {
     struct wire_reader *reader;
     struct handshake handshake;
     struct outbox out;
+    struct evbuffer *staged;         /* between `out` and the socket; empty but in on_flush() */
     unsigned silent_beats;           /* half heartbeats in which nothing came */
     uint32_t cause_id;               /* of CONNECTION_REFUSED, as is the next */
     uint16_t code;
@@ -92,6 +94,7 @@ static void connection_drop(struct connection *c)
     event_del(c->timer);
     dial_cancel(TAKE(c->dial));
     outbox_clear(&c->out);
+    evbuffer_drain(c->staged, evbuffer_get_length(c->staged));
     if (c->bev != NULL)
         bufferevent_free(TAKE(c->bev));
     wire_reader_free(TAKE(c->reader));
@@ -272,16 +275,28 @@ static void on_trouble(struct bufferevent *bev, short what, void *arg)
                                                      : evutil_socket_error_to_string(code));
 }
 
+/*
+ * What one turn of the loop has gathered goes out at once, if it can: to wait for
+ * the socket to become writable, as libevent does, costs three system calls more.
+ */
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
     struct connection *c = arg;
 
     (void)fd;
     (void)what;
-    if (c->bev == NULL)
+    if (c->bev == NULL) {
         outbox_clear(&c->out);
-    else if (!outbox_flush(&c->out, bufferevent_get_output(c->bev)))
+        return;
+    }
+    struct evbuffer *output = bufferevent_get_output(c->bev);
+    bool fine = outbox_flush(&c->out, c->staged);
+    if (evbuffer_get_length(output) == 0)
+        evbuffer_write(c->staged, bufferevent_getfd(c->bev));  /* a failure is found again by libevent */
+    if (!fine || evbuffer_add_buffer(output, c->staged) != 0)
         connection_lose(c, "no memory for what is to be sent");
+    else if (evbuffer_get_length(output) == 0)
+        on_written(c->bev, c);
 }
 
 static void on_dialled(void *arg, struct bufferevent *bev, const char *why)
@@ -360,10 +375,12 @@ bool connection_new(const struct connection_config *config, struct connection **
     c->timer = evtimer_new(config->base, on_timer, c);
     c->flush = event_new(config->base, -1, 0, on_flush, c);
     c->out.flush = c->flush;
-    if (c->name == NULL || c->timer == NULL || c->flush == NULL) {
+    c->staged = evbuffer_new();
+    if (c->name == NULL || c->timer == NULL || c->flush == NULL || c->staged == NULL) {
         connection_free(c);
         return err_set(e, ERR_LOCAL, "no memory for a connection");
     }
+    c->state = CONNECTION_WAITING;
     timer_set(c, 0);
     *out = c;
     return true;
@@ -373,12 +390,14 @@ void connection_free(struct connection *c)
 {
     if (c == NULL)
         return;
-    if (c->timer != NULL)
+    if (c->state != CONNECTION_NEW)
         connection_drop(c);
     if (c->timer != NULL)
         event_free(c->timer);
     if (c->flush != NULL)
         event_free(c->flush);
+    if (c->staged != NULL)
+        evbuffer_free(c->staged);
     free(c->name);
     free(c);
 }
