@@ -44,9 +44,12 @@ struct bus_config {
     size_t queue_count;
 };
 
+#define DELIVERY_ANSWER SIZE_MAX
+
 /* A message that came. Flat: one free, by bus_settle() or delivery_free(). */
 struct delivery {
-    size_t queue;                /* index into config->queues; BUS_ANSWER: not set */
+    struct delivery *next;       /* for lists of whoever holds it */
+    size_t queue;                /* index into config->queues; of BUS_ANSWER: DELIVERY_ANSWER */
     uint64_t tag;                /* the broker's, within its channel */
     uint64_t generation;         /* of the channel it came by: an ack for an older one is not sent */
     bool redelivered;
@@ -83,8 +86,10 @@ enum bus_event {
     BUS_PUBLISHED,    /* what became of publication news.number */
     BUS_QUEUE_UP,     /* consuming from news.queue */
     BUS_QUEUE_DOWN,   /* no longer, or not yet; news.text says why; it is tried again by itself */
-    BUS_LINK_UP,      /* both connections are open; news.text names the broker */
-    BUS_LINK_DOWN,    /* one is gone; news.text says why */
+    BUS_LINK_UP,      /* both connections are open and, if wanted, answers can come; news.text names the broker */
+    BUS_LINK_DOWN,    /* no longer, or not yet; news.text says why; told again when the reason changes */
+    BUS_BLOCKED,      /* the broker takes no publications for now (memory or disk alarm); news.text has its reason */
+    BUS_UNBLOCKED,    /* it takes them again */
 };
 
 enum published {
@@ -99,7 +104,8 @@ struct bus_news {
     uint64_t number;
     enum published how;
     size_t queue;
-    char text[256];
+    uint16_t code;            /* BUS_PUBLISHED: AMQP's reply code of a return or refusal, such as 312, 403, 404; else 0 */
+    char text[512];
 };
 
 /* Called in the loop when bus_next() has something, at most once until it said BUS_QUIET. */

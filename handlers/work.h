@@ -47,7 +47,10 @@ enum step_result {
 /*
  * `run` and `answered` act, and may run again from the start after
  * ERR_HYPERVISOR_AWAY: they note in work->notes what they must not forget.
- * `undo` never fails: STEP_NEXT (nothing more to undo) or STEP_CALL.
+ * `answered` runs for a failed call too, and turns it into STEP_FAIL.
+ * `undo` never fails: STEP_NEXT or STEP_CALL, whose answer changes nothing but
+ * the error's effect. It runs for the step that failed as well, which may have
+ * got half way, so it undoes what work->notes says was done and no more.
  */
 struct step {
     const char *name;
@@ -80,11 +83,15 @@ enum { WORK_REPLY_MAX_BYTES = 512 };
 /* How far a row has come. */
 enum work_state {
     WORK_DONE,      /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
-    WORK_CALLING,   /* send `call`, then work_answered() and work_advance() */
+    WORK_CALLING,   /* send `call`, write into it what came of it, then work_advance() */
     WORK_AWAY,      /* libvirt is away: work_advance() again when it is back, or work_give_up() */
 };
 
-enum work_phase { PHASE_RUN, PHASE_ANSWERED, PHASE_UNDO };
+enum work_phase {
+    PHASE_RUN,
+    PHASE_ANSWERED,  /* the present step's call was sent */
+    PHASE_UNDO,      /* the failed row is being undone; a call is an undo's */
+};
 
 /*
  * Made by the worker, zeroed, with the first four set. Owned by one thread at a
@@ -96,9 +103,10 @@ struct work {
     const char *id;             /* the request's */
     const void *request;        /* decoded by handler->message->request */
     void *notes;                /* a vault slot, zeroed; NULL where the handler wants none */
-    size_t step;
+    size_t step;                /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
+    bool begun;                 /* this host was changed, or may have been */
     bool failed;
     struct err err;             /* the first one */
     struct work *next;          /* for whoever holds it, to keep it in a list */
@@ -110,12 +118,12 @@ struct work {
 enum work_state work_advance(struct work *work);
 
 /*
- * From WORK_AWAY: stop waiting for libvirt. The row fails with `why` unless it
- * has failed before, and its undo follows with the next work_advance().
+ * From WORK_AWAY: stop waiting for libvirt. The row fails with `why`, its effect
+ * set to what is known of it, and its undo follows with the next work_advance().
  */
 void work_give_up(struct work *work, const struct err *why);
 
-/* True once a step has run that may have changed something. */
+/* True once this host was changed, or may have been: what libvirt refused or never got does not count. */
 bool work_has_begun(const struct work *work);
 
 #endif

@@ -29,16 +29,16 @@ struct say {
     const struct say *items;
 };
 
-#define NUL(k)           ((struct say){.key = (k), .kind = SAY_NULL})
-#define TRUTH(k, b)      ((struct say){.key = (k), .kind = SAY_BOOL, .whole = (b)})
-#define NUMBER(k, n)     ((struct say){.key = (k), .kind = SAY_WHOLE, .whole = (n)})
-#define HUGE_NUMBER(k)   ((struct say){.key = (k), .kind = SAY_HUGE})
-#define REAL(k)          ((struct say){.key = (k), .kind = SAY_REAL})
-#define STRING(k, s)     ((struct say){.key = (k), .kind = SAY_TEXT, .text = (s), .len = strlen(s)})
+#define NUL(k)            ((struct say){.key = (k), .kind = SAY_NULL})
+#define TRUTH(k, b)       ((struct say){.key = (k), .kind = SAY_BOOL, .whole = (b)})
+#define NUMBER(k, n)      ((struct say){.key = (k), .kind = SAY_WHOLE, .whole = (n)})
+#define HUGE_NUMBER(k)    ((struct say){.key = (k), .kind = SAY_HUGE})
+#define REAL(k)           ((struct say){.key = (k), .kind = SAY_REAL})
+#define STRING(k, s)      ((struct say){.key = (k), .kind = SAY_TEXT, .text = (s), .len = strlen(s)})
 #define STRING_N(k, s, n) ((struct say){.key = (k), .kind = SAY_TEXT, .text = (s), .len = (n)})
-#define BIN(k, s, n)     ((struct say){.key = (k), .kind = SAY_BIN, .text = (s), .len = (n)})
-#define LIST(k, a, n)    ((struct say){.key = (k), .kind = SAY_LIST, .items = (a), .len = (n)})
-#define MAP(k, a, n)     ((struct say){.key = (k), .kind = SAY_MAP, .items = (a), .len = (n)})
+#define BIN(k, s, n)      ((struct say){.key = (k), .kind = SAY_BIN, .text = (s), .len = (n)})
+#define LIST(k, a, n)     ((struct say){.key = (k), .kind = SAY_LIST, .items = (a), .len = (n)})
+#define MAP(k, a, n)      ((struct say){.key = (k), .kind = SAY_MAP, .items = (a), .len = (n)})
 
 /* The bytes so far. */
 struct said {
@@ -75,7 +75,10 @@ static inline void said_head(struct said *s, unsigned type, uint64_t number, uns
 static inline void say_msgpack(struct said *s, const struct say *v)
 {
     static const uint8_t types[] = {
-        [SAY_TEXT] = 0xdb, [SAY_BIN] = 0xc6, [SAY_LIST] = 0xdd, [SAY_MAP] = 0xdf,
+        [SAY_TEXT] = 0xdb,
+        [SAY_BIN] = 0xc6,
+        [SAY_LIST] = 0xdd,
+        [SAY_MAP] = 0xdf,
     };
 
     switch (v->kind) {

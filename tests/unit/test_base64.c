@@ -11,8 +11,13 @@
 static void writes_and_reads_the_figures_of_rfc_4648_10(void **state)
 {
     static const char *const figures[][2] = {
-        {"", ""},         {"f", "Zg=="},       {"fo", "Zm8="},           {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
     };
 
     (void)state;

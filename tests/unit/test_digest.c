@@ -1,0 +1,115 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "schemas/digest.h"
+
+static struct digest_key key_of(uint8_t byte)
+{
+    struct digest_key key = {0};
+
+    memset(key.bytes, byte, sizeof(key.bytes));
+    digest_key_name(&key);
+    return key;
+}
+
+static struct dek dek_of(const char *text)
+{
+    struct dek dek = {.len = (uint16_t)strlen(text)};
+
+    memcpy(dek.data, text, dek.len);
+    return dek;
+}
+
+/* Python: hashlib.blake2b(data, digest_size=16, key=key, person=person).hexdigest() */
+static void agrees_with_another_implementation(void **state)
+{
+    struct digest_key key = key_of(7);
+    struct dek dek = dek_of("secret");
+    char out[ID_MAX_CHARS + 1];
+
+    (void)state;
+    assert_string_equal(key.name, "10fbf5ba");
+    digest_dek(&key, "context", &dek, out);
+    assert_string_equal(out, "49c686b908f2410b4dbb6b937c0d2fee");
+    digest_derived_id("an-id", "define", out);
+    assert_string_equal(out, "3b92c78315f79a4e63280ca1678d1e99.define");
+}
+
+static void equal_deks_of_two_identities_look_different(void **state)
+{
+    struct digest_key key = key_of(1);
+    struct dek dek = dek_of("secret");
+    char a[DIGEST_CHARS + 1], b[DIGEST_CHARS + 1], again[DIGEST_CHARS + 1];
+
+    (void)state;
+    digest_dek(&key, "a", &dek, a);
+    digest_dek(&key, "b", &dek, b);
+    digest_dek(&key, "a", &dek, again);
+    assert_false(digest_equal(a, b));
+    assert_true(digest_equal(a, again));
+}
+
+static void another_dek_or_key_gives_another_digest(void **state)
+{
+    struct digest_key one = key_of(1), two = key_of(2);
+    struct dek dek = dek_of("secret"), other = dek_of("secres");
+    char a[DIGEST_CHARS + 1], b[DIGEST_CHARS + 1], c[DIGEST_CHARS + 1];
+
+    (void)state;
+    digest_dek(&one, "a", &dek, a);
+    digest_dek(&one, "a", &other, b);
+    digest_dek(&two, "a", &dek, c);
+    assert_false(digest_equal(a, b));
+    assert_false(digest_equal(a, c));
+    assert_string_not_equal(one.name, two.name);
+}
+
+static void context_and_dek_cannot_be_shifted_into_each_other(void **state)
+{
+    struct digest_key key = key_of(1);
+    struct dek dek = dek_of("bc"), shorter = dek_of("c");
+    char a[DIGEST_CHARS + 1], b[DIGEST_CHARS + 1];
+
+    (void)state;
+    digest_dek(&key, "a", &dek, a);
+    digest_dek(&key, "ab", &shorter, b);
+    assert_false(digest_equal(a, b));
+}
+
+static void derived_ids_follow_from_id_and_step(void **state)
+{
+    char a[ID_MAX_CHARS + 1], b[ID_MAX_CHARS + 1], longest[ID_MAX_CHARS + 1];
+    char step[DIGEST_STEP_MAX_CHARS + 1] = {0};
+
+    (void)state;
+    digest_derived_id("one", "define", a);
+    digest_derived_id("one", "define", b);
+    assert_string_equal(a, b);
+    assert_int_equal(strlen(a), DIGEST_CHARS + 1 + 6);
+    digest_derived_id("two", "define", b);
+    assert_memory_not_equal(a, b, DIGEST_CHARS);
+    digest_derived_id("one", "undo", b);
+    assert_memory_not_equal(a, b, DIGEST_CHARS);
+
+    memset(step, 'a', DIGEST_STEP_MAX_CHARS);
+    digest_derived_id("one", step, longest);
+    assert_int_equal(strlen(longest), DIGEST_CHARS + 1 + DIGEST_STEP_MAX_CHARS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_another_implementation),
+        cmocka_unit_test(equal_deks_of_two_identities_look_different),
+        cmocka_unit_test(another_dek_or_key_gives_another_digest),
+        cmocka_unit_test(context_and_dek_cannot_be_shifted_into_each_other),
+        cmocka_unit_test(derived_ids_follow_from_id_and_step),
+    };
+
+    return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
+}
