@@ -78,7 +78,7 @@ static bool is_name_text(const char *text, size_t len)
 
 static bool name_split(struct body *body, const msgpack_object_str *whole, struct err *e)
 {
-    const char *dot = memrchr(whole->ptr, '.', whole->size);
+    const char *dot = whole->size == 0 ? NULL : memrchr(whole->ptr, '.', whole->size);
 
     body->prefix = whole->ptr;
     body->prefix_len = dot == NULL ? 0 : (size_t)(dot + 1 - whole->ptr);
