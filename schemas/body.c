@@ -69,7 +69,7 @@ static bool tree_read(struct body *body, const uint8_t *bytes, size_t len, struc
 
 static bool name_split(struct body *body, const msgpack_object_str *whole, struct err *e)
 {
-    const char *dot = memrchr(whole->ptr, '.', whole->size);
+    const char *dot = whole->size == 0 ? NULL : memrchr(whole->ptr, '.', whole->size);
 
     body->prefix = whole->ptr;
     body->prefix_len = dot == NULL ? 0 : (size_t)(dot + 1 - whole->ptr);

@@ -10,6 +10,7 @@
 #define HOST_B   "3f2504e0-4f89-41d3-9a0c-0305e82c3302"
 #define VM       "3f2504e0-4f89-41d3-9a0c-0305e82c3303"
 #define SECRET   "3f2504e0-4f89-41d3-9a0c-0305e82c3304"
+#define VOLUME   "volume-" SECRET
 #define PROVIDER "3f2504e0-4f89-41d3-9a0c-0305e82c3305"
 
 enum { FIELDS_MAX = 16 };
@@ -101,7 +102,7 @@ static inline void assert_value_refused(const struct schema *schema, struct say 
         if (read_request((enum encoding)encoding, schema, fields, count, out, &e))
             fail_msg("%s: accepted a bad '%s' (%s)", schema->name, field, encoding ? "JSON" : "msgpack");
         if (e.kind != kind || strcmp(e.field, field) != 0)
-            fail_msg("%s: '%s' of '%s' is told as %s of '%s'", schema->name, text, field, e.text, e.field);
+            fail_msg("%s: a bad '%s' is told as %s: %s", schema->name, field, e.code, e.text);
         if (text != NULL)
             assert_string_equal(e.text, text);
         for (size_t i = 0; i < schema->size; i++)

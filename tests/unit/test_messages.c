@@ -64,11 +64,14 @@ static void tables_are_sound(void **state)
 
 static void try_absent(const struct schema *schema, const struct field *f)
 {
-    struct say absent[] = {
-        STRING("another", ""), NUL(f->name), STRING(f->name, ""), STRING(f->name, " \t\n"), BIN(f->name, NULL, 0),
+    const struct say absent[] = {
+        NUL(f->name),
+        STRING(f->name, ""),
+        STRING(f->name, " \t\n"),
+        BIN(f->name, NULL, 0),
     };
 
-    for (size_t i = 1; i < COUNT(absent); i++)
+    for (size_t i = 0; i < COUNT(absent); i++)
         if (f->presence == REQUIRED)
             assert_value_refused(schema, absent[i], ERR_REQUIRED, f->name, NULL);
         else
@@ -355,7 +358,7 @@ static void replies_come_back_as_they_were(void **state)
 static void one_identity_in_any_form_is_one_identity(void **state)
 {
     struct say forms[][2] = {
-        {STRING("vmUuid", VM), STRING("usageInstance", "volume-" SECRET)},
+        {STRING("vmUuid", VM), STRING("usageInstance", VOLUME)},
         {STRING("vmUuid", "3F2504E04F8941D39A0C0305E82C3303"),
          STRING("usageInstance", "volume-3F2504E0-4F89-41D3-9A0C-0305E82C3304")},
         {STRING("vmUuid", "3f2504e04f8941d39a0c0305e82c3303"),
@@ -389,7 +392,7 @@ static void the_usage_id_is_the_identity_as_one_text(void **state)
     (void)state;
     secret_usage_id(&key, out);
     assert_string_equal(out, "keyferry/vtpm/" VM "/tpm3/v2147483647");
-    key = (struct secret_key){.vm_uuid = {VM}, .purpose = "volume", .usage_instance = "volume-" SECRET};
+    key = (struct secret_key){.vm_uuid = {VM}, .purpose = "volume", .usage_instance = VOLUME};
     secret_usage_id(&key, out);
     assert_string_equal(out, "keyferry/volume/" VM "/volume-" SECRET "/v0");
 }

@@ -43,7 +43,7 @@ static void other_missing_fields_are_told_by_their_own_name(void **state)
 static void a_usage_instance_of_another_form_or_purpose_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "tpm10", "TPM0", "tpm", "tpm-1", "tpmx", " tpm0", "tpm0 ", "volume-" SECRET, "volume-", "x",
+        "tpm10", "TPM0", "tpm", "tpm-1", "tpmx", " tpm0", "tpm0 ", VOLUME, "volume-", "x",
     };
 
     (void)state;
@@ -72,9 +72,9 @@ static void a_volume_is_named_by_its_uuid(void **state)
         "tpm0",
         "volume-",
         "volume-x",
-        "volume" SECRET,
-        "Volume-" SECRET,
-        "volume-" SECRET "0",
+        ("volume" SECRET),
+        ("Volume-" SECRET),
+        (VOLUME "0"),
         "volume-00000000-0000-0000-0000-000000000000",
         SECRET,
     };
@@ -82,7 +82,7 @@ static void a_volume_is_named_by_its_uuid(void **state)
 
     (void)state;
     assert_true(read_volume("volume-3F2504E04F8941D39A0C0305E82C3304", &e));
-    assert_string_equal(define.to.key.usage_instance, "volume-" SECRET);
+    assert_string_equal(define.to.key.usage_instance, VOLUME);
     for (size_t i = 0; i < COUNT(bad); i++) {
         if (read_volume(bad[i], &e))
             fail_msg("accepted '%s'", bad[i]);
