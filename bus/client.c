@@ -1,6 +1,7 @@
 #include "bus/client.h"
 
 #include "bus/bus.h"
+#include "bus/timer.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -31,10 +32,8 @@ static void on_alarm(evutil_socket_t fd, short what, void *arg)
 
 static void alarm_set(struct client *client, unsigned ms)
 {
-    struct timeval in = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
     client->timed_out = false;
-    event_add(client->alarm, &in);
+    timer_set(client->alarm, ms);
 }
 
 /* Nothing to do but to leave event_base_loop(), which happens by itself after each turn. */
@@ -103,7 +102,7 @@ bool client_open(const struct client_config *config, unsigned timeout_ms, struct
 
 static bool call_refused(const struct bus_news *news, struct err *e)
 {
-    enum { NOT_FOUND = 404 };  /* AMQP 0-9-1 1.2: here, no such exchange */
+    enum { NOT_FOUND = 404 }; /* AMQP 0-9-1 1.2: here, no such exchange */
     bool no_route = news->how == PUBLISHED_RETURNED || news->code == NOT_FOUND;
 
     return err_set(e, no_route ? ERR_NO_ROUTE : ERR_BUS, "%s", news->text);
@@ -137,7 +136,7 @@ static bool answer_keep(struct delivery *delivery, struct client_answer *out, st
         return err_set(e, ERR_LOCAL, "no memory for an answer");
     }
     memcpy(body, delivery->body, delivery->body_bytes);
-    out->body = (struct bytes){ body, delivery->body_bytes };
+    out->body = (struct bytes){body, delivery->body_bytes};
     memcpy(out->content_type, delivery->content_type, sizeof(out->content_type));
     delivery_free(delivery);
     return true;
@@ -146,7 +145,7 @@ static bool answer_keep(struct delivery *delivery, struct client_answer *out, st
 bool client_call(struct client *client, const struct client_request *request, unsigned timeout_ms,
                  struct client_answer *out, struct err *e)
 {
-    struct waiting waiting = { .request = request };
+    struct waiting waiting = {.request = request};
     struct publication publication = {
         .exchange = request->exchange,
         .routing_key = request->routing_key,

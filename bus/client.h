@@ -11,26 +11,26 @@
 struct client;
 
 struct client_config {
-    const char *urls;              /* as bus_config's */
-    const char *password;          /* or NULL: the URL's own */
-    const char *name;              /* unique among the programs that run: its reply queue is called after it */
-    const char *reply_exchange;    /* where answers come by; NULL or "": the default exchange */
+    const char *urls;           /* as bus_config's */
+    const char *password;       /* or NULL: the URL's own */
+    const char *name;           /* unique among the programs that run: its reply queue is called after it */
+    const char *reply_exchange; /* where answers come by; NULL or "": the default exchange */
     unsigned heartbeat_s;
-    uint32_t body_max_bytes;       /* a larger answer is dropped, and its call runs out of time */
+    uint32_t body_max_bytes; /* a larger answer is dropped, and its call runs out of time */
 };
 
 /* What is asked. Points to the caller's memory, only during client_call(). */
 struct client_request {
     const char *exchange, *routing_key;
     const char *content_type;
-    const char *id;                /* AMQP message_id, and the correlation_id that the answer must carry */
+    const char *id; /* AMQP message_id, and the correlation_id that the answer must carry */
     const uint8_t *body;
     size_t body_bytes;
 };
 
 struct client_answer {
-    char content_type[64];         /* "" where absent */
-    struct bytes body;             /* the caller's: bytes_free() */
+    char content_type[64]; /* "" where absent */
+    struct bytes body;     /* the caller's: bytes_free() */
 };
 
 /*
