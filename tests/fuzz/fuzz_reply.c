@@ -41,6 +41,8 @@ static void check_reply(const uint8_t *data, size_t size, const char *content_ty
     bool ok = reply_read(data, size, content_type, m->reply, reply, &e);
     if (!ok)
         check_failure(m, &e);
+    if (!ok && e.kind == ERR_FOREIGN)
+        return; /* most inputs: nothing to pass on */
     check_round_trip(m, ENCODING_MSGPACK, ok ? NULL : &e);
     check_round_trip(m, ENCODING_JSON, ok ? NULL : &e);
 }
