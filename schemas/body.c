@@ -78,7 +78,7 @@ static bool is_name_text(const char *text, size_t len)
 
 static bool name_split(struct body *body, const msgpack_object_str *whole, struct err *e)
 {
-    const char *dot = whole->size == 0 ? NULL : memrchr(whole->ptr, '.', whole->size);
+    const char *dot = memrchr(whole->ptr, '.', whole->size);
 
     body->prefix = whole->ptr;
     body->prefix_len = dot == NULL ? 0 : (size_t)(dot + 1 - whole->ptr);
@@ -101,8 +101,8 @@ static bool tree_split(struct body *body, struct err *e)
         return err_set(e, ERR_MALFORMED, "the body must be a map with one key, the message's name");
 
     const msgpack_object_kv *message = &root->via.map.ptr[0];
-    if (message->key.type != MSGPACK_OBJECT_STR)
-        return err_set(e, ERR_MALFORMED, "a message's name must be text");
+    if (message->key.type != MSGPACK_OBJECT_STR || message->key.via.str.size == 0)
+        return err_set(e, ERR_MALFORMED, "a message's name must be text, and not empty");
     if (message->val.type != MSGPACK_OBJECT_MAP)
         return err_set(e, ERR_MALFORMED, "a message's fields must be a map");
     body->fields = &message->val;
