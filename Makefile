@@ -5,6 +5,7 @@ CC := gcc
 endif
 MODE         ?= release
 FUZZ_SECONDS ?= 60
+PREFIX       ?= /usr/local
 PYTHON       := /usr/bin/python3
 
 BUILD := $(if $(filter release-gcc,$(MODE)-$(notdir $(CC))),build,build/$(MODE)-$(notdir $(CC)))
@@ -27,17 +28,32 @@ CFLAGS   := -std=c17 -g $(WARN) $(HARD) $(FLAGS_$(MODE))
 LDFLAGS  := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
 
-SRC      := $(wildcard $(ROOMS:%=%/*.c))
-MAINS    := worker/main.c cli/main.c
-OBJ      := $(SRC:%.c=$(BUILD)/%.o)
-LIB_OBJ  := $(filter-out $(MAINS:%.c=$(BUILD)/%.o) $(BUILD)/cli/%,$(OBJ))
-CLI_OBJ  := $(filter $(BUILD)/cli/% $(BUILD)/bus/% $(BUILD)/schemas/%,$(OBJ))
-# A fake_NAME.c stands in for the real half of NAME.h, so tests link from an archive.
-UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-SIM      := $(patsubst tests/sim/%.c,$(BUILD)/tests/%,$(wildcard tests/sim/sim_*.c))
-FUZZ     := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+SRC     := $(wildcard $(ROOMS:%=%/*.c))
+HEADERS := $(wildcard $(ROOMS:%=%/*.h))
+OBJ     := $(SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ := $(filter-out $(BUILD)/worker/main.o $(BUILD)/cli/%,$(OBJ))
+CLI_OBJ := $(filter $(BUILD)/cli/% $(BUILD)/bus/% $(BUILD)/schemas/%,$(OBJ))
+TESTS   := $(wildcard tests/unit/test_*.c)
+UNIT    := $(TESTS:tests/unit/%.c=$(BUILD)/tests/%)
+SIM     := $(patsubst tests/sim/%.c,$(BUILD)/tests/%,$(wildcard tests/sim/sim_*.c))
+REAL    := $(BUILD)/tests/bus_test $(BUILD)/tests/hv_test
+FUZZ    := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY  := $(FUZZ:build/fuzz/%=$(BUILD)/tests/replay_%)
 
 all: $(BUILD)/keyferryd $(BUILD)/keyferry
+
+help:
+	@echo 'make                build/keyferryd and build/keyferry'
+	@echo 'make demo           the whole main job on this machine, live migration included; KEEP=1 leaves it running'
+	@echo 'make check          every test; make unit | sim | corpus | real | e2e for one kind; E2E=name for one file of e2e'
+	@echo 'make asan tsan      the unit tests under the sanitizers; MODE=asan before any other target does the same'
+	@echo 'make lint           formatting, layers, lengths, warnings of both compilers, clang-tidy, gcc -fanalyzer'
+	@echo 'make format         lay the code out as lint wants it'
+	@echo 'make fuzz           each fuzzer for FUZZ_SECONDS (60)'
+	@echo 'make bench          speed and memory, beside the peers; writes tests/bench/RESULTS.md'
+	@echo 'make install        to DESTDIR and PREFIX (/usr/local)'
+	@echo 'make deps           install what building needs; also deps-demo, deps-check'
+	@echo 'make clean'
 
 $(BUILD)/keyferryd: $(LIB_OBJ) $(BUILD)/worker/main.o
 $(BUILD)/keyferry: $(CLI_OBJ)
@@ -52,21 +68,69 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-# `// with: fake_hv.c` in a test's first lines names what is linked beside it.
-$(BUILD)/tests/test_%: tests/unit/test_%.c $(BUILD)/libkeyferry.a $(wildcard tests/unit/fake_*.c tests/unit/*.h)
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) $< $$(sed -n 's,^// with: ,tests/unit/,p' $<) $(BUILD)/libkeyferry.a $(LDLIBS) -lcmocka -o $@
+# A test's first line, "// with: fake_hv.c", names what is linked beside it, before the archive.
+LINK_TEST = @mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) $< \
+            $$(sed -n 's,^// with: ,tests/unit/,p' $<) $(BUILD)/libkeyferry.a $(LDLIBS) -lcmocka -o $@
+TEST_DEPS := $(BUILD)/libkeyferry.a $(HEADERS) $(wildcard tests/unit/fake_*.c tests/unit/*.h)
+
+$(UNIT): $(BUILD)/tests/%: tests/unit/%.c $(TEST_DEPS)
+	$(LINK_TEST)
+$(SIM): $(BUILD)/tests/%: tests/sim/%.c $(TEST_DEPS)
+	$(LINK_TEST)
+$(REAL): $(BUILD)/tests/%: tests/e2e/%.c $(TEST_DEPS)
+	$(LINK_TEST)
+$(REPLAY): $(BUILD)/tests/replay_%: tests/fuzz/%.c tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a
+	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $< tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a $(LDLIBS) -o $@
+build/fuzz/%: tests/fuzz/%.c $(SRC) $(HEADERS)
+	@mkdir -p $(@D); echo $@; clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined $< \
+	    $(filter-out worker/main.c cli/%,$(SRC)) $(LDLIBS) -o $@
 
 unit: $(UNIT)
 	@set -e; for t in $(UNIT); do $$t; done
+sim: $(SIM)
+	@set -e; for t in $(SIM); do $$t; done
+corpus: $(REPLAY)
+	@set -e; for t in $(REPLAY); do $$t tests/fuzz/corpus/$${t##*/replay_fuzz_}; done
+real: $(REAL)
+	tests/lab/with --broker -- $(BUILD)/tests/bus_test
+	tests/lab/with --hypervisor -- $(BUILD)/tests/hv_test
+e2e: $(BUILD)/keyferryd $(BUILD)/keyferry
+	MODE=$(MODE) tests/e2e/run $(E2E)
+e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
+	MODE=$(MODE) tests/e2e/run order migrate recovery
+fuzz: $(FUZZ)
+	@set -e; for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p build/corpus/$$n; \
+	    $$f -max_total_time=$(FUZZ_SECONDS) -malloc_limit_mb=16 build/corpus/$$n tests/fuzz/corpus/$$n; done
+asan tsan:
+	$(MAKE) MODE=$@ unit
 
-build/fuzz/%: tests/fuzz/%.c $(wildcard schemas/*.c schemas/*.h)
-	@mkdir -p $(@D)
-	clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined $(filter %.c,$^) $(LDLIBS) -o $@
+deps deps-demo deps-check:
+	@deploy/install-deps $(if $(filter deps,$@),build,$(@:deps-%=%))
 
+# The variables above ask pkg-config, so what is installed first needs a make of its own.
+check: deps-check
+	@tests/check
+demo: deps-demo
+	@$(MAKE) --no-print-directory all
+	@MODE=$(MODE) tests/demo
+bench: deps-check
+	@$(MAKE) --no-print-directory all
+	@tests/bench/run
+
+lint:
+	@tests/lint
+format:
+	clang-format -i $(SRC) $(HEADERS) $(wildcard tests/*/*.[ch])
+compile_commands.json:
+	$(PYTHON) -c "import json,os; print(json.dumps([{'directory': os.getcwd(), 'file': f, 'command': '$(CC) $(CPPFLAGS) -std=c17 $(WARN) -c ' + f} for f in '$(SRC)'.split()], indent=1))" > $@
+
+install: all
+	install -D -m 755 $(BUILD)/keyferryd $(DESTDIR)$(PREFIX)/sbin/keyferryd
+	install -D -m 755 $(BUILD)/keyferry $(DESTDIR)$(PREFIX)/bin/keyferry
 clean:
-	rm -rf build
+	rm -rf build compile_commands.json
 
-.PHONY: all unit clean
+.PHONY: all help unit sim corpus real e2e e2e-threads fuzz asan tsan deps deps-demo deps-check check demo bench lint \
+        format compile_commands.json install clean
 .SECONDARY:
 -include $(OBJ:.o=.d)

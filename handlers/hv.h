@@ -22,7 +22,7 @@ struct hv;
 
 enum { HV_DESCRIPTION_MAX_BYTES = 1024 };
 
-/* Called on the keeper's thread, whenever the connection comes or goes. */
+/* Called on the keeper's thread when the connection comes or goes, and when the first attempt fails. */
 typedef void hv_watch(void *arg, bool up, const char *why);
 
 /*
@@ -42,42 +42,48 @@ enum hv_usage { HV_USAGE_VTPM, HV_USAGE_VOLUME };
 struct hv_secret {
     struct uuid uuid;
     enum hv_usage usage;
-    bool other_usage;         /* another type than the two above */
-    bool is_ours_in_form;     /* ephemeral and private */
-    char usage_id[USAGE_ID_MAX_CHARS + 1];  /* "" where it is longer than any of ours */
-    char description[HV_DESCRIPTION_MAX_BYTES + 1];
+    bool other_usage;                               /* another type than the two above */
+    bool is_ours_in_form;                           /* ephemeral and private */
+    char usage_id[USAGE_ID_MAX_CHARS + 1];          /* "" where it is longer than any of ours */
+    char description[HV_DESCRIPTION_MAX_BYTES + 1]; /* likewise */
 };
 
 /* ERR_NOT_FOUND where there is none. *out is untouched on failure. */
-MUST_CHECK bool hv_secret_by_usage(struct hv *hv, enum hv_usage usage, const char *usage_id,
-                                   struct hv_secret *out, struct err *e);
+MUST_CHECK bool hv_secret_by_usage(struct hv *hv, enum hv_usage usage, const char *usage_id, struct hv_secret *out,
+                                   struct err *e);
 MUST_CHECK bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret *out, struct err *e);
 
 /*
- * Define an ephemeral, private secret of these properties, or give the one of
- * this UUID a new description, which keeps its value. ERR_CONFLICT where the UUID
- * has another usage id, or the usage id another UUID: libvirt's pair (1, 30).
+ * Define an ephemeral, private secret of these properties and set its value, or
+ * give the one of this UUID a new description and value; without `dek` (NULL) its
+ * value stays. ERR_CONFLICT where the UUID has another usage id, or the usage id
+ * another UUID: libvirt's pair (1, 30). Where e->effect is EFFECT_DONE it was
+ * defined, and its value could not be set. A usage type that differs is not
+ * noticed by libvirt, and what is persistent should be undefined first, since its
+ * file would stay: look before redefining.
  */
-MUST_CHECK bool hv_secret_define(struct hv *hv, const struct hv_secret *secret, struct err *e);
-MUST_CHECK bool hv_secret_set_value(struct hv *hv, const struct uuid *uuid, const struct dek *dek, struct err *e);
-MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struct err *e);  /* ERR_NOT_FOUND: was not there */
+MUST_CHECK bool hv_secret_define(struct hv *hv, const struct hv_secret *secret, const struct dek *dek, struct err *e);
+
+/* ERR_NOT_FOUND where it was not there. */
+MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struct err *e);
 
 /*
- * Who names a secret here, by its UUID or its usage id in a domain's XML, live or
- * stored: `used` by an active domain (paused and incoming included), `named` by any.
+ * Who names a secret here, by its UUID or its usage id (NULL: its UUID alone) in a
+ * domain's XML, live or stored: `used` by an active domain (paused and incoming
+ * included), `named` by any.
  */
 struct hv_users {
     bool used, named;
-    char domain[64];          /* the name of one that does, the active before the others; may be cut off */
+    char domain[64]; /* the name of one that does, the active before the others; may be cut off */
 };
-MUST_CHECK bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_id,
-                                struct hv_users *out, struct err *e);
+MUST_CHECK bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_id, struct hv_users *out,
+                                struct err *e);
 
 /* The TPM of a live domain. ERR_NOT_FOUND where no active domain has this UUID. */
 struct hv_tpm {
     bool present;
     bool encrypted;
-    struct uuid secret_uuid;  /* set if encrypted */
+    struct uuid secret_uuid; /* set if encrypted */
 };
 MUST_CHECK bool hv_live_tpm(struct hv *hv, const struct uuid *vm_uuid, struct hv_tpm *out, struct err *e);
 

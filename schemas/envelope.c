@@ -4,6 +4,7 @@
 
 #include "schemas/body.h"
 #include "schemas/field.h"
+#include "schemas/messages.h"
 
 /* ---- the fields every request may carry ---- */
 
@@ -105,6 +106,22 @@ bool message_read(const struct body *body, const struct schema *schema, void *ou
 {
     memset(out, 0, schema->size);
     return body_has_no_key_twice(body, e) && schema_decode(schema, &envelope_schema, body->fields, out, e);
+}
+
+static const struct field host_fields[] = {
+    UUID(struct addressed, host_uuid, "hostUuid", REQUIRED),
+};
+
+static const struct schema host_schema = SCHEMA("a request", NULL, struct addressed, host_fields, NULL);
+
+bool body_host(const struct body *body, struct uuid *out, struct err *e)
+{
+    struct addressed to;
+
+    if (!body_has_no_key_twice(body, e) || !schema_decode_known(&host_schema, body->fields, &to, e))
+        return false;
+    *out = to.host_uuid;
+    return true;
 }
 
 int64_t envelope_deadline_ms(const struct envelope *envelope, int64_t arrived_ms)

@@ -56,6 +56,9 @@ MUST_CHECK bool envelope_read(const struct body *body, struct envelope *out, str
 /* The message's own fields, by its schema. */
 MUST_CHECK bool message_read(const struct body *body, const struct schema *schema, void *out, struct err *e);
 
+/* The hostUuid of any message, known here or not. Fails with ERR_REQUIRED or ERR_INVALID. */
+MUST_CHECK bool body_host(const struct body *body, struct uuid *out, struct err *e);
+
 /* When a request's time ends, in ms since 1970; 0: never. `arrived_ms` stands in for createdTime. */
 int64_t envelope_deadline_ms(const struct envelope *envelope, int64_t arrived_ms);
 

@@ -8,9 +8,9 @@
 enum fate {
     FATE_ANSWER,       /* reply with the error, then ack */
     FATE_DEAD_LETTER,  /* to the dead letters, reply where there is an address and an id, then ack */
-    FATE_GIVE_BACK,    /* our own trouble: neither reply nor ack; the broker gives it to another worker */
 };
 
+/* The kinds without a code never travel: they end a program, or a connection. */
 #define SAYS_1006 "a required field is missing or blank, or libvirt refused"
 #define SAYS_1007 "a field, or the form of the message, is not acceptable"
 
@@ -37,9 +37,9 @@ enum fate {
     X(ERR_KEYS_MISSING,    "KEY_AGENT_KEYS_NOT_ON_DISK",         "the host's own key pair is missing",                            false, FATE_ANSWER) \
     X(ERR_KEYS_DAMAGED,    "KEY_AGENT_KEY_FILES_INTEGRITY_MISMATCH", "the host's own key pair is damaged",                        false, FATE_ANSWER) \
     X(ERR_FOREIGN,         "SYS.1007",                           "another service answered with an error of its own, or with no reply", false, FATE_ANSWER) \
-    X(ERR_BUS,             "",                                   "the broker could not be reached, or refused",                   true,  FATE_GIVE_BACK) \
-    X(ERR_CONFIG,          "",                                   "the configuration is not acceptable",                           false, FATE_GIVE_BACK) \
-    X(ERR_LOCAL,           "",                                   "this machine has too little memory, or refused a file",         true,  FATE_GIVE_BACK)
+    X(ERR_BUS,             "",                                   "the broker could not be reached, or refused",                   true,  FATE_ANSWER) \
+    X(ERR_CONFIG,          "",                                   "the configuration is not acceptable",                           false, FATE_ANSWER) \
+    X(ERR_LOCAL,           "SYS.1006",                           SAYS_1006,                                                       false, FATE_ANSWER)
 
 enum err_kind {
 #define X(kind, code, meaning, retryable, fate) kind,

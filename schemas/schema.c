@@ -91,7 +91,7 @@ bool schema_decode_known(const struct schema *schema, const msgpack_object *map,
     return decode(&(struct decoding){.schema = schema, .passes_unknown = true}, map, out, e);
 }
 
-static bool field_is_written(const struct field *f, const void *message)
+bool field_is_written(const struct field *f, const void *message)
 {
     return f->presence == REQUIRED || field_is_set(f, message);
 }

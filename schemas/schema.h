@@ -114,6 +114,9 @@ MUST_CHECK bool schema_decode(const struct schema *schema, const struct schema *
 void schema_encode(const struct schema *schema, const void *message, struct writer *w);
 size_t schema_present(const struct schema *schema, const void *message);
 
+/* True if the field would be written: it is set, or must always be there. */
+bool field_is_written(const struct field *field, const void *message);
+
 /* True if a field flagged secret is present: a clear DEK. *name is its wire name. */
 bool schema_has_secret(const struct schema *schema, const void *message, const char **name);
 

@@ -1,0 +1,285 @@
+#include "bus/bus.h"
+
+#include "bus/consumer.h"
+#include "bus/publisher.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A flag of the whole link that is told when it changes. */
+struct told {
+    struct tray_item item;
+    bool is_so;
+    char text[512];
+};
+
+struct bus {
+    struct bus_config config; /* its strings are in `memory` */
+    void *memory;
+    struct url_list urls;
+    struct tray tray;
+    struct event *wake_event;
+    bus_wake *wake;
+    void *arg;
+    struct consumer *consumer;
+    struct publisher *publisher;
+    struct told up, blocked;
+    bool stopping;
+    char reply_queue[SHORTSTR_MAX_CHARS + 1];
+};
+
+static void told_set(struct bus *bus, struct told *told, bool is_so, const char *text)
+{
+    bool is_news = told->is_so != is_so || strcmp(told->text, text) != 0;
+
+    told->is_so = is_so;
+    snprintf(told->text, sizeof(told->text), "%s", text);
+    if (is_news)
+        tray_put(&bus->tray, &told->item);
+}
+
+static void told_fill(struct tray_item *item, struct bus_news *news, enum bus_event yes, enum bus_event no)
+{
+    const struct told *told = (const struct told *)((const char *)item - offsetof(struct told, item));
+
+    news->event = told->is_so ? yes : no;
+    snprintf(news->text, sizeof(news->text), "%s", told->text);
+}
+
+static void tell_up(struct tray_item *item, struct bus_news *news)
+{
+    told_fill(item, news, BUS_LINK_UP, BUS_LINK_DOWN);
+}
+
+static void tell_blocked(struct tray_item *item, struct bus_news *news)
+{
+    told_fill(item, news, BUS_BLOCKED, BUS_UNBLOCKED);
+}
+
+static void tell_stopped(struct bus *bus)
+{
+    if (!consumer_is_over(bus->consumer) || !publisher_is_over(bus->publisher))
+        return;
+    bus->up.is_so = false;
+    snprintf(bus->up.text, sizeof(bus->up.text), "closed");
+    tray_put(&bus->tray, &bus->up.item);
+}
+
+static void on_changed(void *arg)
+{
+    struct bus *bus = arg;
+
+    publisher_release(bus->publisher, consumer_has_topology(bus->consumer));
+    if (consumer_is_ready(bus->consumer) && publisher_is_ready(bus->publisher))
+        told_set(bus, &bus->up, true, consumer_peer_name(bus->consumer));
+}
+
+static void on_lost(void *arg, const char *why)
+{
+    struct bus *bus = arg;
+
+    if (bus->stopping) {
+        tell_stopped(bus);
+        return;
+    }
+    publisher_release(bus->publisher, consumer_has_topology(bus->consumer));
+    told_set(bus, &bus->up, false, why);
+}
+
+static void on_blocked(void *arg, const char *why)
+{
+    struct bus *bus = arg;
+
+    told_set(bus, &bus->blocked, why != NULL, why != NULL ? why : "");
+}
+
+static const struct consumer_owner consumer_owner = {.changed = on_changed, .lost = on_lost};
+static const struct publisher_owner publisher_owner = {
+    .changed = on_changed,
+    .lost = on_lost,
+    .blocked = on_blocked,
+};
+
+/* The last thing done here: the callee may end the bus. */
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+    struct bus *bus = arg;
+
+    (void)fd;
+    (void)what;
+    bus->wake(bus->arg);
+}
+
+static char *text_keep(char **at, const char *text)
+{
+    char *kept = *at;
+    size_t size = strlen(text) + 1;
+
+    memcpy(kept, text, size);
+    *at += size;
+    return kept;
+}
+
+static size_t config_bytes(const struct bus_config *config)
+{
+    size_t bytes = config->queue_count * sizeof(*config->queues) + strlen(config->name) + strlen(config->exchange) +
+                   strlen(config->dead_exchange) + strlen(config->events_exchange) + strlen(config->reply_exchange) + 5;
+
+    for (size_t i = 0; i < config->queue_count; i++)
+        bytes += strlen(config->queues[i].name) + strlen(config->queues[i].routing_key) + 2;
+    return bytes;
+}
+
+/* Copy the configuration, but for the URLs and the password, which are kept elsewhere. */
+static bool config_keep(struct bus *bus, const struct bus_config *config, struct err *e)
+{
+    struct bus_config *own = &bus->config;
+    struct bus_queue *queues = malloc(config_bytes(config));
+    char *at = (char *)(queues + config->queue_count);
+
+    if (queues == NULL)
+        return err_set(e, ERR_LOCAL, "no memory for the bus");
+    bus->memory = queues;
+    *own = *config;
+    own->urls = own->password = NULL;
+    own->name = text_keep(&at, config->name);
+    own->exchange = text_keep(&at, config->exchange);
+    own->dead_exchange = text_keep(&at, config->dead_exchange);
+    own->events_exchange = text_keep(&at, config->events_exchange);
+    own->reply_exchange = text_keep(&at, config->reply_exchange);
+    for (size_t i = 0; i < config->queue_count; i++) {
+        queues[i].name = text_keep(&at, config->queues[i].name);
+        queues[i].routing_key = text_keep(&at, config->queues[i].routing_key);
+    }
+    own->queues = queues;
+    return true;
+}
+
+/* AMQP 0-9-1 4.2.5.3: names are short strings. */
+static bool name_fits(const char *what, const char *name, struct err *e)
+{
+    return strlen(name) <= SHORTSTR_MAX_CHARS ||
+           err_set(e, ERR_CONFIG, "the name of the %s is longer than %d bytes", what, SHORTSTR_MAX_CHARS);
+}
+
+static bool names_fit(const struct bus_config *config, struct err *e)
+{
+    if (!name_fits("request exchange", config->exchange, e) || !name_fits("worker", config->name, e) ||
+        !name_fits("dead letter exchange", config->dead_exchange, e) ||
+        !name_fits("events exchange", config->events_exchange, e) ||
+        !name_fits("reply exchange", config->reply_exchange, e))
+        return false;
+    for (size_t i = 0; i < config->queue_count; i++)
+        if (!name_fits("queue", config->queues[i].name, e) ||
+            !name_fits("routing key", config->queues[i].routing_key, e))
+            return false;
+    return true;
+}
+
+static bool reply_queue_name(struct bus *bus, struct err *e)
+{
+    int len = snprintf(bus->reply_queue, sizeof(bus->reply_queue), "keyferry.reply.%s", bus->config.name);
+
+    return len < (int)sizeof(bus->reply_queue) ||
+           err_set(e, ERR_CONFIG, "the name of the worker is too long for that of its reply queue");
+}
+
+static bool halves_new(struct bus *bus, struct event_base *base, struct err *e)
+{
+    bus->wake_event = event_new(base, -1, 0, on_wake, bus);
+    if (bus->wake_event == NULL)
+        return err_set(e, ERR_LOCAL, "no memory for the bus");
+    bus->tray.wake = bus->wake == NULL ? NULL : bus->wake_event;
+    bus->up.item.tell = tell_up;
+    bus->blocked.item.tell = tell_blocked;
+    return consumer_new(base, &bus->config, &bus->urls, bus->reply_queue, &bus->tray, &consumer_owner, bus,
+                        &bus->consumer, e) &&
+           publisher_new(base, &bus->config, &bus->urls, &bus->tray, &publisher_owner, bus, &bus->publisher, e);
+}
+
+bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake *wake, void *arg, struct bus **out,
+              struct err *e)
+{
+    struct bus *bus = calloc(1, sizeof(*bus));
+
+    if (bus == NULL)
+        return err_set(e, ERR_LOCAL, "no memory for the bus");
+    bus->wake = wake;
+    bus->arg = arg;
+    if (!names_fit(config, e) || !url_list_read(config->urls, config->password, &bus->urls, e) ||
+        !config_keep(bus, config, e) || !reply_queue_name(bus, e) || !halves_new(bus, base, e)) {
+        bus_close(bus);
+        return false;
+    }
+    *out = bus;
+    return true;
+}
+
+void bus_close(struct bus *bus)
+{
+    if (bus == NULL)
+        return;
+    consumer_free(bus->consumer);
+    publisher_free(bus->publisher);
+    tray_done(&bus->tray);
+    if (bus->wake_event != NULL)
+        event_free(bus->wake_event);
+    url_list_done(&bus->urls);
+    free(bus->memory);
+    free(bus);
+}
+
+enum bus_event bus_next(struct bus *bus, struct bus_news *news)
+{
+    return tray_take(&bus->tray, news);
+}
+
+bool bus_publish(struct bus *bus, const struct publication *publication, uint64_t *number, struct err *e)
+{
+    return publisher_publish(bus->publisher, publication, number, e);
+}
+
+void bus_forget(struct bus *bus, uint64_t number)
+{
+    publisher_forget(bus->publisher, number);
+}
+
+void bus_settle(struct bus *bus, struct delivery *delivery, enum verdict verdict)
+{
+    consumer_settle(bus->consumer, delivery, verdict);
+    delivery_free(delivery);
+}
+
+bool bus_is_current(const struct bus *bus, const struct delivery *delivery)
+{
+    return consumer_is_current(bus->consumer, delivery);
+}
+
+void bus_queue_close(struct bus *bus, size_t queue)
+{
+    consumer_queue_close(bus->consumer, queue);
+}
+
+void bus_stop(struct bus *bus)
+{
+    bus->stopping = true;
+    consumer_stop(bus->consumer);
+    publisher_stop(bus->publisher);
+}
+
+const char *bus_reply_queue(const struct bus *bus)
+{
+    return bus->reply_queue;
+}
+
+bool bus_is_loopback(const struct bus *bus)
+{
+    return url_list_is_loopback(&bus->urls);
+}
+
+bool bus_is_up(const struct bus *bus)
+{
+    return bus->up.is_so;
+}

@@ -1,0 +1,45 @@
+/*
+ * The consuming half of a bus: one connection, on it a channel that makes the
+ * topology, one for the reply queue and one for each host queue, and on these the
+ * deliveries put together from their frames.
+ */
+#ifndef BUS_CONSUMER_H
+#define BUS_CONSUMER_H
+
+#include "bus/tray.h"
+#include "bus/url.h"
+
+struct consumer;
+
+/* In the loop; neither may end the consumer. */
+struct consumer_owner {
+    void (*changed)(void *arg);               /* consumer_is_ready() may be another than before */
+    void (*lost)(void *arg, const char *why); /* not ready: the connection or one of its own channels failed */
+};
+
+/*
+ * `config`, `urls` and `tray` outlive it; so do the strings in `config`. Fails with
+ * ERR_CONFIG where a queue has no channel number left, and ERR_LOCAL.
+ */
+MUST_CHECK bool consumer_new(struct event_base *base, const struct bus_config *config, const struct url_list *urls,
+                             const char *reply_queue, struct tray *tray, const struct consumer_owner *owner, void *arg,
+                             struct consumer **out, struct err *e);
+void consumer_free(struct consumer *consumer);          /* NULL is fine */
+void consumer_stop(struct consumer *consumer);          /* as connection_stop() */
+bool consumer_is_over(const struct consumer *consumer); /* as connection_is_over() */
+
+/* True while the connection is open, the topology made and, if wanted, the reply queue consumed. */
+bool consumer_is_ready(const struct consumer *consumer);
+
+/* True while the topology is made on the connection that is open now: what is published has exchanges to go to. */
+bool consumer_has_topology(const struct consumer *consumer);
+
+/* As connection_peer_name(). */
+const char *consumer_peer_name(const struct consumer *consumer);
+
+/* As bus_settle(), bus_is_current() and bus_queue_close(); settling does not free. */
+void consumer_settle(struct consumer *consumer, const struct delivery *delivery, enum verdict verdict);
+bool consumer_is_current(const struct consumer *consumer, const struct delivery *delivery);
+void consumer_queue_close(struct consumer *consumer, size_t queue);
+
+#endif

@@ -1,0 +1,235 @@
+#include "bus/intake.h"
+
+#include "bus/timer.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char cancelled[] = "the broker cancelled the consumer: the queue was deleted, or its node is down";
+
+static struct outbox *out_of(struct intake *intake)
+{
+    return connection_out(intake->host->connection);
+}
+
+static struct ask_values values_of(const struct intake *intake)
+{
+    struct ask_values values = intake->host->values;
+
+    values.names[SUBJECT_QUEUE] = intake->name;
+    values.names[SUBJECT_KEY] = intake->key;
+    return values;
+}
+
+static void coming_drop(struct intake *intake)
+{
+    delivery_free(TAKE(intake->coming));
+    intake->content = (struct content){0};
+}
+
+void intake_done(struct intake *intake)
+{
+    coming_drop(intake);
+    if (intake->retry != NULL)
+        event_free(TAKE(intake->retry));
+}
+
+bool intake_is_open(const struct intake *intake)
+{
+    return intake->channel.state == CHANNEL_READY;
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    struct intake *intake = arg;
+
+    (void)fd;
+    (void)what;
+    if (intake->wanted && connection_is_open(intake->host->connection))
+        intake_open(intake);
+}
+
+static void retry_later(struct intake *intake)
+{
+    uint64_t held_ms = intake->opened_ms == 0 ? 0 : monotonic_ms() - intake->opened_ms;
+    unsigned ms = backoff_next_ms(&intake->backoff, held_ms, random_bits());
+
+    if (intake->retry == NULL)
+        intake->retry = evtimer_new(intake->host->base, on_retry, intake);
+    if (intake->retry != NULL)
+        timer_set(intake->retry, ms);
+}
+
+/* The channel is shut; `why` is kept for who asks. */
+static void intake_lose(struct intake *intake, const char *why)
+{
+    coming_drop(intake);
+    if (intake->wanted)
+        retry_later(intake);
+    intake->opened_ms = 0;
+    intake->host->lost(intake->host->arg, intake, why);
+}
+
+void intake_open(struct intake *intake)
+{
+    struct ask_values values = values_of(intake);
+    unsigned most = connection_channel_max(intake->host->connection);
+    char why[128];
+
+    intake->wanted = true;
+    if (intake->channel.state != CHANNEL_SHUT)
+        return;
+    if (intake->number > most) {
+        snprintf(why, sizeof(why), "the broker allows %u channels on a connection, and this would be number %u", most,
+                 intake->number);
+        intake->host->lost(intake->host->arg, intake, why);
+        return;
+    }
+    channel_open(&intake->channel, intake->number, intake->row, &values, out_of(intake));
+}
+
+void intake_close(struct intake *intake)
+{
+    intake->wanted = false;
+    if (intake->retry != NULL)
+        evtimer_del(intake->retry);
+    coming_drop(intake);
+    if (intake->channel.state == CHANNEL_SHUT)
+        intake_lose(intake, "closed");
+    else
+        channel_close(&intake->channel, out_of(intake));
+}
+
+void intake_reset(struct intake *intake)
+{
+    if (intake->retry != NULL)
+        evtimer_del(intake->retry);
+    coming_drop(intake);
+    channel_reset(&intake->channel);
+    intake->opened_ms = 0;
+}
+
+/* From here on bytes are put together. */
+
+static struct delivery *delivery_new(const struct intake *intake, const struct wire_frame *header)
+{
+    struct delivery *d = malloc(sizeof(*d) + (size_t)header->body_bytes);
+
+    if (d == NULL)
+        return NULL;
+    d->next = NULL;
+    d->queue = intake->queue;
+    d->tag = intake->tag;
+    d->generation = intake->generation;
+    d->redelivered = intake->redelivered;
+    d->body_bytes = (size_t)header->body_bytes;
+    memcpy(d->routing_key, intake->routing_key, sizeof(d->routing_key));
+    wire_text_copy(header->content_type, d->content_type, sizeof(d->content_type));
+    wire_text_copy(header->message_id, d->message_id, sizeof(d->message_id));
+    wire_text_copy(header->correlation_id, d->correlation_id, sizeof(d->correlation_id));
+    wire_text_copy(header->reply_to, d->reply_to, sizeof(d->reply_to));
+    wire_text_copy(header->user_id, d->user_id, sizeof(d->user_id));
+    return d;
+}
+
+void delivery_free(struct delivery *delivery)
+{
+    if (delivery == NULL)
+        return;
+    wipe(delivery->body, delivery->body_bytes);
+    free(delivery);
+}
+
+static bool take_header(struct intake *intake, const struct wire_frame *frame, struct err *e)
+{
+    if (frame->body_bytes <= intake->host->body_max_bytes) {
+        intake->coming = delivery_new(intake, frame);
+        return intake->coming != NULL || err_set(e, ERR_LOCAL, "no memory for a delivery");
+    }
+    /* Too large: the broker dead-letters it, and its body is passed over as it comes. */
+    if (!intake->no_ack)
+        wire_put_reject(out_of(intake), intake->number, intake->tag);
+    return true;
+}
+
+static void take_body(struct intake *intake, const struct wire_frame *frame)
+{
+    struct delivery *d = intake->coming;
+
+    if (d != NULL)
+        memcpy(d->body + (d->body_bytes - intake->content.body_left - frame->piece_bytes), frame->piece,
+               frame->piece_bytes);
+}
+
+static void take_deliver(struct intake *intake, const struct wire_frame *frame)
+{
+    intake->tag = frame->tag;
+    intake->redelivered = frame->redelivered;
+    wire_text_copy(frame->routing_key, intake->routing_key, sizeof(intake->routing_key));
+}
+
+/* basic.cancel comes from the broker when the queue is gone. The channel is closed, and all begun anew. */
+static void take_cancel(struct intake *intake)
+{
+    coming_drop(intake);
+    channel_close(&intake->channel, out_of(intake));
+}
+
+static bool take_content(struct intake *intake, const struct wire_frame *frame, struct err *e)
+{
+    bool is_deliver = frame->kind == WIRE_METHOD && frame->method == METHOD_DELIVER;
+
+    if (frame->kind == WIRE_METHOD && frame->method == METHOD_CANCEL) {
+        take_cancel(intake);
+        return true;
+    }
+    if (frame->kind == WIRE_METHOD && !is_deliver)
+        return err_set(e, ERR_BUS, "an unexpected method (%u.%u) on channel %u", frame->method_id >> 16,
+                       frame->method_id & 0xffff, intake->number);
+    if (!content_note(&intake->content, frame, is_deliver, e))
+        return false;
+    if (is_deliver)
+        take_deliver(intake, frame);
+    if (frame->kind == WIRE_HEADER && !take_header(intake, frame, e))
+        return false;
+    if (frame->kind == WIRE_BODY)
+        take_body(intake, frame);
+    if (intake->content.due == CONTENT_NONE && intake->coming != NULL)
+        tray_put_delivery(intake->host->tray, TAKE(intake->coming));
+    return true;
+}
+
+static void now_open(struct intake *intake)
+{
+    intake->opened_ms = monotonic_ms();
+    intake->generation = ++intake->host->generation;
+    intake->host->opened(intake->host->arg, intake);
+}
+
+bool intake_take(struct intake *intake, const struct wire_frame *frame, struct err *e)
+{
+    struct ask_values values = values_of(intake);
+    struct err why;
+
+    switch (channel_take(&intake->channel, frame, &values, out_of(intake), &why)) {
+    case CHANNEL_NOTHING:
+        return true;
+    case CHANNEL_FRAME:
+        return take_content(intake, frame, e);
+    case CHANNEL_OPENED:
+        now_open(intake);
+        return true;
+    case CHANNEL_LOST:
+        intake_lose(intake, why.text);
+        return true;
+    case CHANNEL_CLOSED:
+        intake_lose(intake, intake->wanted ? cancelled : "closed");
+        return true;
+    case CHANNEL_BROKEN:
+        break;
+    }
+    *e = why;
+    return false;
+}

@@ -1,0 +1,246 @@
+#include "bus/publisher.h"
+
+#include "bus/backoff.h"
+#include "bus/channel.h"
+#include "bus/connection.h"
+#include "bus/pending.h"
+#include "bus/timer.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CHANNEL_NUMBER = 1 };
+
+struct publisher {
+    struct connection *connection;
+    struct channel channel;
+    struct ask_values values;
+    const struct publisher_owner *owner;
+    void *arg;
+    struct backoff backoff;
+    struct event *retry; /* of the channel */
+    uint64_t opened_ms;
+    bool released, blocked;
+    struct pending pending;
+    struct content content;
+    struct returned returned;
+    char lost_text[512];
+};
+
+bool publisher_is_ready(const struct publisher *p)
+{
+    return p->channel.state == CHANNEL_READY;
+}
+
+static void send_waiting(struct publisher *p)
+{
+    const struct publication *next;
+
+    if (!publisher_is_ready(p) || !p->released || p->blocked)
+        return;
+    while ((next = pending_send(&p->pending)) != NULL)
+        wire_put_publication(connection_out(p->connection), CHANNEL_NUMBER, connection_frame_max(p->connection), next);
+}
+
+void publisher_release(struct publisher *p, bool release)
+{
+    p->released = release;
+    send_waiting(p);
+}
+
+bool publisher_publish(struct publisher *p, const struct publication *publication, uint64_t *number, struct err *e)
+{
+    struct outgoing *outgoing;
+
+    if (!outgoing_new(publication, &outgoing, e))
+        return false;
+    *number = pending_add(&p->pending, outgoing);
+    send_waiting(p);
+    return true;
+}
+
+void publisher_forget(struct publisher *p, uint64_t number)
+{
+    pending_forget(&p->pending, number);
+    send_waiting(p);
+}
+
+static void channel_begin(struct publisher *p)
+{
+    if (connection_is_open(p->connection) && p->channel.state == CHANNEL_SHUT)
+        channel_open(&p->channel, CHANNEL_NUMBER, topology_publisher, &p->values, connection_out(p->connection));
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    channel_begin(arg);
+}
+
+static void retry_later(struct publisher *p)
+{
+    unsigned ms = backoff_next_ms(&p->backoff, monotonic_ms() - p->opened_ms, random_bits());
+
+    timer_set(p->retry, ms);
+}
+
+/* A publication's own fault is no trouble of the link: the channel is opened again at once. */
+static void channel_lost(struct publisher *p, const struct wire_frame *frame, const struct err *why)
+{
+    char words[SHORTSTR_MAX_CHARS + 8];
+
+    snprintf(words, sizeof(words), "%u %.*s", frame->code, (int)frame->text.len, frame->text.at);
+    p->content = (struct content){0};
+    if (pending_again(&p->pending, &(struct ending){frame->cause_id, frame->code, words})) {
+        channel_begin(p);
+        return;
+    }
+    retry_later(p);
+    snprintf(p->lost_text, sizeof(p->lost_text), "%.100s: %s", connection_peer(p->connection), why->text);
+    p->owner->lost(p->arg, p->lost_text);
+}
+
+static void take_return(struct publisher *p, const struct wire_frame *frame)
+{
+    struct returned *r = &p->returned;
+
+    r->code = frame->code;
+    snprintf(r->text, sizeof(r->text), "%u %.*s", frame->code, (int)frame->text.len, frame->text.at);
+    wire_text_copy(frame->exchange, r->exchange, sizeof(r->exchange));
+    wire_text_copy(frame->routing_key, r->routing_key, sizeof(r->routing_key));
+}
+
+static bool take_use(struct publisher *p, const struct wire_frame *frame, struct err *e)
+{
+    bool is_method = frame->kind == WIRE_METHOD;
+    bool is_return = is_method && frame->method == METHOD_RETURN;
+    bool is_confirm = is_method && (frame->method == METHOD_ACK || frame->method == METHOD_NACK);
+
+    if (is_method && !is_return && !is_confirm)
+        return err_set(e, ERR_BUS, "an unexpected method (%u.%u) on channel %u", frame->method_id >> 16,
+                       frame->method_id & 0xffff, frame->channel);
+    if (!content_note(&p->content, frame, is_return, e))
+        return false;
+    if (is_return)
+        take_return(p, frame);
+    if (frame->kind == WIRE_HEADER)
+        pending_return(&p->pending, &p->returned, frame);
+    if (is_confirm)
+        pending_confirm(&p->pending, frame);
+    send_waiting(p);
+    return true;
+}
+
+static bool on_frame(void *arg, const struct wire_frame *frame, struct err *e)
+{
+    struct publisher *p = arg;
+    struct err why;
+
+    if (frame->channel != CHANNEL_NUMBER)
+        return err_set(e, ERR_BUS, "a frame on channel %u, which is not open", frame->channel);
+    switch (channel_take(&p->channel, frame, &p->values, connection_out(p->connection), &why)) {
+    case CHANNEL_NOTHING:
+    case CHANNEL_CLOSED:
+        return true;
+    case CHANNEL_FRAME:
+        return take_use(p, frame, e);
+    case CHANNEL_OPENED:
+        p->opened_ms = monotonic_ms();
+        p->owner->changed(p->arg);
+        send_waiting(p);
+        return true;
+    case CHANNEL_LOST:
+        channel_lost(p, frame, &why);
+        return true;
+    case CHANNEL_BROKEN:
+        break;
+    }
+    *e = why;
+    return false;
+}
+
+static void on_opened(void *arg)
+{
+    channel_begin(arg);
+}
+
+static void on_blocked(void *arg, const char *why)
+{
+    struct publisher *p = arg;
+
+    p->blocked = why != NULL;
+    p->owner->blocked(p->arg, why);
+    send_waiting(p);
+}
+
+static void on_lost(void *arg, const struct loss *loss)
+{
+    struct publisher *p = arg;
+
+    evtimer_del(p->retry);
+    channel_reset(&p->channel);
+    p->content = (struct content){0};
+    pending_again(&p->pending, &(struct ending){loss->cause_id, loss->code, loss->text});
+    if (p->blocked)
+        on_blocked(p, NULL);
+    p->owner->lost(p->arg, loss->text);
+}
+
+static const struct connection_owner connection_owner = {
+    .opened = on_opened,
+    .frame = on_frame,
+    .lost = on_lost,
+    .blocked = on_blocked,
+};
+
+bool publisher_new(struct event_base *base, const struct bus_config *config, const struct url_list *urls,
+                   struct tray *tray, const struct publisher_owner *owner, void *arg, struct publisher **out,
+                   struct err *e)
+{
+    struct publisher *p = calloc(1, sizeof(*p));
+    struct connection_config link = {
+        .base = base,
+        .urls = urls,
+        .name = config->name,
+        .heartbeat_s = config->heartbeat_s,
+        .owner = &connection_owner,
+        .arg = p,
+    };
+
+    if (p == NULL)
+        return err_set(e, ERR_LOCAL, "no memory for publications");
+    p->values = topology_values(config);
+    p->owner = owner;
+    p->arg = arg;
+    pending_init(&p->pending, tray);
+    p->retry = evtimer_new(base, on_retry, p);
+    if (p->retry == NULL || !connection_new(&link, &p->connection, e)) {
+        publisher_free(p);
+        return err_set(e, ERR_LOCAL, "no memory for publications");
+    }
+    *out = p;
+    return true;
+}
+
+void publisher_free(struct publisher *p)
+{
+    if (p == NULL)
+        return;
+    connection_free(p->connection);
+    if (p->retry != NULL)
+        event_free(p->retry);
+    pending_done(&p->pending);
+    free(p);
+}
+
+void publisher_stop(struct publisher *p)
+{
+    connection_stop(p->connection);
+}
+
+bool publisher_is_over(const struct publisher *p)
+{
+    return connection_is_over(p->connection);
+}

@@ -1,0 +1,184 @@
+#include "bus/topology.h"
+
+#include <stdio.h>
+
+/* clang-format off */
+static const struct argument host_arguments[] = {
+    { .name = "x-queue-type",             .text = "quorum",         .quorum_only = true },
+    { .name = "x-single-active-consumer", .number = 1,              .is_flag = true },
+    { .name = "x-dead-letter-exchange",   .subject = SUBJECT_DEAD },
+    { .name = "x-dead-letter-strategy",   .text = "at-least-once",  .quorum_only = true },
+    { .name = "x-overflow",               .text = "reject-publish" },
+    { .name = "x-delivery-limit",         .number = 50,             .quorum_only = true },
+};
+
+static const struct argument dead_arguments[] = {
+    { .name = "x-queue-type", .text = "quorum" },  /* even where the host queues are classic */
+};
+
+#define ARGUMENTS(table) .arguments = table, .argument_count = COUNT(table)
+#define ROW(table)       { .asks = table, .count = COUNT(table) }
+
+static const struct ask shared[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_EXCHANGE, .exchange = SUBJECT_REQUESTS, .type = "topic" },
+    { .kind = ASK_EXCHANGE, .exchange = SUBJECT_EVENTS,   .type = "topic" },
+    { .kind = ASK_EXCHANGE, .exchange = SUBJECT_DEAD,     .type = "fanout" },
+    { .kind = ASK_QUEUE,    .queue = SUBJECT_DEAD,        .flags = QUEUE_DURABLE, ARGUMENTS(dead_arguments) },
+    { .kind = ASK_BIND,     .queue = SUBJECT_DEAD,        .exchange = SUBJECT_DEAD },
+};
+
+static const struct ask host_queue[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_DURABLE, ARGUMENTS(host_arguments) },
+    { .kind = ASK_BIND,    .queue = SUBJECT_QUEUE, .exchange = SUBJECT_REQUESTS },
+    { .kind = ASK_QOS },
+    { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE },
+};
+
+static const struct ask host_queue_as_it_is[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QOS },
+    { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE },
+};
+
+static const struct ask reply_queue[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE },
+    { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE, .flags = ASK_NO_ACK },
+};
+
+static const struct ask reply_queue_bound[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE },
+    { .kind = ASK_BIND,    .queue = SUBJECT_QUEUE, .exchange = SUBJECT_REPLIES },
+    { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE, .flags = ASK_NO_ACK },
+};
+
+static const struct ask publisher[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_CONFIRM },
+};
+
+const struct ask_row topology_shared = ROW(shared);
+const struct ask_row topology_publisher = ROW(publisher);
+/* clang-format on */
+
+struct ask_row topology_host_queue(bool declare)
+{
+    return declare ? (struct ask_row)ROW(host_queue) : (struct ask_row)ROW(host_queue_as_it_is);
+}
+
+struct ask_row topology_reply_queue(bool bound)
+{
+    return bound ? (struct ask_row)ROW(reply_queue_bound) : (struct ask_row)ROW(reply_queue);
+}
+
+struct ask_values topology_values(const struct bus_config *config)
+{
+    return (struct ask_values){
+        .names =
+            {
+                [SUBJECT_NONE] = "",
+                [SUBJECT_REQUESTS] = config->exchange,
+                [SUBJECT_DEAD] = config->dead_exchange,
+                [SUBJECT_EVENTS] = config->events_exchange,
+                [SUBJECT_REPLIES] = config->reply_exchange,
+            },
+        .consumer_tag = config->name,
+        .prefetch = config->prefetch,
+        .queue_type = config->queue_type,
+    };
+}
+
+static void write_channel(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
+{
+    (void)ask;
+    (void)values;
+    wire_put_channel_open(out, channel);
+}
+
+static void write_exchange(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
+{
+    wire_put_exchange(out, channel, values->names[ask->exchange], ask->type);
+}
+
+static void write_queue(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
+{
+    struct wire_argument arguments[HEADER_PAIRS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < ask->argument_count; i++) {
+        const struct argument *a = &ask->arguments[i];
+        if (a->quorum_only && values->queue_type != QUEUE_QUORUM)
+            continue;
+        arguments[count++] = (struct wire_argument){
+            .name = a->name,
+            .text = a->subject != SUBJECT_NONE ? values->names[a->subject] : a->text,
+            .number = a->number,
+            .is_flag = a->is_flag,
+        };
+    }
+    wire_put_queue(out, channel, values->names[ask->queue], ask->flags, arguments, count);
+}
+
+static void write_bind(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
+{
+    const char *key = ask->queue == SUBJECT_QUEUE ? values->names[SUBJECT_KEY] : "";
+
+    wire_put_bind(out, channel, values->names[ask->queue], values->names[ask->exchange], key);
+}
+
+static void write_qos(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
+{
+    (void)ask;
+    wire_put_qos(out, channel, values->prefetch);
+}
+
+static void write_consume(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
+{
+    wire_put_consume(out, channel, values->names[ask->queue], values->consumer_tag, ask->flags == ASK_NO_ACK);
+}
+
+static void write_confirm(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
+{
+    (void)ask;
+    (void)values;
+    wire_put_confirm(out, channel);
+}
+
+static const struct {
+    enum wire_method answer;
+    const char *doing;
+    void (*write)(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel);
+} kinds[] = {
+    /* clang-format off */
+    [ASK_CHANNEL]  = { METHOD_CHANNEL_OPEN_OK, "opening a channel",   write_channel },
+    [ASK_EXCHANGE] = { METHOD_EXCHANGE_OK,     "declaring exchange",  write_exchange },
+    [ASK_QUEUE]    = { METHOD_QUEUE_OK,        "declaring queue",     write_queue },
+    [ASK_BIND]     = { METHOD_BIND_OK,         "binding queue",       write_bind },
+    [ASK_QOS]      = { METHOD_QOS_OK,          "setting prefetch",    write_qos },
+    [ASK_CONSUME]  = { METHOD_CONSUME_OK,      "consuming from queue", write_consume },
+    [ASK_CONFIRM]  = { METHOD_CONFIRM_OK,      "asking for confirms", write_confirm },
+    /* clang-format on */
+};
+
+void ask_write(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
+{
+    kinds[ask->kind].write(ask, values, out, channel);
+}
+
+enum wire_method ask_answer(const struct ask *ask)
+{
+    return kinds[ask->kind].answer;
+}
+
+void ask_describe(const struct ask *ask, const struct ask_values *values, char *out, size_t size)
+{
+    enum subject about = ask->queue != SUBJECT_NONE ? ask->queue : ask->exchange;
+
+    if (about == SUBJECT_NONE)
+        snprintf(out, size, "%s", kinds[ask->kind].doing);
+    else
+        snprintf(out, size, "%s '%.150s'", kinds[ask->kind].doing, values->names[about]);
+}

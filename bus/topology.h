@@ -1,0 +1,77 @@
+/*
+ * What is asked of the broker when a channel is opened: the names of contract 1 as
+ * static tables, one row of requests for each kind of channel. Pure but for the
+ * frames it writes.
+ */
+#ifndef BUS_TOPOLOGY_H
+#define BUS_TOPOLOGY_H
+
+#include "bus/bus.h"
+#include "bus/wire.h"
+
+/* What a request is about; the names themselves come from the configuration. */
+enum subject {
+    SUBJECT_NONE,
+    SUBJECT_REQUESTS, /* the request exchange */
+    SUBJECT_DEAD,     /* the dead letter exchange, and its queue of the same name */
+    SUBJECT_EVENTS,   /* the events exchange */
+    SUBJECT_REPLIES,  /* the reply exchange */
+    SUBJECT_QUEUE,    /* the queue that the channel is for */
+    SUBJECT_KEY,      /* its routing key */
+    SUBJECT_COUNT
+};
+
+enum ask_kind { ASK_CHANNEL, ASK_EXCHANGE, ASK_QUEUE, ASK_BIND, ASK_QOS, ASK_CONSUME, ASK_CONFIRM };
+
+struct argument {
+    const char *name;
+    const char *text;     /* or NULL */
+    enum subject subject; /* its text is this one's name; or SUBJECT_NONE */
+    int32_t number;
+    bool is_flag;
+    bool quorum_only; /* left out of a classic queue */
+};
+
+struct ask {
+    enum ask_kind kind;
+    enum subject exchange, queue;
+    const char *type; /* of an exchange */
+    unsigned flags;   /* QUEUE_...; of ASK_CONSUME: ASK_NO_ACK */
+    const struct argument *arguments;
+    size_t argument_count;
+};
+
+enum { ASK_NO_ACK = 1 };
+
+/* All that one kind of channel asks, in order. */
+struct ask_row {
+    const struct ask *asks;
+    size_t count;
+};
+
+/* The values a row is filled in with. */
+struct ask_values {
+    const char *names[SUBJECT_COUNT];
+    const char *consumer_tag;
+    uint16_t prefetch;
+    enum queue_type queue_type;
+};
+
+extern const struct ask_row topology_shared; /* exchanges and dead letters: complete before any host queue */
+extern const struct ask_row topology_publisher;
+struct ask_row topology_host_queue(bool declare);
+struct ask_row topology_reply_queue(bool bound); /* bound: to the reply exchange */
+
+/* The values of a configuration; the queue's name and key are left for the caller to add. */
+struct ask_values topology_values(const struct bus_config *config);
+
+/* Write the frame of one request. */
+void ask_write(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel);
+
+/* The method that grants it. */
+enum wire_method ask_answer(const struct ask *ask);
+
+/* What is asked, for an error text: "declaring queue 'keyferry.dead'". */
+void ask_describe(const struct ask *ask, const struct ask_values *values, char *out, size_t size);
+
+#endif

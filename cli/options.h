@@ -1,0 +1,36 @@
+/* The command line of `keyferry`: contract section 9. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "schemas/messages.h"
+
+/* Options that become a field of the message, in the order of the table in options.c. */
+enum { FIELD_OPTIONS_MAX = 24 };
+
+struct options {
+    const char *config_path, *url;
+    bool json;
+    int64_t timeout_ms;
+    const struct command *command;
+    const char *file;                          /* send: the envelope; "-" is stdin */
+    const char *dek_file;                      /* "-" is stdin; NULL: none */
+    const char *values[FIELD_OPTIONS_MAX];     /* as given; a flag is "true"; NULL: not given */
+};
+
+/* One command. `message` NULL: `send`. */
+struct command {
+    const char *name;
+    const struct message *message;
+    const char *help;
+};
+
+/* The wire name of field option `index`, or NULL past the last; *option gets its name with dashes. */
+const char *option_field(size_t index, const char **option);
+
+/*
+ * Read the command line. False: it was wrong, or asked for help, and has been
+ * answered; *status is then what to exit with.
+ */
+MUST_CHECK bool options_read(int argc, char **argv, struct options *out, int *status);
+
+#endif

@@ -1,0 +1,38 @@
+#include "cli/print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void print_value(const struct field *f, const void *at)
+{
+    const struct uuid *uuid = at;
+    const enum choice *choice = at;
+    const struct text_list *list = at;
+
+    switch (f->type) {
+    case FIELD_TEXT: fputs(at, stdout); return;
+    case FIELD_UUID: fputs(uuid->text, stdout); return;
+    case FIELD_WHOLE: printf("%" PRId64, *(const int64_t *)at); return;
+    case FIELD_BOOL: fputs(*(const bool *)at ? "yes" : "no", stdout); return;
+    case FIELD_CHOICE: fputs(*choice == YES ? "yes" : "no", stdout); return;
+    case FIELD_TEXTS:
+        for (size_t i = 0; i < list->count; i++)
+            printf("%s%s", i == 0 ? "" : " ", list->texts[i]);
+        return;
+    case FIELD_BYTES:
+    case FIELD_MAP: return;
+    }
+}
+
+void print_fields(const struct schema *schema, const void *message)
+{
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct field *f = &schema->fields[i];
+
+        if (f->secret || !field_is_written(f, message))
+            continue;
+        printf("%-18s ", f->name);
+        print_value(f, (const char *)message + f->offset);
+        putchar('\n');
+    }
+}

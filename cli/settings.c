@@ -1,0 +1,91 @@
+#include "cli/settings.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schemas/digest.h"
+
+static const char default_path[] = "/etc/keyferry/keyferry.conf";
+
+struct reading {
+    struct settings *settings;
+    char password_file[256];
+};
+
+static void add_url(struct settings *s, const char *value)
+{
+    size_t used = strlen(s->urls);
+
+    snprintf(s->urls + used, sizeof(s->urls) - used, "%s%s", used != 0 && s->urls[used - 1] != ',' ? "," : "", value);
+}
+
+static int on_key(void *arg, const char *section, const char *key, const char *value)
+{
+    struct reading *r = arg;
+
+    if (strcmp(section, "bus") != 0)
+        return 1;
+    if (strcmp(key, "url") == 0)
+        add_url(r->settings, value);
+    else if (strcmp(key, "exchange") == 0)
+        snprintf(r->settings->exchange, sizeof(r->settings->exchange), "%s", value);
+    else if (strcmp(key, "password_file") == 0)
+        snprintf(r->password_file, sizeof(r->password_file), "%s", value);
+    return 1;
+}
+
+static bool read_password(struct reading *r, struct err *e)
+{
+    const char *given = getenv("KEYFERRY_BUS_PASSWORD");
+    char *password = r->settings->password;
+    FILE *file;
+
+    if (given != NULL) {
+        snprintf(password, sizeof(r->settings->password), "%s", given);
+        return true;
+    }
+    if (r->password_file[0] == '\0')
+        return true;
+    file = fopen(r->password_file, "re");
+    if (file == NULL)
+        return err_set(e, ERR_CONFIG, "password_file %s: %s", r->password_file, strerror(errno));
+    if (fgets(password, sizeof(r->settings->password), file) == NULL)
+        password[0] = '\0';
+    fclose(file);
+    password[strcspn(password, "\r\n")] = '\0';
+    return true;
+}
+
+static bool read_file(const char *path, struct reading *r, struct err *e)
+{
+    int bad = ini_parse(path, on_key, r);
+
+    if (bad < 0)
+        return err_set(e, ERR_CONFIG, "%s: %s; give -c FILE or --url URL", path, strerror(errno));
+    if (bad > 0)
+        return err_set(e, ERR_CONFIG, "%s:%d: neither a section, nor 'key = value', nor a comment", path, bad);
+    if (r->settings->urls[0] == '\0')
+        return err_set(e, ERR_CONFIG, "%s: no url in [bus]", path);
+    return true;
+}
+
+bool settings_read(const struct options *options, struct settings *out, struct err *e)
+{
+    struct reading r = { .settings = out };
+    const char *path = options->config_path != NULL ? options->config_path : default_path;
+
+    *out = (struct settings){ .exchange = "keyferry.p2p" };
+    if ((options->url == NULL || options->config_path != NULL) && !read_file(path, &r, e))
+        return false;
+    if (options->url != NULL)
+        snprintf(out->urls, sizeof(out->urls), "%s", options->url);
+    return read_password(&r, e);
+}
+
+void settings_done(struct settings *settings)
+{
+    wipe(settings, sizeof(*settings));
+}

@@ -1,0 +1,17 @@
+/* Where the broker is, from the command line or from a worker's configuration file. */
+#ifndef CLI_SETTINGS_H
+#define CLI_SETTINGS_H
+
+#include "cli/options.h"
+
+struct settings {
+    char urls[4096];
+    char exchange[256];
+    char password[256];        /* "": the URL's own; wiped by settings_done() */
+};
+
+/* Fails with ERR_CONFIG. Of a file, only [bus] url, password_file and exchange are read. */
+MUST_CHECK bool settings_read(const struct options *options, struct settings *out, struct err *e);
+void settings_done(struct settings *settings);
+
+#endif

@@ -1,0 +1,254 @@
+/*
+ * SecretHostDefineMsg. The common case, a secret that is not there yet and no
+ * UUID wanted, takes two calls to libvirt and no look-up: a UUID is made, and
+ * libvirt's own refusal (1, 30) tells when the identity is held already.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "handlers/handlers.h"
+#include "handlers/secret.h"
+
+struct define_notes {
+    struct uuid uuid; /* the secret's: wanted, or made here; a retry must use the same */
+    bool made;        /* we defined it, or may have; it was not there before */
+    bool old_is_gone; /* `old` was undefined to make room, or may have been */
+    struct hv_secret old;
+};
+
+_Static_assert(sizeof(struct define_notes) <= VAULT_SLOT_BYTES, "notes fit their slot");
+
+static const struct uuid *wanted_uuid(const struct work *work)
+{
+    const struct define_request *request = work->request;
+
+    return &request->secret_uuid;
+}
+
+/* The wanted UUID, or a random one. */
+static bool uuid_choose(const struct uuid *wanted, struct uuid *out, struct err *e)
+{
+    uint8_t random[16];
+
+    if (uuid_is_set(out))
+        return true;
+    *out = *wanted;
+    if (uuid_is_set(wanted))
+        return true;
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return err_set(e, ERR_LOCAL, "the system gave no random bytes");
+    uuid_from_random(random, out);
+    return true;
+}
+
+/*
+ * The mark that this define leaves. `before` is the mark of the secret that keeps
+ * its UUID, or NULL: one that a migration made is taken over by a newer one and
+ * made permanent by a define outside of any; one that is permanent stays so.
+ */
+static void mark_make(const struct work *work, const struct mark *before, struct mark *out)
+{
+    const struct define_request *request = work->request;
+    char usage_id[USAGE_ID_MAX_CHARS + 1];
+    bool by_migration = request->migration_id[0] != '\0';
+
+    *out = before != NULL ? *before : (struct mark){0};
+    if (!by_migration || before == NULL || mark_is_provisional(before)) {
+        snprintf(out->by, sizeof(out->by), "%s", by_migration ? MADE_BY_MIGRATION : MADE_BY_REQUEST);
+        memcpy(out->migration_id, request->migration_id, sizeof(out->migration_id));
+        out->confirmed = false;
+    }
+    out->leaving[0] = '\0';
+    if (request->description[0] != '\0')
+        memcpy(out->text, request->description, sizeof(out->text));
+    memcpy(out->key_name, work->host->digest_key->name, sizeof(out->key_name));
+    secret_usage_id(secret_key_of(work), usage_id);
+    digest_dek(work->host->digest_key, usage_id, &request->dek, out->digest);
+}
+
+/* Nothing can be compared where no digest was kept, or one under a key that is not ours. */
+static bool dek_is_same(const struct work *work, const struct held *held, struct err *e)
+{
+    struct mark want;
+
+    mark_make(work, NULL, &want);
+    if (strcmp(held->mark.key_name, want.key_name) != 0 || digest_equal(held->mark.digest, want.digest))
+        return true;
+    return err_set(e, ERR_CONFLICT, "secret %s holds another DEK for this identity and version",
+                   held->secret.uuid.text);
+}
+
+/* Define what is not there under this UUID. */
+static bool secret_create(struct work *work, struct err *e)
+{
+    const struct define_request *request = work->request;
+    struct define_notes *notes = work->notes;
+    bool same_uuid = notes->old_is_gone && uuid_equal(&notes->uuid, &notes->old.uuid);
+    struct hv_secret secret;
+    struct mark before, mark;
+
+    mark_read(notes->old.description, &before);
+    mark_make(work, same_uuid ? &before : NULL, &mark);
+    secret_identify(&request->to.key, &secret);
+    secret.uuid = notes->uuid;
+
+    bool done = secret_define(work, &secret, &mark, &request->dek, e);
+    notes->made |= done || e->effect != EFFECT_NONE;
+    return done;
+}
+
+/* Put a new secret in the place of one that has another UUID, or is not ephemeral and private. */
+static bool secret_replace(struct work *work, const struct held *held, const struct uuid *uuid, struct err *e)
+{
+    struct define_notes *notes = work->notes;
+    struct hv_users users = {0};
+    bool other_uuid = !uuid_equal(uuid, &held->secret.uuid), removed;
+
+    if (other_uuid && !hv_secret_users(work->host->hv, &held->secret.uuid, NULL, &users, e))
+        return false;
+    if (users.named)
+        return err_set(e, ERR_CONFLICT, "the identity is held by secret %s, which domain '%s' names",
+                       held->secret.uuid.text, users.domain);
+    notes->uuid = *uuid;
+    notes->old = held->secret;
+    if (!secret_remove(work, &held->secret.uuid, &notes->old_is_gone, &removed, e))
+        return false;
+    notes->old_is_gone = true;
+    return secret_create(work, e);
+}
+
+/* The identity is there: see that it has the DEK, the mark, the form and the UUID that it should have. */
+static bool secret_ensure(struct work *work, struct held *held, struct err *e)
+{
+    const struct define_request *request = work->request;
+    struct define_notes *notes = work->notes;
+    const struct uuid *uuid = uuid_is_set(wanted_uuid(work)) ? wanted_uuid(work) : &held->secret.uuid;
+    struct mark mark;
+
+    if (!uuid_equal(&notes->uuid, &held->secret.uuid))
+        notes->made = false; /* an earlier try may have made one; this one shows that it did not */
+    if (!dek_is_same(work, held, e))
+        return false;
+    if (!uuid_equal(uuid, &held->secret.uuid) || !held->secret.is_ours_in_form)
+        return secret_replace(work, held, uuid, e);
+    mark_make(work, &held->mark, &mark);
+    notes->uuid = *uuid;
+    return secret_define(work, &held->secret, &mark, &request->dek, e);
+}
+
+/* What is held under the wanted UUID. Another identity's is a conflict; *found is false where there is none. */
+static bool wanted_find(const struct work *work, struct held *out, bool *found, struct err *e)
+{
+    const struct uuid *wanted = wanted_uuid(work);
+
+    *found = false;
+    if (!uuid_is_set(wanted))
+        return true;
+    if (!hv_secret_by_uuid(work->host->hv, wanted, &out->secret, e))
+        return e->kind == ERR_NOT_FOUND;
+    if (!secret_is(&out->secret, secret_key_of(work)))
+        return err_set(e, ERR_CONFLICT, "secret %s belongs to another identity", wanted->text);
+    mark_read(out->secret.description, &out->mark);
+    *found = true;
+    return true;
+}
+
+static bool define(struct work *work, struct err *e)
+{
+    struct define_notes *notes = work->notes;
+    struct err conflict;
+    struct held held;
+    bool found;
+
+    if (!uuid_choose(wanted_uuid(work), &notes->uuid, e) || !wanted_find(work, &held, &found, e))
+        return false;
+    if (found)
+        return secret_ensure(work, &held, e);
+    if (secret_create(work, e))
+        return true;
+    if (e->kind != ERR_CONFLICT)
+        return false;
+
+    conflict = *e;
+    if (secret_find(work, &held, e))
+        return secret_ensure(work, &held, e);
+    if (e->kind == ERR_NOT_FOUND)
+        *e = conflict;
+    return false;
+}
+
+static enum step_result run(struct work *work, struct err *e)
+{
+    const struct define_notes *notes = work->notes;
+    struct define_reply *reply = (struct define_reply *)work->reply;
+
+    if (!define(work, e))
+        return STEP_FAIL;
+    reply->secret_uuid = notes->uuid;
+    reply->created = notes->made;
+    if (notes->old_is_gone && uuid_equal(&notes->old.uuid, &notes->uuid))
+        reply->created = false;
+    else if (notes->old_is_gone)
+        reply->replaced_secret_uuid = notes->old.uuid;
+    return STEP_NEXT;
+}
+
+static void say(struct err *e, bool done, const char *what, const char *failed)
+{
+    size_t used = strlen(e->text);
+
+    snprintf(e->text + used, sizeof(e->text) - used, "; %s", done ? what : failed);
+}
+
+/* Undefine what we made, if it is there and still this identity's. */
+static bool made_remove(struct work *work)
+{
+    const struct define_notes *notes = work->notes;
+    struct hv_secret there;
+    struct err e;
+
+    if (!hv_secret_by_uuid(work->host->hv, &notes->uuid, &there, &e))
+        return e.kind == ERR_NOT_FOUND;
+    return !secret_is(&there, secret_key_of(work)) || secret_undefine(work, &notes->uuid, &e) ||
+           e.kind == ERR_NOT_FOUND;
+}
+
+static bool old_restore(struct work *work)
+{
+    const struct define_request *request = work->request;
+    const struct define_notes *notes = work->notes;
+    struct err e;
+
+    return hv_secret_define(work->host->hv, &notes->old, &request->dek, &e);
+}
+
+/* A secret without a value must not stay, nor the one that it was to replace be missing. */
+static enum step_result undo(struct work *work)
+{
+    const struct define_notes *notes = work->notes;
+    struct err *e = &work->err;
+    bool removed = !notes->made || made_remove(work);
+    bool restored = removed && (!notes->old_is_gone || old_restore(work));
+
+    if (notes->made)
+        say(e, removed, "the definition was undone", "the definition could not be undone");
+    if (notes->old_is_gone)
+        say(e, restored, "the secret it was to replace was put back",
+            "the secret it was to replace could not be put back");
+    if (notes->made || notes->old_is_gone)
+        e->effect = restored ? EFFECT_NONE : e->effect == EFFECT_NONE ? EFFECT_DONE : e->effect;
+    return STEP_NEXT;
+}
+
+static const struct step steps[] = {
+    {.name = "define", .run = run, .undo = undo},
+};
+
+const struct handler define_handler = {
+    .message = &define_message,
+    .steps = steps,
+    .count = COUNT(steps),
+    .notes_bytes = sizeof(struct define_notes),
+    .lane = LANE_IDENTITY,
+};

@@ -1,0 +1,57 @@
+#include <string.h>
+
+#include "handlers/handlers.h"
+#include "handlers/secret.h"
+
+struct delete_notes {
+    bool sent; /* libvirt may have undefined it before the connection was lost */
+};
+
+/* What does not match was not meant: it stays, and the delete is as good as done. */
+static bool is_meant(const struct delete_request *request, const struct held *held)
+{
+    if (uuid_is_set(&request->secret_uuid) && !uuid_equal(&request->secret_uuid, &held->secret.uuid))
+        return false;
+    return request->migration_id[0] == '\0' || strcmp(request->migration_id, held->mark.migration_id) == 0;
+}
+
+static bool is_free(const struct work *work, const struct hv_secret *secret, struct err *e)
+{
+    struct hv_users users;
+
+    if (!hv_secret_users(work->host->hv, &secret->uuid, secret->usage_id, &users, e))
+        return false;
+    if (users.used)
+        return err_set(e, ERR_IN_USE, "secret %s is named by the running domain '%s'", secret->uuid.text, users.domain);
+    return true;
+}
+
+static enum step_result run(struct work *work, struct err *e)
+{
+    const struct delete_request *request = work->request;
+    struct delete_reply *reply = (struct delete_reply *)work->reply;
+    struct delete_notes *notes = work->notes;
+    struct held held;
+
+    if (!secret_find(work, &held, e)) {
+        reply->deleted = notes->sent;
+        return e->kind == ERR_NOT_FOUND ? STEP_NEXT : STEP_FAIL;
+    }
+    if (!is_meant(request, &held))
+        return STEP_NEXT;
+    if (!request->force && !is_free(work, &held.secret, e))
+        return STEP_FAIL;
+    return secret_remove(work, &held.secret.uuid, &notes->sent, &reply->deleted, e) ? STEP_NEXT : STEP_FAIL;
+}
+
+static const struct step steps[] = {
+    {.name = "delete", .run = run},
+};
+
+const struct handler delete_handler = {
+    .message = &delete_message,
+    .steps = steps,
+    .count = COUNT(steps),
+    .notes_bytes = sizeof(struct delete_notes),
+    .lane = LANE_IDENTITY,
+};

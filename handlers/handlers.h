@@ -1,0 +1,10 @@
+/* Every handler, by the name of its file. */
+#ifndef HANDLERS_HANDLERS_H
+#define HANDLERS_HANDLERS_H
+
+struct handler;
+
+extern const struct handler define_handler, get_handler, delete_handler, resolve_handler, pre_migrate_handler,
+    post_migrate_handler;
+
+#endif

@@ -1,0 +1,387 @@
+/*
+ * Keeps the links to one libvirt: opens the first and, when all are lent out,
+ * further ones; when one is lost, drops all and begins again. A struct hv is
+ * shared by its owner, its keeper's thread (which virConnectOpen() may hold for
+ * ever) and each close callback that libvirt still has, and freed by the last.
+ */
+#include "handlers/hv_keeper.h"
+
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <libxml/parser.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum {
+    LINKS_MAX = 4,            /* libvirtd gains nothing from more */
+    KEEPALIVE_INTERVAL_S = 1, /* with the count: a frozen libvirtd is given up after 3 s */
+    KEEPALIVE_COUNT = 2,
+    BACKOFF_FIRST_MS = 100,
+    BACKOFF_MAX_MS = 5000,
+    CLOSE_WAIT_MS = 1000,
+};
+
+struct hv {
+    pthread_mutex_t lock;    /* of all that follows; never held while in libvirt or in `watch` */
+    pthread_cond_t changed;  /* for the keeper, and for who waits for it */
+    pthread_cond_t returned; /* for who waits for a link */
+    struct link links[LINKS_MAX];
+    size_t open; /* of `links`, from the first */
+    size_t lent;
+    bool up;
+    bool wants_link;    /* somebody waits, and one more might be opened */
+    bool told, told_up; /* what `watch` heard last */
+    bool closing;
+    bool in_libvirt; /* the keeper is, and may not come back soon */
+    bool done;       /* the keeper is */
+    unsigned users;
+    char why[200]; /* it is not up */
+    char *uri;
+    hv_watch *watch;
+    void *arg;
+};
+
+/* libvirt prints every error on stderr unless told not to; we return them. */
+static void stay_quiet(void *ctx, virErrorPtr error)
+{
+    (void)ctx;
+    (void)error;
+}
+
+/* Keepalives and close callbacks come from here. One for the process: libvirt has one event loop. */
+static void *run_events(void *arg)
+{
+    (void)arg;
+    for (;;)
+        (void)virEventRunDefaultImpl();
+    return NULL;
+}
+
+/* Detached, and deaf to signals: those are for the thread that asks for them. */
+static bool start_thread(void *(*run)(void *), void *arg)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    int failed;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed == 0 && pthread_detach(thread) == 0;
+}
+
+static bool libvirt_is_ready;
+
+static void start_libvirt(void)
+{
+    xmlInitParser();
+    virSetErrorFunc(NULL, stay_quiet);
+    libvirt_is_ready = virInitialize() == 0 && virEventRegisterDefaultImpl() == 0 && start_thread(run_events, NULL);
+}
+
+static void hv_unref_locked(struct hv *hv)
+{
+    bool last = --hv->users == 0;
+
+    pthread_mutex_unlock(&hv->lock);
+    if (!last)
+        return;
+    pthread_cond_destroy(&hv->returned);
+    pthread_cond_destroy(&hv->changed);
+    pthread_mutex_destroy(&hv->lock);
+    free(hv->uri);
+    free(hv);
+}
+
+static void hv_unref(void *arg)
+{
+    struct hv *hv = arg;
+
+    pthread_mutex_lock(&hv->lock);
+    hv_unref_locked(hv);
+}
+
+/* Wait for a change, at most `ms`. False: it took longer. */
+static bool wait_ms(struct hv *hv, unsigned ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return pthread_cond_timedwait(&hv->changed, &hv->lock, &until) != ETIMEDOUT;
+}
+
+/* Between half of it and all, so that workers which lost one libvirt do not return in step. */
+static unsigned backoff_ms(unsigned tries)
+{
+    unsigned most = tries < 6 ? (unsigned)BACKOFF_FIRST_MS << tries : BACKOFF_MAX_MS, random = 0;
+
+    (void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    return most / 2 + random % (most / 2 + 1);
+}
+
+static void pause_ms(struct hv *hv, unsigned ms)
+{
+    while (!hv->closing && wait_ms(hv, ms))
+        ;
+}
+
+static void go_down(struct hv *hv, const char *why)
+{
+    if (!hv->up)
+        return;
+    hv->up = false;
+    snprintf(hv->why, sizeof(hv->why), "%s", why);
+    pthread_cond_broadcast(&hv->changed);
+    pthread_cond_broadcast(&hv->returned);
+}
+
+/* On libvirt's event thread. */
+static void on_close(virConnectPtr conn, int reason, void *arg)
+{
+    static const char *const reasons[] = {
+        [VIR_CONNECT_CLOSE_REASON_ERROR] = "an input or output error ended the connection",
+        [VIR_CONNECT_CLOSE_REASON_EOF] = "libvirt closed the connection",
+        [VIR_CONNECT_CLOSE_REASON_KEEPALIVE] = "libvirt does not answer",
+        [VIR_CONNECT_CLOSE_REASON_CLIENT] = "the connection was closed here",
+    };
+    struct hv *hv = arg;
+
+    (void)conn;
+    pthread_mutex_lock(&hv->lock);
+    go_down(hv, (size_t)reason < COUNT(reasons) ? reasons[reason] : "the connection was closed");
+    pthread_mutex_unlock(&hv->lock);
+}
+
+/* A new connection, or NULL and libvirt's words. Blocks, perhaps for ever. */
+static virConnectPtr conn_open(struct hv *hv, char *why, size_t room)
+{
+    virConnectPtr conn = virConnectOpen(hv->uri);
+
+    if (conn == NULL) {
+        snprintf(why, room, "%s", virGetLastErrorMessage());
+        return NULL;
+    }
+    /* Drivers without a daemon behind them support neither, and have no need of it. */
+    (void)virConnectSetKeepAlive(conn, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+    pthread_mutex_lock(&hv->lock);
+    hv->users++;
+    pthread_mutex_unlock(&hv->lock);
+    if (virConnectRegisterCloseCallback(conn, on_close, hv, hv_unref) != 0)
+        hv_unref(hv);
+    return conn;
+}
+
+/* The callback keeps a reference of its own on the connection. */
+static void conn_close(virConnectPtr conn)
+{
+    (void)virConnectUnregisterCloseCallback(conn, on_close);
+    (void)virConnectClose(conn);
+}
+
+static bool link_open(struct hv *hv)
+{
+    char why[sizeof(hv->why)] = "";
+    virConnectPtr conn;
+
+    hv->in_libvirt = true;
+    pthread_mutex_unlock(&hv->lock);
+    conn = conn_open(hv, why, sizeof(why));
+    pthread_mutex_lock(&hv->lock);
+    hv->in_libvirt = false;
+    hv->wants_link = false;
+    if (conn != NULL)
+        hv->links[hv->open++] = (struct link){.conn = conn};
+    else if (!hv->up)
+        memcpy(hv->why, why, sizeof(why));
+    return conn != NULL;
+}
+
+/* When nobody uses them any more: a caller's link stays valid until it is returned. */
+static void links_close(struct hv *hv)
+{
+    while (hv->lent > 0)
+        pthread_cond_wait(&hv->changed, &hv->lock);
+    hv->in_libvirt = true;
+    while (hv->open > 0) {
+        virConnectPtr conn = hv->links[--hv->open].conn;
+
+        pthread_mutex_unlock(&hv->lock);
+        conn_close(conn);
+        pthread_mutex_lock(&hv->lock);
+    }
+    hv->in_libvirt = false;
+}
+
+static void tell(struct hv *hv, bool up)
+{
+    char why[sizeof(hv->why)];
+
+    if (hv->watch == NULL || hv->closing || (hv->told && hv->told_up == up))
+        return;
+    hv->told = true;
+    hv->told_up = up;
+    memcpy(why, up ? "" : hv->why, up ? 1 : sizeof(why));
+    pthread_mutex_unlock(&hv->lock);
+    hv->watch(hv->arg, up, why);
+    pthread_mutex_lock(&hv->lock);
+}
+
+/* The first link is open: until it is lost, open more where they are wanted. */
+static void links_tend(struct hv *hv)
+{
+    bool may_open = true;
+
+    hv->up = true;
+    tell(hv, true);
+    while (hv->up && !hv->closing) {
+        if (!hv->wants_link || !may_open || hv->open == LINKS_MAX) {
+            pthread_cond_wait(&hv->changed, &hv->lock);
+            continue;
+        }
+        may_open = link_open(hv);
+        pthread_cond_broadcast(&hv->returned);
+    }
+    tell(hv, false);
+    links_close(hv);
+}
+
+static void *keep(void *arg)
+{
+    struct hv *hv = arg;
+    unsigned tries = 0;
+
+    pthread_mutex_lock(&hv->lock);
+    while (!hv->closing) {
+        if (link_open(hv)) {
+            links_tend(hv);
+            tries = 0;
+        } else {
+            tell(hv, false);
+        }
+        pause_ms(hv, backoff_ms(tries++));
+    }
+    hv->done = true;
+    pthread_cond_broadcast(&hv->changed);
+    hv_unref_locked(hv);
+    return NULL;
+}
+
+static struct hv *hv_new(const char *uri, hv_watch *watch, void *arg)
+{
+    struct hv *hv = calloc(1, sizeof(*hv));
+    pthread_condattr_t monotonic;
+
+    if (hv == NULL || (hv->uri = strdup(uri)) == NULL) {
+        free(hv);
+        return NULL;
+    }
+    hv->watch = watch;
+    hv->arg = arg;
+    hv->users = 1;
+    snprintf(hv->why, sizeof(hv->why), "not connected yet");
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&hv->changed, &monotonic);
+    pthread_cond_init(&hv->returned, NULL);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&hv->lock, NULL);
+    return hv;
+}
+
+bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv **out, struct err *e)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct hv *hv;
+
+    pthread_once(&once, start_libvirt);
+    if (!libvirt_is_ready)
+        return err_set(e, ERR_LOCAL, "libvirt's client library did not start");
+    hv = hv_new(uri, watch, arg);
+    if (hv == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory for a libvirt connection");
+    hv->users = 2;
+    if (!start_thread(keep, hv)) {
+        hv->users = 1;
+        hv_unref(hv);
+        return err_set(e, ERR_LOCAL, "no thread for a libvirt connection");
+    }
+    *out = hv;
+    return true;
+}
+
+void hv_close(struct hv *hv)
+{
+    if (hv == NULL)
+        return;
+    pthread_mutex_lock(&hv->lock);
+    hv->closing = true;
+    go_down(hv, "closed");
+    pthread_cond_broadcast(&hv->changed);
+    while (!hv->done)
+        if (!wait_ms(hv, CLOSE_WAIT_MS) && hv->in_libvirt)
+            break;
+    hv_unref_locked(hv);
+}
+
+bool hv_is_up(struct hv *hv)
+{
+    bool up;
+
+    pthread_mutex_lock(&hv->lock);
+    up = hv->up;
+    pthread_mutex_unlock(&hv->lock);
+    return up;
+}
+
+static struct link *link_find_idle(struct hv *hv)
+{
+    for (size_t i = 0; i < hv->open; i++)
+        if (!hv->links[i].busy)
+            return &hv->links[i];
+    return NULL;
+}
+
+struct link *link_borrow(struct hv *hv, struct err *e)
+{
+    struct link *link = NULL;
+
+    pthread_mutex_lock(&hv->lock);
+    while (hv->up && (link = link_find_idle(hv)) == NULL) {
+        if (!hv->wants_link)
+            pthread_cond_broadcast(&hv->changed);
+        hv->wants_link = true;
+        pthread_cond_wait(&hv->returned, &hv->lock);
+    }
+    if (link != NULL) {
+        link->busy = true;
+        hv->lent++;
+    } else {
+        err_set(e, ERR_HYPERVISOR_AWAY, "libvirt at %s cannot be reached: %s", hv->uri, hv->why);
+    }
+    pthread_mutex_unlock(&hv->lock);
+    return link;
+}
+
+void link_return(struct hv *hv, struct link *link, const char *lost)
+{
+    pthread_mutex_lock(&hv->lock);
+    link->busy = false;
+    hv->lent--;
+    if (lost != NULL)
+        go_down(hv, lost);
+    if (hv->up)
+        pthread_cond_signal(&hv->returned);
+    else
+        pthread_cond_broadcast(&hv->changed);
+    pthread_mutex_unlock(&hv->lock);
+}

@@ -1,0 +1,45 @@
+#include "handlers/peer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static enum step_result peer_call(struct work *work, const struct message *message, const char *step, void *request,
+                                  void *answer)
+{
+    work->call.message = message;
+    work->call.step = step;
+    work->call.request = request;
+    work->call.answer = answer;
+    memset(answer, 0, message->reply->size);
+    return STEP_CALL;
+}
+
+enum step_result peer_call_host(struct work *work, const struct message *message, const struct uuid *host,
+                                const char *step, void *request, void *answer)
+{
+    char hex[UUID_HEX_CHARS + 1];
+
+    work->call = (struct call){0};
+    uuid_hex(host, hex);
+    snprintf(work->call.route, sizeof(work->call.route), "host.%s", hex);
+    return peer_call(work, message, step, request, answer);
+}
+
+enum step_result peer_call_service(struct work *work, const struct message *message, const char *service,
+                                   const char *step, void *request, void *answer)
+{
+    work->call = (struct call){0};
+    snprintf(work->call.route, sizeof(work->call.route), "service.%s", service);
+    return peer_call(work, message, step, request, answer);
+}
+
+enum step_result peer_failed(const struct work *work, const char *peer, struct err *e)
+{
+    if (work->call.err.kind == ERR_NO_ROUTE)
+        err_set(e, ERR_NO_ROUTE, "no queue is bound for %s (%s)", peer, work->call.route);
+    else
+        *e = work->call.err;
+    if (work->begun && e->effect == EFFECT_NONE)
+        e->effect = EFFECT_DONE;
+    return STEP_FAIL;
+}

@@ -1,0 +1,255 @@
+/*
+ * VtpmPreMigrateMsg, on the source: find the secret that the VM lives with, get
+ * its DEK, have the destination define the same, and mark ours as leaving.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "handlers/handlers.h"
+#include "handlers/peer.h"
+#include "handlers/secret.h"
+
+struct pre_migrate_notes {
+    struct uuid secret_uuid;
+    char migration_id[MIGRATION_ID_MAX_CHARS + 1];
+    bool on_destination; /* the destination defined it, or may have */
+    union {
+        struct resource_key_request key;
+        struct define_request define;
+        struct delete_request undo;
+    } ask;
+    union {
+        struct resource_key_reply key;
+        struct define_reply define;
+        struct delete_reply undo;
+    } answer;
+};
+
+_Static_assert(sizeof(struct pre_migrate_notes) <= VAULT_SLOT_BYTES, "notes fit their slot");
+_Static_assert(sizeof(struct pre_migrate_reply) <= WORK_REPLY_MAX_BYTES, "the reply fits");
+
+/* "m-" and an id that follows from the request's, where the request brings none. */
+static void choose_migration_id(const struct work *work, char out[MIGRATION_ID_MAX_CHARS + 1])
+{
+    const struct pre_migrate_request *request = work->request;
+    char derived[ID_MAX_CHARS + 1];
+
+    if (request->migration_id[0] != '\0') {
+        memcpy(out, request->migration_id, MIGRATION_ID_MAX_CHARS + 1);
+        return;
+    }
+    digest_derived_id(work->id, "migration", derived);
+    snprintf(out, MIGRATION_ID_MAX_CHARS + 1, "m-%.*s", MIGRATION_ID_MAX_CHARS - 2, derived);
+}
+
+/* The live domain's secret must be this identity's, or nobody's of ours. */
+static bool live_secret_check(const struct work *work, const struct uuid *uuid, struct err *e)
+{
+    struct hv_secret secret;
+
+    if (!hv_secret_by_uuid(work->host->hv, uuid, &secret, e))
+        return e->kind == ERR_NOT_FOUND;
+    if (strncmp(secret.usage_id, KEYFERRY_USAGE_PREFIX, strlen(KEYFERRY_USAGE_PREFIX)) != 0 ||
+        secret_is(&secret, secret_key_of(work)))
+        return true;
+    return err_set(e, ERR_CONFLICT, "the live domain names secret %s, which belongs to another identity", uuid->text);
+}
+
+/* Without a live domain there is no XML to ask: by identity then. */
+static bool held_secret_uuid(const struct work *work, struct uuid *out, struct err *e)
+{
+    struct held held;
+
+    if (secret_find(work, &held, e)) {
+        *out = held.secret.uuid;
+        return true;
+    }
+    if (e->kind == ERR_NOT_FOUND)
+        err_set(e, ERR_NOT_FOUND, "no live domain %s here, and no secret of this identity",
+                secret_key_of(work)->vm_uuid.text);
+    return false;
+}
+
+static enum step_result source_run(struct work *work, struct err *e)
+{
+    struct pre_migrate_notes *notes = work->notes;
+    struct pre_migrate_reply *reply = (struct pre_migrate_reply *)work->reply;
+    struct hv_tpm tpm;
+
+    choose_migration_id(work, notes->migration_id);
+    if (!hv_live_tpm(work->host->hv, &secret_key_of(work)->vm_uuid, &tpm, e)) {
+        if (e->kind != ERR_NOT_FOUND)
+            return STEP_FAIL;
+        return held_secret_uuid(work, &notes->secret_uuid, e) ? STEP_NEXT : STEP_FAIL;
+    }
+    if (!tpm.encrypted) {
+        reply->skipped = true;
+        return STEP_FINISH;
+    }
+    notes->secret_uuid = tpm.secret_uuid;
+    return live_secret_check(work, &tpm.secret_uuid, e) ? STEP_NEXT : STEP_FAIL;
+}
+
+static bool clear_dek_may_travel(const struct work *work, struct err *e)
+{
+    return work->host->sends_clear_deks ||
+           err_field(e, ERR_PLAINTEXT, "dekBase64", "plaintext_dek does not allow a clear DEK on this broker");
+}
+
+static enum step_result dek_run(struct work *work, struct err *e)
+{
+    const struct pre_migrate_request *request = work->request;
+    struct pre_migrate_notes *notes = work->notes;
+    struct resource_key_request *ask = &notes->ask.key;
+
+    if (!clear_dek_may_travel(work, e))
+        return STEP_FAIL;
+    if (request->dek.len > 0)
+        return STEP_NEXT;
+    if (!uuid_is_set(&request->tpm_uuid)) {
+        err_field(e, ERR_REQUIRED, "tpmUuid",
+                  "tpmUuid is required to ask the key manager, since the request brings no DEK");
+        return STEP_FAIL;
+    }
+    *ask = (struct resource_key_request){
+        .to = request->to,
+        .resource_uuid = request->tpm_uuid,
+        .resource_type = "TpmVO",
+        .key_provider_uuid = request->key_provider_uuid,
+        .dst_host_uuid = request->dst_host_uuid,
+        .secret_uuid = notes->secret_uuid,
+    };
+    memcpy(ask->key_provider_name, request->key_provider_name, sizeof(ask->key_provider_name));
+    return peer_call_service(work, &resource_key_message, "keymanager", "key", ask, &notes->answer.key);
+}
+
+static enum step_result dek_answered(struct work *work, struct err *e)
+{
+    const struct pre_migrate_notes *notes = work->notes;
+    int64_t wanted = secret_key_of(work)->key_version;
+
+    if (work->call.failed)
+        return peer_failed(work, "the key manager", e);
+    if (notes->answer.key.key_version == wanted)
+        return STEP_NEXT;
+    err_set(e, ERR_CONFLICT, "the key manager answered with version %lld of the key, not %lld",
+            (long long)notes->answer.key.key_version, (long long)wanted);
+    return STEP_FAIL;
+}
+
+static enum step_result define_run(struct work *work, struct err *e)
+{
+    const struct pre_migrate_request *request = work->request;
+    struct pre_migrate_notes *notes = work->notes;
+    struct define_request *ask = &notes->ask.define;
+    const struct dek *dek = request->dek.len > 0 ? &request->dek : &notes->answer.key.dek;
+
+    (void)e;
+    memset(ask, 0, sizeof(*ask));
+    ask->to = request->to;
+    ask->to.host_uuid = request->dst_host_uuid;
+    ask->secret_uuid = notes->secret_uuid;
+    memcpy(ask->migration_id, notes->migration_id, sizeof(ask->migration_id));
+    memcpy(&ask->dek, dek, sizeof(ask->dek));
+    wipe(&notes->answer, sizeof(notes->answer));
+    notes->on_destination = true;
+    return peer_call_host(work, &define_message, &request->dst_host_uuid, "define", ask, &notes->answer.define);
+}
+
+/* True where the destination certainly did nothing. Nobody who ran out of time can know that. */
+static bool did_nothing(const struct call *call)
+{
+    return call->failed && call->err.effect == EFFECT_NONE && call->err.kind != ERR_TIMEOUT;
+}
+
+static enum step_result define_answered(struct work *work, struct err *e)
+{
+    struct pre_migrate_notes *notes = work->notes;
+
+    wipe(&notes->ask, sizeof(notes->ask));
+    notes->on_destination = !did_nothing(&work->call);
+    if (work->call.failed)
+        return peer_failed(work, "the destination", e);
+    if (uuid_equal(&notes->answer.define.secret_uuid, &notes->secret_uuid))
+        return STEP_NEXT;
+    err_set(e, ERR_CONFLICT, "the destination answered with secret %s instead of %s",
+            notes->answer.define.secret_uuid.text, notes->secret_uuid.text);
+    return STEP_FAIL;
+}
+
+/* By migration alone: whatever UUID it got there, it is what this migration made. */
+static enum step_result define_undo(struct work *work)
+{
+    const struct pre_migrate_request *request = work->request;
+    struct pre_migrate_notes *notes = work->notes;
+    struct delete_request *ask = &notes->ask.undo;
+
+    if (!notes->on_destination)
+        return STEP_NEXT;
+    memset(ask, 0, sizeof(*ask));
+    ask->to = request->to;
+    ask->to.host_uuid = request->dst_host_uuid;
+    memcpy(ask->migration_id, notes->migration_id, sizeof(ask->migration_id));
+    peer_call_host(work, &delete_message, &request->dst_host_uuid, "undo-define", ask, &notes->answer.undo);
+    work->call.without_deadline = true;
+    return STEP_CALL;
+}
+
+static void reply_fill(struct work *work)
+{
+    const struct pre_migrate_request *request = work->request;
+    const struct pre_migrate_notes *notes = work->notes;
+    struct pre_migrate_reply *reply = (struct pre_migrate_reply *)work->reply;
+
+    reply->secret_uuid = notes->secret_uuid;
+    memcpy(reply->migration_id, notes->migration_id, sizeof(reply->migration_id));
+    reply->created = notes->answer.define.created ? YES : NO;
+    snprintf(reply->dek_source, sizeof(reply->dek_source), "%s", request->dek.len > 0 ? "request" : "keymanager");
+}
+
+static enum step_result mark_run(struct work *work, struct err *e)
+{
+    const struct pre_migrate_notes *notes = work->notes;
+    struct held held;
+    struct mark mark;
+
+    reply_fill(work);
+    if (!secret_find(work, &held, e))
+        return e->kind == ERR_NOT_FOUND ? STEP_NEXT : STEP_FAIL;
+    mark = held.mark;
+    memcpy(mark.leaving, notes->migration_id, sizeof(mark.leaving));
+    return secret_mark(work, &held, &mark, e) ? STEP_NEXT : STEP_FAIL;
+}
+
+static enum step_result mark_undo(struct work *work)
+{
+    const struct pre_migrate_notes *notes = work->notes;
+    struct held held;
+    struct err e;
+
+    if (work->begun && secret_find(work, &held, &e) && !secret_stays(work, &held, notes->migration_id, &e))
+        work->err.effect = EFFECT_UNKNOWN;
+    return STEP_NEXT;
+}
+
+static bool waits_for_peers(const void *request)
+{
+    (void)request;
+    return true;
+}
+
+static const struct step steps[] = {
+    {.name = "source", .run = source_run},
+    {.name = "dek", .run = dek_run, .answered = dek_answered},
+    {.name = "define", .run = define_run, .answered = define_answered, .undo = define_undo},
+    {.name = "mark", .run = mark_run, .undo = mark_undo},
+};
+
+const struct handler pre_migrate_handler = {
+    .message = &pre_migrate_message,
+    .steps = steps,
+    .count = COUNT(steps),
+    .notes_bytes = sizeof(struct pre_migrate_notes),
+    .lane = LANE_IDENTITY,
+    .waits_for_peers = waits_for_peers,
+};

@@ -1,0 +1,90 @@
+#include "handlers/secret.h"
+
+#include <string.h>
+
+const struct secret_key *secret_key_of(const struct work *work)
+{
+    const struct addressed *to = work->request;
+
+    return &to->key;
+}
+
+void secret_identify(const struct secret_key *key, struct hv_secret *out)
+{
+    *out = (struct hv_secret){
+        .usage = strcmp(key->purpose, "volume") == 0 ? HV_USAGE_VOLUME : HV_USAGE_VTPM,
+        .is_ours_in_form = true,
+    };
+    secret_usage_id(key, out->usage_id);
+}
+
+bool secret_is(const struct hv_secret *secret, const struct secret_key *key)
+{
+    struct hv_secret want;
+
+    secret_identify(key, &want);
+    return !secret->other_usage && secret->usage == want.usage && strcmp(secret->usage_id, want.usage_id) == 0;
+}
+
+bool secret_find(const struct work *work, struct held *out, struct err *e)
+{
+    struct hv_secret want;
+
+    secret_identify(secret_key_of(work), &want);
+    if (!hv_secret_by_usage(work->host->hv, want.usage, want.usage_id, &out->secret, e))
+        return false;
+    mark_read(out->secret.description, &out->mark);
+    return true;
+}
+
+static bool note_begun(struct work *work, bool done, const struct err *e)
+{
+    work->begun |= done || e->effect != EFFECT_NONE;
+    return done;
+}
+
+bool secret_define(struct work *work, struct hv_secret *secret, const struct mark *mark, const struct dek *dek,
+                   struct err *e)
+{
+    _Static_assert(sizeof(secret->description) > MARK_MAX_BYTES, "every mark fits");
+    mark_write(mark, secret->description);
+    return note_begun(work, hv_secret_define(work->host->hv, secret, dek, e), e);
+}
+
+bool secret_undefine(struct work *work, const struct uuid *uuid, struct err *e)
+{
+    return note_begun(work, hv_secret_undefine(work->host->hv, uuid, e), e);
+}
+
+bool secret_remove(struct work *work, const struct uuid *uuid, bool *sent, bool *removed, struct err *e)
+{
+    if (secret_undefine(work, uuid, e)) {
+        *removed = true;
+        return true;
+    }
+    if (e->kind == ERR_NOT_FOUND) {
+        *removed = *sent;
+        return true;
+    }
+    *sent |= e->effect != EFFECT_NONE;
+    return false;
+}
+
+bool secret_mark(struct work *work, const struct held *held, const struct mark *mark, struct err *e)
+{
+    struct hv_secret secret = held->secret;
+
+    if (!secret.is_ours_in_form)
+        return true;
+    return secret_define(work, &secret, mark, NULL, e);
+}
+
+bool secret_stays(struct work *work, const struct held *held, const char *migration_id, struct err *e)
+{
+    struct mark mark = held->mark;
+
+    if (strcmp(mark.leaving, migration_id) != 0)
+        return true;
+    mark.leaving[0] = '\0';
+    return secret_mark(work, held, &mark, e);
+}

@@ -1,0 +1,67 @@
+#include "handlers/work.h"
+
+/* Undo begins at the step that failed: it may have got half way. */
+static void work_fail(struct work *work, const struct err *e)
+{
+    work->failed = true;
+    work->err = *e;
+    work->phase = PHASE_RUN;
+    work->step++;
+}
+
+/* An answer that says its sender's libvirt is away is an error like any other: our own is there. */
+static bool is_away(const struct work *work, const struct err *e)
+{
+    return e->kind == ERR_HYPERVISOR_AWAY && !(work->phase == PHASE_ANSWERED && work->call.failed);
+}
+
+/* From here `step` counts the steps that are still to undo. */
+static enum work_state work_undo(struct work *work)
+{
+    if (work->phase == PHASE_UNDO && work->call.failed)
+        work->err.effect = EFFECT_UNKNOWN;
+    while (work->step > 0) {
+        const struct step *step = &work->handler->steps[--work->step];
+
+        work->phase = PHASE_UNDO;
+        if (step->undo != NULL && step->undo(work) == STEP_CALL)
+            return WORK_CALLING;
+    }
+    return WORK_DONE;
+}
+
+enum work_state work_advance(struct work *work)
+{
+    while (!work->failed && work->step < work->handler->count) {
+        const struct step *step = &work->handler->steps[work->step];
+        struct err e;
+        enum step_result result = work->phase == PHASE_ANSWERED ? step->answered(work, &e) : step->run(work, &e);
+
+        if (result == STEP_FINISH)
+            return WORK_DONE;
+        if (result == STEP_FAIL && is_away(work, &e))
+            return WORK_AWAY;
+        if (result == STEP_FAIL)
+            work_fail(work, &e);
+        if (result == STEP_NEXT)
+            work->step++;
+        if (!work->failed)
+            work->phase = result == STEP_CALL ? PHASE_ANSWERED : PHASE_RUN;
+        if (result == STEP_CALL)
+            return WORK_CALLING;
+    }
+    return work->failed ? work_undo(work) : WORK_DONE;
+}
+
+void work_give_up(struct work *work, const struct err *why)
+{
+    if (work->failed)
+        return;
+    work_fail(work, why);
+    work->err.effect = work->begun ? EFFECT_UNKNOWN : EFFECT_NONE;
+}
+
+bool work_has_begun(const struct work *work)
+{
+    return work->begun;
+}

@@ -1,0 +1,161 @@
+"""What the end-to-end tests stand on: a ground they share, and the words they are written in."""
+import base64
+import os
+import unittest
+import uuid
+
+from tests.lab import Lab, LabError
+
+KEY_AGENT = "KEY_AGENT_"
+NOT_FOUND, CONFLICT, IN_USE = KEY_AGENT + "SECRET_NOT_FOUND", KEY_AGENT + "SECRET_CONFLICT", KEY_AGENT + "SECRET_IN_USE"
+PLAINTEXT_REFUSED, BUSY = KEY_AGENT + "PLAINTEXT_REFUSED", KEY_AGENT + "BUSY"
+HYPERVISOR_AWAY = KEY_AGENT + "HYPERVISOR_UNAVAILABLE"
+LATE, WRONG_HOST, REQUIRED, INVALID = "SYS.1001", "SYS.1003", "SYS.1006", "SYS.1007"
+NO_HANDLER, NO_ROUTE = "SYS.1008", "SYS.1009"
+
+ENCODINGS = ("json", "msgpack")
+
+
+def new_uuid():
+    return str(uuid.uuid4())
+
+
+def new_dek():
+    return os.urandom(32)
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+def new_key(vm=None, version=1, purpose="vtpm", instance="tpm0"):
+    """The four fields of an identity."""
+    return {"vmUuid": vm or new_uuid(), "purpose": purpose, "keyVersion": version, "usageInstance": instance}
+
+
+def usage_id(key):
+    return f"keyferry/{key['purpose']}/{key['vmUuid']}/{key['usageInstance']}/v{key['keyVersion']}"
+
+
+class Ground:
+    """A broker, two hypervisors a and b, each with a worker behind a proxy (`pa`, `pb`). Started when first needed."""
+
+    _shared = None
+
+    def __init__(self):
+        self.lab = Lab().__enter__()
+        self.broker, self.a, self.b = self.lab.up(
+            self.lab.broker(), self.lab.hypervisor("a"), self.lab.hypervisor("b"))
+        self.pa, self.pb = self.lab.proxy(self.a), self.lab.proxy(self.b)
+        self.wa, self.wb = self.lab.up(*(self.lab.worker(self.broker, p) for p in (self.pa, self.pb)))
+
+    @classmethod
+    def shared(cls):
+        cls._shared = cls._shared or cls()
+        return cls._shared
+
+    @classmethod
+    def end_shared(cls):
+        """Gives what its workers are to be blamed for."""
+        ground, cls._shared = cls._shared, None
+        return ground.end() if ground else []
+
+    def end(self):
+        complaints = []
+        for worker in (self.wa, self.wb):
+            try:
+                self.lab.drop(worker)
+            except LabError as e:
+                complaints.append(str(e))
+        self.lab.__exit__()
+        return complaints
+
+
+class Scenario(unittest.TestCase):
+    """self.a, self.b, self.client and the ground's other parts; the verbs; and what is right about replies."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.ground = Ground.shared()
+        for name in ("lab", "broker", "a", "b", "pa", "pb", "wa", "wb"):
+            setattr(cls, name, getattr(cls.ground, name))
+
+    def setUp(self):
+        self.client = self.lab.client(self.broker)
+        self.addCleanup(self.lab.drop, self.client)
+        self.pa.reset()
+        self.pb.reset()
+
+    # Parts that end with the test.
+    def with_part(self, part):
+        self.addCleanup(self.lab.drop, part)
+        return part
+
+    def keymanager(self, **options):
+        return self.with_part(self.lab.keymanager(self.broker, **options)).start()
+
+    def fake_host(self, answers=None):
+        return self.with_part(self.lab.fake_host(self.broker, answers)).start()
+
+    def worker(self, *hosts, **options):
+        return self.with_part(self.lab.worker(self.broker, *hosts, **options)).start()
+
+    def vm(self, host, *args, **options):
+        vm = host.start_vm(*args, **options)
+        self.addCleanup(vm.remove)
+        return vm
+
+    # Requests; `rest` goes to Client.send().
+    def define(self, host, key, dek=None, **rest):
+        return self.client.ask("SecretHostDefineMsg", host, **{**key, "dekBase64": b64(dek or new_dek()), **rest})
+
+    def get(self, host, key, **rest):
+        return self.client.ask("SecretHostGetMsg", host, **key, **rest)
+
+    def delete(self, host, key, **rest):
+        return self.client.ask("SecretHostDeleteMsg", host, **key, **rest)
+
+    def resolve(self, host, vm_uuid, **rest):
+        return self.client.ask("ResolveVtpmLibvirtSecretOnHypervisorMsg", host, vmUuid=vm_uuid, **rest)
+
+    @staticmethod
+    def pre_migrate_fields(source, destination, key, dek=None, migration="m-1", **rest):
+        return {**key, "srcHostUuid": source.uuid, "dstHostUuid": destination.uuid, "migrationId": migration,
+                "dekBase64": b64(dek) if dek else ..., **rest}
+
+    def pre_migrate(self, source, destination, key, dek=None, seconds=30, **rest):
+        return self.client.ask("VtpmPreMigrateMsg", source, seconds,
+                               **self.pre_migrate_fields(source, destination, key, dek, **rest))
+
+    def post_migrate(self, source, destination, key, outcome="success", migration="m-1", **rest):
+        return self.client.ask("VtpmPostMigrateMsg", source, **key, srcHostUuid=source.uuid, migrationId=migration,
+                               dstHostUuid=destination.uuid, outcome=outcome, **rest)
+
+    def defined(self, host, key=None, dek=None, **rest):
+        """Define a secret that must succeed; gives its UUID."""
+        return self.succeeds(self.define(host, key or new_key(), dek, **rest))["secretUuid"]
+
+    # What is right.
+    def succeeds(self, reply):
+        self.assertTrue(reply.success, reply)
+        self.assertEqual({}, reply.error, reply)
+        return reply
+
+    def refuses(self, reply, *codes, field=None, effect="none"):
+        self.assertFalse(reply.success, reply)
+        self.assertIn(reply.code, codes, reply)
+        self.assertTrue(reply.error["description"] and reply.details, reply)
+        self.assertEqual(effect, reply.opaque["effect"], reply)
+        self.assertIsInstance(reply.opaque["retryable"], bool)
+        if field:
+            self.assertEqual(field, reply.opaque.get("field"), reply)
+            self.assertIn(field, reply.details)
+        return reply
+
+    def holds(self, host, key, secret_uuid):
+        """libvirt has this identity under this UUID (None: not at all)."""
+        self.assertEqual(secret_uuid, host.secret_of(usage_id(key), key["purpose"]))
+
+    def lives(self, host=None):
+        """The worker still answers."""
+        self.refuses(self.get(host or self.a, new_key()), NOT_FOUND)

@@ -1,0 +1,22 @@
+"""A private laboratory of the real parts: RabbitMQ, libvirtd, QEMU with swtpm, keyferryd, and an outsider's client.
+
+    with Lab() as lab:
+        broker, a, b = lab.up(lab.broker(), lab.hypervisor("a"), lab.hypervisor("b"))
+        worker = lab.worker(broker, a, b).start()
+        client = lab.client(broker)
+        reply = client.ask("SecretHostDefineMsg", a, vmUuid=..., ...)
+
+Everything lives in one folder under /tmp, on loopback and on free ports, and ends with the block, however it ends.
+"""
+from .process import LabError, patience, wait_until
+from .broker import Broker
+from .hypervisor import Hypervisor, VM
+from .worker import Worker
+from .client import Client, Reply
+from .keymanager import KeyManager
+from .proxy import Proxy
+from .service import FakeHost, Service, refusal
+from .lab import Lab, REPO, program
+
+__all__ = ["Lab", "LabError", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
+           "Service", "FakeHost", "Proxy", "REPO", "patience", "program", "refusal", "wait_until"]

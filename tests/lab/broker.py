@@ -1,0 +1,125 @@
+"""A private RabbitMQ node with an epmd of its own."""
+import os
+import subprocess
+
+import pika
+
+from .process import LabError, Process, answers, free_port, patience, wait_until
+
+BIN = "/usr/lib/rabbitmq/bin/"  # the scripts in /usr/sbin change to the user rabbitmq and another HOME
+
+
+class Epmd(Process):
+    """Erlang's port mapper. A node would start one by itself, which then outlives it."""
+
+    def __init__(self, lab, name):
+        super().__init__(lab, name)
+        self.port = free_port()
+
+    def argv(self):
+        return ["epmd", "-port", str(self.port), "-address", "127.0.0.1"]
+
+    def is_ready(self):
+        return answers(self.port)
+
+
+class Broker(Process):
+    """start(), stop(), kill(), restart(), freeze(), thaw(); .url and .port; queue() and ctl() to look inside."""
+
+    ready_within = 60
+
+    def __init__(self, lab, name="broker", plugins=(), settings=()):
+        super().__init__(lab, name)
+        self.epmd = Epmd(lab, name + "-epmd")
+        self.port, self.dist_port = free_port(), free_port()
+        self._write("rabbitmq.conf", f"listeners.tcp.local = 127.0.0.1:{self.port}\n"
+                    "disk_free_limit.absolute = 50MB\nlog.console = true\nlog.file = false\n"
+                    + "".join(f"{line}\n" for line in settings))
+        self._write("enabled_plugins", "[" + ",".join(plugins) + "].\n")
+
+    def _write(self, name, text):
+        with open(os.path.join(self.folder, name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    @property
+    def url(self):
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+
+    def argv(self):
+        return [BIN + "rabbitmq-server"]
+
+    def environment(self):
+        def inside(name):
+            return os.path.join(self.folder, name)
+        return {
+            "HOME": self.folder,  # the Erlang cookie
+            "RABBITMQ_NODENAME": "rabbit@localhost",  # a host name may not resolve
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(self.dist_port),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_MNESIA_BASE": inside("mnesia"),
+            "RABBITMQ_LOG_BASE": inside("logs"),
+            "RABBITMQ_PID_FILE": inside("pid"),
+            "RABBITMQ_CONFIG_FILE": inside("rabbitmq"),
+            "RABBITMQ_CONF_ENV_FILE": inside("none"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": inside("enabled_plugins"),
+            "ERL_EPMD_PORT": str(self.epmd.port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "NOTIFY_SOCKET": inside("notify"),  # under systemd the script becomes the node, so its pid is ours
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def is_ready(self):
+        return answers(self.port, b"AMQP\x00\x00\x09\x01")
+
+    def launch(self):
+        if not self.epmd.alive:
+            self.epmd.start()
+        return super().launch()
+
+    def end(self):
+        """Quickly and for good: what it stored is thrown away anyway."""
+        self.kill()
+        self.epmd.kill()
+
+    def processes(self):
+        return super().processes() + self.epmd.processes()
+
+    def ctl(self, *args, within=30):
+        """rabbitmqctl; takes about a second. Gives what it printed."""
+        run = subprocess.run([BIN + "rabbitmqctl", "--quiet", *args], env={**os.environ, **self.environment()},
+                             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience(within))
+        if run.returncode:
+            raise LabError(f"rabbitmqctl {' '.join(args)}: {run.stdout}{run.stderr}")
+        return run.stdout
+
+    def rows(self, what, *columns, extra=()):
+        """`rabbitmqctl list_<what> columns...` as a list of dicts of text."""
+        out = self.ctl(f"list_{what}", "--no-table-headers", *extra, *columns)
+        return [dict(zip(columns, line.split("\t"))) for line in out.splitlines() if line]
+
+    def connection(self):
+        parameters = pika.URLParameters(self.url)
+        parameters.heartbeat = 0
+        return pika.BlockingConnection(parameters)
+
+    def queue(self, name):
+        """(messages ready, consumers) of a queue, or None if there is no such queue."""
+        with self.connection() as connection:
+            try:
+                ok = connection.channel().queue_declare(name, passive=True).method
+                return ok.message_count, ok.consumer_count
+            except pika.exceptions.ChannelClosedByBroker as e:
+                if e.reply_code == 404:
+                    return None
+                raise
+
+    def wait_for_consumer(self, name, seconds=20):
+        wait_until(lambda: (self.queue(name) or (0, 0))[1] > 0, seconds, f"a consumer on {name}")
+
+    def wait_for_drained(self, name, seconds=60):
+        """Until nothing of the queue is ready or unacknowledged."""
+        def drained():
+            rows = self.rows("queues", "name", "messages")
+            return all(row["messages"] == "0" for row in rows if row["name"] == name)
+        wait_until(drained, seconds, f"{name} to be drained", every=0.2)

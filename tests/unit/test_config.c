@@ -1,0 +1,200 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "worker/config.h"
+
+#define HOST "[host.c0ffee00111142228333444455556666]\n"
+#define BUS  "[bus]\nurl = amqp://guest@localhost\n"
+
+static char path[] = "/tmp/keyferry-config-XXXXXX";
+
+static bool read_text(const char *text, struct config *out, struct err *e)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    return config_read(path, out, e);
+}
+
+static void refuses(const char *text, int line, const char *says)
+{
+    struct config config;
+    char where[64];
+    struct err e;
+
+    if (read_text(text, &config, &e))
+        fail_msg("accepted: %s", text);
+    assert_int_equal(e.kind, ERR_CONFIG);
+    snprintf(where, sizeof(where), "%s:%d: ", path, line);
+    if (line != 0 && strncmp(e.text, where, strlen(where)) != 0)
+        fail_msg("'%s' does not begin with '%s'", e.text, where);
+    if (strstr(e.text, says) == NULL)
+        fail_msg("'%s' does not say '%s'", e.text, says);
+}
+
+static void fills_in_the_defaults(void **state)
+{
+    struct config c;
+    struct err e;
+
+    (void)state;
+    assert_true(read_text(BUS HOST, &c, &e));
+    assert_string_equal(c.urls, "amqp://guest@localhost");
+    assert_int_equal(c.prefetch, 64);
+    assert_int_equal(c.heartbeat_s, 15);
+    assert_int_equal(c.declare, 1);
+    assert_int_equal(c.plaintext_dek, PLAINTEXT_LOOPBACK);
+    assert_string_equal(c.exchange, "keyferry.p2p");
+    assert_string_equal(c.reply_exchange, "");
+    assert_int_equal(c.host_count, 1);
+    assert_string_equal(c.hosts[0].uuid.text, "c0ffee00-1111-4222-8333-444455556666");
+    assert_string_equal(c.hosts[0].libvirt_uri, "qemu:///system");
+    assert_string_not_equal(c.name, "");
+    config_done(&c);
+}
+
+static void reads_every_kind_of_value(void **state)
+{
+    struct config c;
+    struct err e;
+
+    (void)state;
+    assert_true(read_text("# a comment\n" BUS "  amqp://b:5673/v ; the second one\nprefetch = 8\nqueue_type = classic\n"
+                          "declare = no\n[worker]\nname = w-1\nplaintext_dek = refuse\nlog_level = debug\n" HOST
+                          "libvirt_uri = qemu+unix:///session?socket=/tmp/s\n"
+                          "[host.00000000-0000-4000-8000-00000000000A]\n",
+                          &c, &e));
+    assert_string_equal(c.urls, "amqp://guest@localhost,amqp://b:5673/v");
+    assert_int_equal(c.prefetch, 8);
+    assert_int_equal(c.queue_type, 1);
+    assert_int_equal(c.declare, 0);
+    assert_string_equal(c.name, "w-1");
+    assert_int_equal(c.plaintext_dek, PLAINTEXT_REFUSE);
+    assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
+    assert_int_equal(c.host_count, 2);
+    assert_string_equal(c.hosts[0].libvirt_uri, "qemu+unix:///session?socket=/tmp/s");
+    assert_string_equal(c.hosts[1].uuid.text, "00000000-0000-4000-8000-00000000000a");
+    config_done(&c);
+}
+
+static void names_file_and_line_of_what_is_wrong(void **state)
+{
+    (void)state;
+    refuses(BUS "prefetchh = 8\n" HOST, 3, "unknown key 'prefetchh' in [bus]");
+    refuses(BUS "[buss]\nurl = x\n" HOST, 3, "unknown section [buss]");
+    refuses(BUS HOST "[empty]\n", 4, "unknown section [empty]");
+    refuses(BUS "prefetch = 1\n" HOST, 3, "prefetch must be a whole number from 2 to 10000");
+    refuses(BUS "prefetch = 8x\n" HOST, 3, "prefetch must be");
+    refuses(BUS "prefetch = 8\nprefetch = 9\n" HOST, 4, "given twice");
+    refuses(BUS "queue_type = lazy\n" HOST, 3, "queue_type must be one of: quorum, classic");
+    refuses(BUS "[host.nonsense]\n", 3, "not a UUID");
+    refuses(BUS HOST HOST, 4, "given twice");
+    refuses(BUS HOST "uri = x\n", 4, "unknown key 'uri'");
+    refuses(BUS HOST "libvirt_uri = a\nlibvirt_uri = b\n", 5, "given twice");
+    refuses(BUS HOST "just words\n", 4, "neither");
+}
+
+static void refuses_what_this_version_cannot_do(void **state)
+{
+    (void)state;
+    refuses(BUS "ca_file = /etc/ca.pem\n" HOST, 3, "ca_file cannot be set in this version");
+    refuses(BUS "partitions = 4\n" HOST, 3, "partitions cannot be set in this version");
+    refuses(BUS "[senders]\nmgmt = manager\n" HOST, 4, "[senders] mgmt cannot be set in this version");
+    refuses(BUS "[worker]\norphan_policy = delete\n" HOST, 4, "orphan_policy cannot be set");
+}
+
+static void wants_a_broker_and_a_host(void **state)
+{
+    (void)state;
+    refuses(HOST, 0, "url in [bus] is required");
+    refuses(BUS, 0, "at least one [host.<uuid>] section is required");
+    refuses(BUS "[worker]\nname = a b\n" HOST, 0, "name may have only");
+}
+
+static void refuses_a_line_that_would_be_cut_off(void **state)
+{
+    char text[1024] = BUS "exchange = ";
+
+    (void)state;
+    memset(text + strlen(text), 'x', 300);
+    strcat(text, "\n" HOST);
+    refuses(text, 3, "longer than");
+}
+
+static void prints_what_it_would_read_again(void **state)
+{
+    struct config c, again;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+    struct err e;
+
+    (void)state;
+    assert_true(read_text("[bus]\nurl = amqp://u:secret@h1:5672/v,amqp://u:secret@h2\nheartbeat_s = 7\n" HOST, &c, &e));
+    config_print(&c, to);
+    fclose(to);
+    assert_null(strstr(text, "secret"));
+    assert_non_null(strstr(text, "url = amqp://u@h1:5672/v,amqp://u@h2\n"));
+    assert_non_null(strstr(text, "heartbeat_s = 7\n"));
+    assert_true(read_text(text, &again, &e));
+    assert_int_equal(again.heartbeat_s, 7);
+    assert_string_equal(again.hosts[0].uuid.text, c.hosts[0].uuid.text);
+    config_done(&c);
+    config_done(&again);
+    free(text);
+}
+
+static void takes_the_password_from_the_file_or_the_environment(void **state)
+{
+    char secret[] = "/tmp/keyferry-password-XXXXXX", text[256], *password;
+    int fd = mkstemp(secret);
+    struct config c;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(write(fd, "s3cret\n", 7), 7);
+    close(fd);
+    snprintf(text, sizeof(text), BUS "password_file = %s\n" HOST, secret);
+    assert_true(read_text(text, &c, &e));
+    assert_true(config_password(&c, &password, &e));
+    assert_string_equal(password, "s3cret");
+    free(password);
+    setenv("KEYFERRY_BUS_PASSWORD", "other", 1);
+    assert_true(config_password(&c, &password, &e));
+    assert_string_equal(password, "other");
+    free(password);
+    unsetenv("KEYFERRY_BUS_PASSWORD");
+    unlink(secret);
+    assert_false(config_password(&c, &password, &e));
+    config_done(&c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fills_in_the_defaults),
+        cmocka_unit_test(reads_every_kind_of_value),
+        cmocka_unit_test(names_file_and_line_of_what_is_wrong),
+        cmocka_unit_test(refuses_what_this_version_cannot_do),
+        cmocka_unit_test(wants_a_broker_and_a_host),
+        cmocka_unit_test(refuses_a_line_that_would_be_cut_off),
+        cmocka_unit_test(prints_what_it_would_read_again),
+        cmocka_unit_test(takes_the_password_from_the_file_or_the_environment),
+    };
+    int failed;
+
+    close(mkstemp(path));
+    failed = cmocka_run_group_tests_name("config", tests, NULL, NULL);
+    unlink(path);
+    return failed;
+}

@@ -1,0 +1,65 @@
+/* The configuration file: contract section 8, as a table of options. */
+#ifndef WORKER_CONFIG_H
+#define WORKER_CONFIG_H
+
+#include "schemas/err.h"
+#include "schemas/uuid.h"
+
+#include <stdio.h>
+
+enum plaintext { PLAINTEXT_REFUSE, PLAINTEXT_LOOPBACK, PLAINTEXT_ALLOW };
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+enum { CONFIG_TEXT_MAX = 256, CONFIG_URLS_MAX = 4096 };
+
+/* One [host.<uuid>] section. */
+struct host_config {
+    struct uuid uuid;
+    char libvirt_uri[CONFIG_TEXT_MAX];
+};
+
+/*
+ * Everything the file says, defaults filled in. Flat but for `hosts`, which
+ * config_done() frees. Options that belong to what is not built are in the table
+ * of config.c with their only acceptable value and need no member.
+ */
+struct config {
+    /* [bus] */
+    char urls[CONFIG_URLS_MAX];             /* comma-separated */
+    char password_file[CONFIG_TEXT_MAX];
+    int64_t heartbeat_s, prefetch;
+    int64_t queue_type;                     /* enum queue_type of bus/bus.h */
+    int64_t declare;
+    char exchange[CONFIG_TEXT_MAX], dead_exchange[CONFIG_TEXT_MAX];
+    char events_exchange[CONFIG_TEXT_MAX], reply_exchange[CONFIG_TEXT_MAX];
+
+    /* [worker] */
+    char name[CONFIG_TEXT_MAX];
+    int64_t threads;
+    char state_dir[CONFIG_TEXT_MAX], http[CONFIG_TEXT_MAX];
+    int64_t plaintext_dek;                  /* enum plaintext */
+    int64_t request_timeout_ms, hypervisor_wait_ms, drain_timeout_ms;
+    int64_t log_level;                      /* enum log_level */
+
+    struct host_config *hosts;
+    size_t host_count;
+};
+
+/*
+ * Read `path`. On failure e->kind is ERR_CONFIG, the text begins with
+ * "<file>:<line>: ", and nothing is left to free. On success end it with
+ * config_done(). Reads no password file and opens nothing else.
+ */
+MUST_CHECK bool config_read(const char *path, struct config *out, struct err *e);
+void config_done(struct config *config);
+
+/* Print the configuration in force, as a file that would give the same; a password in a URL is left out. */
+void config_print(const struct config *config, FILE *to);
+
+/*
+ * The broker's password: KEYFERRY_BUS_PASSWORD, else password_file's first line,
+ * else none (*out NULL: the URL's own). *out is the caller's, to be wiped and freed.
+ */
+MUST_CHECK bool config_password(const struct config *config, char **out, struct err *e);
+
+#endif

@@ -1,0 +1,109 @@
+#include "worker/config_options.h"
+
+#include <string.h>
+
+static const char *const yes_no[] = { "no", "yes", NULL };
+static const char *const queue_types[] = { "quorum", "classic", NULL };
+static const char *const plaintexts[] = { "refuse", "loopback", "allow", NULL };
+static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
+
+#define AT(m)     .offset = offsetof(struct config, m), .size = sizeof(((struct config *)0)->m)
+#define TEXT_AT(s, k, m, d, says)          { s, k, OPTION_TEXT, d, NULL, 0, 0, false, AT(m), says }
+#define LIST_AT(s, k, m, d, says)          { s, k, OPTION_LIST, d, NULL, 0, 0, false, AT(m), says }
+#define WHOLE_AT(s, k, m, d, lo, hi, says) { s, k, OPTION_WHOLE, d, NULL, lo, hi, false, AT(m), says }
+#define WORD_AT(s, k, m, d, list, says)    { s, k, OPTION_WORD, d, list, 0, 0, false, AT(m), says }
+#define FIXED(s, k, d, says)               { s, k, OPTION_TEXT, d, NULL, 0, 0, true, 0, 0, says }
+
+/* clang-format off */
+const struct option options[] = {
+    LIST_AT( "bus", "url",             urls,            "",  "amqp://user@host:5672/vhost; several, comma-separated or on indented lines, for failover"),
+    TEXT_AT( "bus", "password_file",   password_file,   "",  "a file whose first line is the broker's password; KEYFERRY_BUS_PASSWORD wins over it"),
+    FIXED(   "bus", "ca_file",                          "",  "TLS: whom to trust"),
+    FIXED(   "bus", "cert_file",                        "",  "TLS: this worker's certificate"),
+    FIXED(   "bus", "key_file",                         "",  "TLS: its key"),
+    FIXED(   "bus", "sasl",                             "plain", "how to log in"),
+    WHOLE_AT("bus", "heartbeat_s",     heartbeat_s,     "15", 1, 3600, "AMQP heartbeat, seconds"),
+    WHOLE_AT("bus", "prefetch",        prefetch,        "64", 2, 10000, "requests in hand at once, for each host"),
+    WORD_AT( "bus", "queue_type",      queue_type,      "quorum", queue_types, "quorum or classic"),
+    WORD_AT( "bus", "declare",         declare,         "yes", yes_no, "make exchanges and queues; no: they must be there"),
+    TEXT_AT( "bus", "exchange",        exchange,        "keyferry.p2p", "the topic exchange requests come through"),
+    TEXT_AT( "bus", "dead_exchange",   dead_exchange,   "keyferry.dead", "the exchange of dead letters"),
+    TEXT_AT( "bus", "events_exchange", events_exchange, "keyferry.events", "the topic exchange of events"),
+    TEXT_AT( "bus", "reply_exchange",  reply_exchange,  "",  "the exchange replies go through; empty: the default exchange"),
+    FIXED(   "bus", "partitions",                       "0", "shared queues instead of one a host"),
+    TEXT_AT( "worker", "name",         name,            "",  "this worker's name; empty: hostname and pid"),
+    WHOLE_AT("worker", "threads",      threads,         "4", 1, 256, "job threads, which wait on libvirt"),
+    TEXT_AT( "worker", "state_dir",    state_dir,       "/var/lib/keyferry", "where the worker keeps its keys"),
+    TEXT_AT( "worker", "http",         http,            "",  "address:port of /healthz and /readyz; empty: off"),
+    WORD_AT( "worker", "plaintext_dek", plaintext_dek,  "loopback", plaintexts, "accept clear DEKs: refuse, loopback (broker on this machine) or allow"),
+    FIXED(   "worker", "envelope",                      "bound", "layouts of sealed DEKs"),
+    WHOLE_AT("worker", "request_timeout_ms", request_timeout_ms, "30000", 100, 86400000, "how long to wait for another host or service where a request has no deadline"),
+    WHOLE_AT("worker", "hypervisor_wait_ms", hypervisor_wait_ms, "30000", 0, 86400000, "how long a request waits for libvirt to come back"),
+    WHOLE_AT("worker", "drain_timeout_ms",   drain_timeout_ms,   "20000", 0, 86400000, "how long to finish what runs after SIGTERM"),
+    FIXED(   "worker", "hosts_dir",                     "",  "a folder with a file a host"),
+    FIXED(   "worker", "orphan_policy",                 "report", "what becomes of orphans"),
+    WORD_AT( "worker", "log_level",    log_level,       "info", log_levels, "error, warn, info or debug"),
+    FIXED(   "worker", "log_format",                    "logfmt", "the form of log lines"),
+    FIXED(   "senders", "require_user_id",              "no", "refuse requests without a user_id"),
+    FIXED(   "senders", "require_signature",            "no", "refuse requests without a signature"),
+    FIXED(   "trust", "dst_key",                        "any", "whose keys to seal to"),
+};
+/* clang-format on */
+
+const size_t option_count = COUNT(options);
+_Static_assert(COUNT(options) <= OPTIONS_MAX, "room for every option");
+
+/* Print a list of URLs without the passwords in them. */
+static void print_urls(const char *urls, FILE *to)
+{
+    bool in_password = false;
+
+    for (const char *p = urls; *p != '\0'; p++) {
+        const char *at = strchr(p, '@'), *end = p + strcspn(p, ",/");
+
+        if (*p == ':' && strncmp(p, "://", 3) == 0) {
+            fputs("://", to);
+            p += 2;
+            continue;
+        }
+        if (*p == ':' && at != NULL && at < end)
+            in_password = true;
+        if (*p == '@')
+            in_password = false;
+        if (!in_password)
+            fputc(*p, to);
+    }
+}
+
+static void print_option(const struct config *c, const struct option *o, FILE *to)
+{
+    const void *at = (const char *)c + o->offset;
+
+    fprintf(to, "%s = ", o->key);
+    if (o->fixed)
+        fputs(o->preset, to);
+    else if (o->type == OPTION_LIST)
+        print_urls(at, to);
+    else if (o->type == OPTION_TEXT)
+        fputs(at, to);
+    else if (o->type == OPTION_WORD)
+        fputs(o->words[*(const int64_t *)at], to);
+    else
+        fprintf(to, "%lld", (long long)*(const int64_t *)at);
+    fputc('\n', to);
+}
+
+void config_print(const struct config *config, FILE *to)
+{
+    const char *section = "";
+
+    for (size_t i = 0; i < option_count; i++) {
+        if (strcmp(section, options[i].section) != 0)
+            fprintf(to, "%s[%s]\n", i == 0 ? "" : "\n", options[i].section);
+        section = options[i].section;
+        fprintf(to, "; %s\n", options[i].doc);
+        print_option(config, &options[i], to);
+    }
+    for (size_t i = 0; i < config->host_count; i++)
+        fprintf(to, "\n[host.%s]\nlibvirt_uri = %s\n", config->hosts[i].uuid.text, config->hosts[i].libvirt_uri);
+}

@@ -1,0 +1,30 @@
+/* What probes ask over HTTP: /healthz and /readyz. */
+#ifndef WORKER_HTTP_H
+#define WORKER_HTTP_H
+
+#include "schemas/err.h"
+
+struct event_base;
+struct http;
+
+/* What /readyz tells of one host. */
+struct readiness {
+    const char *host;         /* its UUID */
+    bool is_consuming, is_hypervisor_up;
+    const char *why;          /* it is not ready, for people; or "" */
+};
+
+/* Fill in *out for the host of this index; false past the last. Called in the loop. */
+typedef bool http_readiness(void *arg, size_t index, struct readiness *out);
+
+/*
+ * Serve on `address` ("127.0.0.1:9464", "[::1]:9464"). /healthz: 200 while the loop
+ * turns. /readyz: 200 if at least one host is consumed for and its libvirt can be
+ * reached, else 503, naming every host that is not ready; ?host=<uuid> asks for one
+ * (404 where it is not served here). Fails with ERR_CONFIG, naming the address.
+ */
+MUST_CHECK bool http_open(struct event_base *base, const char *address, http_readiness *readiness, void *arg,
+                          struct http **out, struct err *e);
+void http_close(struct http *http);  /* NULL is fine */
+
+#endif

@@ -1,0 +1,312 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/life_parts.h"
+#include "worker/log.h"
+
+#define BIT(stage) (1u << (stage))
+
+/* Which stages may follow which. */
+static const unsigned may_follow[] = {
+    [STAGE_READING] = BIT(STAGE_BACKLOG) | BIT(STAGE_LANE) | BIT(STAGE_JOINED) | BIT(STAGE_RUNNING) |
+                      BIT(STAGE_DEAD_LETTER) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+    [STAGE_BACKLOG] = BIT(STAGE_READING),
+    [STAGE_LANE] = BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+    [STAGE_JOINED] = BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+    [STAGE_RUNNING] = BIT(STAGE_WAITING) | BIT(STAGE_AWAY) | BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) |
+                      BIT(STAGE_SETTLED),
+    [STAGE_WAITING] = BIT(STAGE_RUNNING),
+    [STAGE_AWAY] = BIT(STAGE_RUNNING),
+    [STAGE_DEAD_LETTER] = BIT(STAGE_RESENDING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+    [STAGE_REPLYING] = BIT(STAGE_RESENDING) | BIT(STAGE_SETTLED),
+    [STAGE_RESENDING] = BIT(STAGE_DEAD_LETTER) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+    [STAGE_SETTLED] = 0,
+};
+
+int64_t life_now(const struct life *life)
+{
+    return life->config->world.now_ms(life->config->world.ctx);
+}
+
+void life_enter(struct request *r, enum stage stage)
+{
+    assert(may_follow[r->stage] & BIT(stage));
+    r->stage = stage;
+}
+
+struct life *life_new(const struct life_config *config)
+{
+    struct life *life = calloc(1, sizeof(*life));
+
+    if (life == NULL || (life->waiting = calloc(config->host_count, sizeof(*life->waiting))) == NULL)
+        abort();
+    life->config = config;
+    TAILQ_INIT(&life->all);
+    TAILQ_INIT(&life->backlog);
+    TAILQ_INIT(&life->timed);
+    TAILQ_INIT(&life->ready);
+    return life;
+}
+
+bool life_is_waiter(const struct request *r)
+{
+    const struct handler *h = r->work.handler;
+
+    return r->slot != NULL && h->waits_for_peers != NULL && h->waits_for_peers(r->slot);
+}
+
+static void uncount(struct life *life, struct request *r)
+{
+    if (r->is_counted)
+        life->waiting[r->host]--;
+    r->is_counted = false;
+}
+
+static void forget_key(struct life *life, struct request *r)
+{
+    if (r->key_in_hand[0] != '\0')
+        HASH_DELETE(by_key, life->by_key, r);
+    r->key_in_hand[0] = '\0';
+}
+
+/* Leave every list and map but `all`, and be freed. */
+static void release(struct life *life, struct request *r)
+{
+    assert(TAILQ_EMPTY(&r->duplicates) && r->lane == NULL && r->call_id[0] == '\0' && r->number == 0);
+    uncount(life, r);
+    forget_key(life, r);
+    TAILQ_REMOVE(&life->all, r, all);
+    life->in_hand--;
+    request_free(r, life->config->vault);
+}
+
+void life_settle(struct life *life, struct request *r, const char *reply_fate)
+{
+    const struct world *w = &life->config->world;
+
+    life_enter(r, STAGE_SETTLED);
+    request_log(r, life_now(life), reply_fate);
+    w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
+    release(life, r);
+}
+
+void life_wait(struct life *life, struct request *r, enum stage stage, int64_t until_ms)
+{
+    life_enter(r, stage);
+    r->wait_until_ms = until_ms;
+    TAILQ_INSERT_TAIL(&life->timed, r, timed);
+    life->config->world.wake_at(life->config->world.ctx, until_ms);
+}
+
+void life_wait_over(struct life *life, struct request *r)
+{
+    TAILQ_REMOVE(&life->timed, r, timed);
+}
+
+/* The outcome of `r` is the outcome of those that joined it, too. */
+static void share_outcome(struct life *life, struct request *r)
+{
+    struct request *d;
+
+    while ((d = TAILQ_FIRST(&r->duplicates)) != NULL) {
+        TAILQ_REMOVE(&r->duplicates, d, queue);
+        d->original = NULL;
+        d->work.failed = r->work.failed;
+        d->work.err = r->work.err;
+        memcpy(d->work.reply, r->work.reply, sizeof(d->work.reply));
+        reply_send(life, d);
+    }
+}
+
+/* Nothing of this request runs any more: its outcome is known. */
+static void finish(struct life *life, struct request *r)
+{
+    struct request *next = NULL;
+    bool waiter = life_is_waiter(r);
+
+    if (r->lane != NULL)
+        next = lane_leave(&life->lanes, r, waiter);
+    request_release_slots(r, life->config->vault);
+    uncount(life, r);
+    forget_key(life, r);
+    share_outcome(life, r);
+    reply_send(life, r);
+    if (next != NULL && !life->is_draining)
+        TAILQ_INSERT_TAIL(&life->ready, next, timed);
+}
+
+void life_refuse(struct life *life, struct request *r, const struct err *why)
+{
+    r->work.failed = true;
+    r->work.err = *why;
+    finish(life, r);
+}
+
+static bool is_late(const struct life *life, const struct request *r)
+{
+    return r->deadline_ms != 0 && life_now(life) >= r->deadline_ms;
+}
+
+void life_run(struct life *life, struct request *r)
+{
+    const struct world *w = &life->config->world;
+    struct err e;
+
+    if (is_late(life, r) && r->begun_ms == 0) {
+        err_set(&e, ERR_TIMEOUT, "the deadline had passed %lld ms before %s was begun",
+                (long long)(life_now(life) - r->deadline_ms), r->envelope.name);
+        life_refuse(life, r, &e);
+        return;
+    }
+    life_enter(r, STAGE_RUNNING);
+    if (r->begun_ms == 0)
+        r->begun_ms = life_now(life);
+    w->run(w->ctx, &r->work);
+}
+
+/* Begin what the last event has made possible. A loop, since one refused request lets the next one come. */
+void life_pump(struct life *life)
+{
+    struct request *r;
+
+    do {
+        while ((r = TAILQ_FIRST(&life->ready)) != NULL) {
+            TAILQ_REMOVE(&life->ready, r, timed);
+            life_run(life, r);
+        }
+    } while (life_read_backlog(life));
+}
+
+void life_delivery(struct life *life, struct delivery *delivery)
+{
+    struct request *r;
+
+    if (life->is_draining) {
+        delivery_free(delivery);
+        return;
+    }
+    r = request_new(delivery, life_now(life));
+    TAILQ_INSERT_TAIL(&life->all, r, all);
+    life->in_hand++;
+    if (!TAILQ_EMPTY(&life->backlog)) {  /* queue order */
+        life_enter(r, STAGE_BACKLOG);
+        TAILQ_INSERT_TAIL(&life->backlog, r, queue);
+    } else if (!life_take_in(life, r)) {
+        TAILQ_INSERT_TAIL(&life->backlog, r, queue);
+    }
+    life_pump(life);
+}
+
+void life_advanced(struct life *life, struct work *work, enum work_state state)
+{
+    struct request *r = (struct request *)((char *)work - offsetof(struct request, work));
+
+    if (state == WORK_DONE)
+        finish(life, r);
+    else if (state == WORK_CALLING)
+        call_send(life, r);
+    else
+        life_go_away(life, r);
+    life_pump(life);
+}
+
+/* Forget a request that the broker will deliver again. Nothing joined it, and nobody in its lane is begun before it. */
+static void drop(struct life *life, struct request *r)
+{
+    if (r->stage == STAGE_BACKLOG)
+        TAILQ_REMOVE(&life->backlog, r, queue);
+    if (r->stage == STAGE_JOINED)
+        TAILQ_REMOVE(&r->original->duplicates, r, queue);
+    if (r->stage == STAGE_AWAY)
+        life_wait_over(life, r);
+    if (r->lane != NULL)
+        (void)lane_leave(&life->lanes, r, life_is_waiter(r));
+    release(life, r);
+}
+
+/* Of one host, or of all (host_count): drop those in one of `stages`. */
+static void drop_all(struct life *life, size_t host, unsigned stages)
+{
+    struct request *r, *after;
+
+    for (r = TAILQ_FIRST(&life->all); r != NULL; r = after) {
+        bool concerned = host == life->config->host_count || r->host == host;
+
+        after = TAILQ_NEXT(r, all);
+        if (concerned && (stages & BIT(r->stage)))
+            drop(life, r);
+    }
+}
+
+void life_queue_down(struct life *life, size_t queue)
+{
+    drop_all(life, queue, BIT(STAGE_JOINED));
+    drop_all(life, queue, BIT(STAGE_BACKLOG) | BIT(STAGE_LANE));
+}
+
+/* What libvirt keeps waiting goes too: the next worker repeats it, and the same comes out. */
+void life_drain(struct life *life)
+{
+    life->is_draining = true;
+    drop_all(life, life->config->host_count, BIT(STAGE_JOINED));
+    drop_all(life, life->config->host_count, BIT(STAGE_BACKLOG) | BIT(STAGE_LANE) | BIT(STAGE_AWAY));
+}
+
+bool life_is_idle(const struct life *life)
+{
+    return life->in_hand == 0 && life->loose_ends == NULL;
+}
+
+size_t life_in_hand(const struct life *life)
+{
+    return life->in_hand;
+}
+
+void life_published(struct life *life, uint64_t number, enum published how, const char *text)
+{
+    struct request *r;
+    struct loose_end *loose;
+    struct err e;
+
+    HASH_FIND(hh, life->loose_ends, &number, sizeof(number), loose);
+    if (loose != NULL) {
+        HASH_DEL(life->loose_ends, loose);
+        free(loose);
+        return;
+    }
+    HASH_FIND(by_number, life->by_number, &number, sizeof(number), r);
+    if (r == NULL)
+        return;
+    HASH_DELETE(by_number, life->by_number, r);
+    r->number = 0;
+    if (r->stage != STAGE_WAITING) {
+        reply_published(life, r, how, text);
+    } else if (how != PUBLISHED_TAKEN) {
+        err_set(&e, ERR_NO_ROUTE, how == PUBLISHED_RETURNED ? "nobody serves %s" : "the broker took no request for %s",
+                r->work.call.route);
+        call_ends(life, r, &e);
+    }
+}
+
+void life_free(struct life *life)
+{
+    struct request *r;
+    struct loose_end *loose, *next_loose;
+
+    HASH_CLEAR(by_key, life->by_key);
+    HASH_CLEAR(by_call, life->by_call);
+    HASH_CLEAR(by_number, life->by_number);
+    HASH_ITER(hh, life->loose_ends, loose, next_loose) {
+        HASH_DEL(life->loose_ends, loose);
+        free(loose);
+    }
+    while ((r = TAILQ_FIRST(&life->all)) != NULL) {
+        if (r->lane != NULL)
+            (void)lane_leave(&life->lanes, r, false);
+        TAILQ_REMOVE(&life->all, r, all);
+        request_free(r, life->config->vault);
+    }
+    free(life->waiting);
+    free(life);
+}

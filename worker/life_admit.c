@@ -1,0 +1,99 @@
+/* The beginning of a request: read it, and let it in, join another, or refuse it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/life_parts.h"
+
+/* The host and the id, as one text. */
+static void key_of(const struct request *r, char out[sizeof(r->key_in_hand)])
+{
+    snprintf(out, sizeof(r->key_in_hand), "%zu:%s", r->host, r->id);
+}
+
+/* True if a request of this id is in hand already: then `r` waits for its outcome, or is refused. */
+static bool joins(struct life *life, struct request *r)
+{
+    char key[sizeof(r->key_in_hand)];
+    struct request *known;
+    struct err e;
+
+    key_of(r, key);
+    HASH_FIND(by_key, life->by_key, key, strlen(key), known);
+    if (known == NULL)
+        return false;
+    if (!digest_equal(known->content, r->content) || strcmp(known->envelope.name, r->envelope.name) != 0) {
+        err_field(&e, ERR_INVALID, "id", "id %s is that of a request with other content", r->id);
+        life_refuse(life, r, &e);
+        return true;
+    }
+    request_release_slots(r, life->config->vault);
+    life_enter(r, STAGE_JOINED);
+    r->is_duplicate = true;
+    r->original = known;
+    TAILQ_INSERT_TAIL(&known->duplicates, r, queue);
+    return true;
+}
+
+/* True if it would wait for other hosts, or behind one that does, and too many do. */
+static bool is_over_the_cap(struct life *life, struct request *r)
+{
+    struct lane *lane = r->identity[0] != '\0' ? lane_find(life->lanes, r->identity) : NULL;
+    size_t cap = life->config->prefetch / 2;
+    struct err e;
+
+    if (!life_is_waiter(r) && (lane == NULL || lane->waiters == 0))
+        return false;
+    if (life->waiting[r->host] < (cap > 0 ? cap : 1)) {
+        life->waiting[r->host]++;
+        r->is_counted = true;
+        return false;
+    }
+    err_set(&e, ERR_BUSY, "%zu requests on this host already wait for other hosts, or behind one that does",
+            life->waiting[r->host]);
+    life_refuse(life, r, &e);
+    return true;
+}
+
+static void admit(struct life *life, struct request *r)
+{
+    if (joins(life, r) || is_over_the_cap(life, r))
+        return;
+    key_of(r, r->key_in_hand);
+    HASH_ADD_KEYPTR(by_key, life->by_key, r->key_in_hand, strlen(r->key_in_hand), r);
+    if (r->identity[0] == '\0' || lane_enter(&life->lanes, r, life_is_waiter(r)))
+        life_run(life, r);
+    else
+        life_enter(r, STAGE_LANE);
+}
+
+bool life_take_in(struct life *life, struct request *r)
+{
+    struct err e;
+
+    switch (request_read(r, life->config, &e)) {
+    case READING_NO_ROOM:
+        life_enter(r, STAGE_BACKLOG);
+        return false;
+    case READING_FAILED:
+        life_refuse(life, r, &e);
+        return true;
+    case READING_DONE:
+        admit(life, r);
+    }
+    return true;
+}
+
+bool life_read_backlog(struct life *life)
+{
+    struct request *r = TAILQ_FIRST(&life->backlog);
+
+    if (r == NULL)
+        return false;
+    TAILQ_REMOVE(&life->backlog, r, queue);
+    life_enter(r, STAGE_READING);
+    if (life_take_in(life, r))
+        return true;
+    TAILQ_INSERT_HEAD(&life->backlog, r, queue);
+    return false;
+}

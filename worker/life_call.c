@@ -1,0 +1,136 @@
+/* Requests to other workers and services, on behalf of a request in hand. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/life_parts.h"
+
+static void release_bytes(struct bytes *b)
+{
+    bytes_free(b);
+}
+
+/* By when whoever is asked must have answered: the request's deadline, else request_timeout_ms after the first call. */
+static int64_t answer_until(struct life *life, struct request *r)
+{
+    if (r->answer_until_ms == 0)
+        r->answer_until_ms = r->deadline_ms != 0 ? r->deadline_ms : life_now(life) + life->config->request_timeout_ms;
+    return r->answer_until_ms;
+}
+
+static bool publish_call(struct life *life, const struct request *r, const char *id, uint64_t *number)
+{
+    const struct call *call = &r->work.call;
+    const struct world *w = &life->config->world;
+    ON_EXIT(release_bytes) struct bytes body = { 0 };
+    struct request_head head = { ENCODING_MSGPACK, call->message->name, id, life_now(life),
+                                 call->without_deadline ? 0 : r->answer_until_ms };
+    struct publication p = { .routing_key = call->route, .content_type = "application/msgpack", .mandatory = true,
+                             .exchange = life->config->request_exchange, .message_id = id, .correlation_id = id,
+                             .reply_to = life->config->reply_queue };
+    struct err e;
+
+    if (!request_write(&head, call->message->request, call->request, &body, &e))
+        return false;
+    p.body = body.data;
+    p.body_bytes = body.len;
+    return w->publish(w->ctx, &p, number);
+}
+
+static void answer(struct life *life, struct request *r, const struct err *why)
+{
+    struct call *call = &r->work.call;
+
+    call->failed = why != NULL;
+    if (why != NULL) {
+        call->err = *why;
+        memset(call->answer, 0, call->message->reply->size);
+    }
+    life_run(life, r);
+}
+
+static void add_loose_end(struct life *life, uint64_t number)
+{
+    struct loose_end *loose = calloc(1, sizeof(*loose));
+
+    if (loose == NULL)
+        abort();
+    loose->number = number;
+    HASH_ADD(hh, life->loose_ends, number, sizeof(loose->number), loose);
+}
+
+/* The request leaves on its way; its answer is waited for unless the time is over, as it can be for an undo. */
+static void await(struct life *life, struct request *r, const char *id, uint64_t number)
+{
+    struct err e;
+
+    if (life_now(life) >= r->answer_until_ms) {
+        add_loose_end(life, number);
+        err_set(&e, ERR_TIMEOUT, "no time was left to wait for %s", r->work.call.route);
+        answer(life, r, &e);
+        return;
+    }
+    strcpy(r->call_id, id);
+    r->number = number;
+    HASH_ADD(by_call, life->by_call, call_id, strlen(r->call_id), r);
+    HASH_ADD(by_number, life->by_number, number, sizeof(r->number), r);
+    life_wait(life, r, STAGE_WAITING, r->answer_until_ms);
+}
+
+void call_send(struct life *life, struct request *r)
+{
+    const struct call *call = &r->work.call;
+    char id[ID_MAX_CHARS + 1];
+    uint64_t number;
+    struct err e;
+
+    if (life_now(life) >= answer_until(life, r) && !call->without_deadline) {
+        err_set(&e, ERR_TIMEOUT, "no time was left to ask %s", call->route);
+        answer(life, r, &e);
+        return;
+    }
+    digest_derived_id(r->id, call->step, id);
+    if (!publish_call(life, r, id, &number)) {
+        err_set(&e, ERR_NO_ROUTE, "out of memory to ask %s", call->route);
+        answer(life, r, &e);
+        return;
+    }
+    await(life, r, id, number);
+}
+
+static void leave_wait(struct life *life, struct request *r)
+{
+    const struct world *w = &life->config->world;
+
+    life_wait_over(life, r);
+    HASH_DELETE(by_call, life->by_call, r);
+    r->call_id[0] = '\0';
+    if (r->number == 0)
+        return;
+    HASH_DELETE(by_number, life->by_number, r);
+    if (r->work.call.without_deadline)
+        add_loose_end(life, r->number);
+    else
+        w->forget(w->ctx, r->number);
+    r->number = 0;
+}
+
+void call_ends(struct life *life, struct request *r, const struct err *why)
+{
+    leave_wait(life, r);
+    answer(life, r, why);
+}
+
+void life_answer(struct life *life, const struct delivery *a)
+{
+    struct request *r;
+    struct call *call;
+    struct err e;
+    bool ok;
+
+    HASH_FIND(by_call, life->by_call, a->correlation_id, strlen(a->correlation_id), r);
+    if (r == NULL)
+        return;  /* its request has stopped waiting */
+    call = &r->work.call;
+    ok = reply_read(a->body, a->body_bytes, a->content_type, call->message->reply, call->answer, &e);
+    call_ends(life, r, ok ? NULL : &e);
+}

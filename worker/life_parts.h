@@ -1,0 +1,58 @@
+/* What life.c, life_call.c and life_reply.c share, and nobody else sees. */
+#ifndef WORKER_LIFE_PARTS_H
+#define WORKER_LIFE_PARTS_H
+
+#include "worker/lanes.h"
+
+/* A publication nobody waits for: an undo sent after its request's time was over. */
+struct loose_end {
+    uint64_t number;
+    UT_hash_handle hh;
+};
+
+struct life {
+    const struct life_config *config;
+    struct request *by_key;             /* those that may be joined by a duplicate */
+    struct request *by_call, *by_number;
+    struct lane *lanes;
+    struct loose_end *loose_ends;
+    size_t *waiting;                    /* of each host: how many count against the cap */
+    TAILQ_HEAD(request_list, request) all;
+    struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
+    struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */
+    size_t in_hand;
+    bool is_draining;
+};
+
+int64_t life_now(const struct life *life);
+
+/* Move to the next stage; that it may follow is asserted from life.c's table. */
+void life_enter(struct request *r, enum stage stage);
+
+/* End a stage with a wait, and be called by life_tick() when it is over. */
+void life_wait(struct life *life, struct request *r, enum stage stage, int64_t until_ms);
+void life_wait_over(struct life *life, struct request *r);
+
+void life_run(struct life *life, struct request *r);           /* on a job thread */
+void life_settle(struct life *life, struct request *r, const char *reply_fate);  /* ack and free */
+
+void life_refuse(struct life *life, struct request *r, const struct err *why);
+bool life_is_waiter(const struct request *r);                  /* it will wait for other hosts */
+void life_pump(struct life *life);                             /* begin what has become possible; ends every entry */
+
+/* life_admit.c */
+bool life_take_in(struct life *life, struct request *r);       /* false: no room, it waits in the backlog */
+bool life_read_backlog(struct life *life);                     /* true if the first of it found room */
+
+/* life_wait.c */
+void life_go_away(struct life *life, struct request *r);       /* libvirt is away: wait for it, but not for ever */
+
+/* life_call.c */
+void call_send(struct life *life, struct request *r);
+void call_ends(struct life *life, struct request *r, const struct err *why);  /* without an answer */
+
+/* life_reply.c */
+void reply_send(struct life *life, struct request *r);         /* the outcome is known: tell it, or tell it again */
+void reply_published(struct life *life, struct request *r, enum published how, const char *text);
+
+#endif

@@ -1,0 +1,115 @@
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "schemas/version.h"
+#include "worker/worker.h"
+
+enum { EXIT_UNFINISHED = 1, EXIT_USAGE = 2, EXIT_SETUP = 3 };
+
+enum action { ACTION_SERVE, ACTION_CHECK, ACTION_PRINT };
+
+static const char help[] =
+    "Usage: keyferryd -c FILE [--check-config | --print-config]\n"
+    "\n"
+    "Consumes requests for the hosts named in FILE, acts on their libvirt, and replies.\n"
+    "\n"
+    "  -c, --config FILE   the configuration\n"
+    "      --check-config  read it, say what is wrong with it, and end\n"
+    "      --print-config  print it with every option and its default, and end\n"
+    "  -V, --version       print the version and end\n"
+    "  -h, --help          print this and end\n"
+    "\n"
+    "SIGTERM finishes what runs and ends; SIGHUP reads the configuration again.\n"
+    "Exit status: 0 drained, or the configuration is good; 1 ended with requests\n"
+    "unfinished (the broker still has them); 2 usage; 3 cannot start.\n"
+    "\n"
+    "Example:\n"
+    "  keyferryd -c /etc/keyferry/keyferry.conf\n";
+
+/* What passes through here must not be found in a core file, nor by a debugger of the same user. */
+static void harden(void)
+{
+    struct rlimit none = { 0, 0 };
+
+    setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__  /* its leak check attaches to the process */
+    prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+static int fail(const struct err *e, int status)
+{
+    fprintf(stderr, "keyferryd: %s\n", e->text);
+    return status;
+}
+
+static int serve(const struct config *config, const char *path)
+{
+    struct worker *worker;
+    struct err e;
+    bool drained;
+
+    if (!worker_open(config, path, &worker, &e))
+        return fail(&e, EXIT_SETUP);
+    drained = worker_run(worker);
+    worker_close(worker);
+    return drained ? EXIT_SUCCESS : EXIT_UNFINISHED;
+}
+
+static int act(enum action action, const char *path)
+{
+    struct config config;
+    struct err e;
+    int status = EXIT_SUCCESS;
+
+    if (path == NULL) {
+        fprintf(stderr, "keyferryd: -c FILE is required; --help tells more\n");
+        return EXIT_USAGE;
+    }
+    if (!config_read(path, &config, &e))
+        return fail(&e, EXIT_SETUP);
+    if (action == ACTION_SERVE)
+        status = serve(&config, path);
+    else if (action == ACTION_PRINT)
+        config_print(&config, stdout);
+    else
+        printf("%s: good, %zu %s\n", path, config.host_count, config.host_count == 1 ? "host" : "hosts");
+    config_done(&config);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "config", required_argument, NULL, 'c' }, { "check-config", no_argument, NULL, 'k' },
+        { "print-config", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'V' },
+        { "help", no_argument, NULL, 'h' },         { 0 },
+    };
+    enum action action = ACTION_SERVE;
+    const char *path = NULL;
+    int option;
+
+    harden();
+    while ((option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1) {
+        if (option == 'c')
+            path = optarg;
+        else if (option == 'k')
+            action = ACTION_CHECK;
+        else if (option == 'p')
+            action = ACTION_PRINT;
+        else if (option == 'V')
+            return printf("keyferryd %s\n", KEYFERRY_VERSION) < 0;
+        else if (option == 'h')
+            return fputs(help, stdout) < 0;
+        else
+            return EXIT_USAGE;
+    }
+    if (optind == argc)
+        return act(action, path);
+    fprintf(stderr, "keyferryd: '%s' is not an option; --help tells more\n", argv[optind]);
+    return EXIT_USAGE;
+}

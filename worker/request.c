@@ -1,0 +1,177 @@
+#include "worker/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/log.h"
+
+static void release_body(struct body **body)
+{
+    body_free(*body);
+}
+
+struct request *request_new(struct delivery *delivery, int64_t now_ms)
+{
+    struct request *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        abort();  /* the broker still has the delivery */
+    r->delivery = delivery;
+    r->host = delivery->queue;
+    r->arrived_ms = now_ms;
+    TAILQ_INIT(&r->duplicates);
+    return r;
+}
+
+void request_release_slots(struct request *r, struct vault *vault)
+{
+    vault_give(vault, TAKE(r->slot));
+    vault_give(vault, TAKE(r->work.notes));
+    r->work.request = NULL;
+}
+
+void request_free(struct request *r, struct vault *vault)
+{
+    request_release_slots(r, vault);
+    delivery_free(r->delivery);
+    free(r);
+}
+
+const char *request_reply_to(const struct request *r)
+{
+    if (r->envelope.no_reply)
+        return "";
+    return r->delivery->reply_to[0] != '\0' ? r->delivery->reply_to : r->envelope.reply_to;
+}
+
+const char *request_correlation_id(const struct request *r)
+{
+    if (r->delivery->correlation_id[0] != '\0')
+        return r->delivery->correlation_id;
+    return r->envelope.correlation_id[0] != '\0' ? r->envelope.correlation_id : r->id;
+}
+
+static bool read_id(struct request *r, struct err *e)
+{
+    const char *outer = r->delivery->message_id;
+
+    if (r->envelope.id[0] != '\0')
+        strcpy(r->id, r->envelope.id);
+    else if (id_is_acceptable(outer))
+        strcpy(r->id, outer);
+    if (r->id[0] != '\0')
+        return true;
+    return err_field(e, ERR_REQUIRED, "id", "id is required, in the body or as AMQP's message_id: 1 to %d of [A-Za-z0-9._:-]",
+                     ID_MAX_CHARS);
+}
+
+static bool take_slots(struct request *r, const struct handler *handler, struct vault *vault)
+{
+    r->slot = vault_take(vault);
+    r->work.request = r->slot;
+    if (r->slot == NULL)
+        return false;
+    if (handler->notes_bytes != 0)
+        r->work.notes = vault_take(vault);
+    if (handler->notes_bytes == 0 || r->work.notes != NULL)
+        return true;
+    request_release_slots(r, vault);
+    return false;
+}
+
+static void note_identity(struct request *r, const struct handler *handler)
+{
+    const struct addressed *to = r->slot;
+    char usage_id[USAGE_ID_MAX_CHARS + 1];
+
+    if (handler->lane != LANE_IDENTITY)
+        return;
+    secret_usage_id(&to->key, usage_id);
+    snprintf(r->identity, sizeof(r->identity), "%s/%s", to->host_uuid.text, usage_id);
+}
+
+static bool check_host(const struct request *r, const struct life_config *config, struct err *e)
+{
+    const struct addressed *to = r->slot;
+    const struct uuid *mine = &config->hosts[r->host].uuid;
+
+    if (uuid_equal(&to->host_uuid, mine))
+        return true;
+    return err_field(e, ERR_WRONG_HOST, "hostUuid", "hostUuid is %s, but the message came by the queue of host %s",
+                     to->host_uuid.text, mine->text);
+}
+
+static bool check_clear_dek(const struct request *r, const struct life_config *config, struct err *e)
+{
+    const char *field;
+
+    if (config->accepts_clear_deks || !schema_has_secret(r->work.handler->message->request, r->slot, &field))
+        return true;
+    return err_field(e, ERR_PLAINTEXT, field, "%s came in clear, which plaintext_dek in [worker] refuses on this broker",
+                     field);
+}
+
+/* What the body says in types, once its name is known to have a handler. */
+static bool read_typed(struct request *r, const struct body *body, const struct life_config *config, struct err *e)
+{
+    const struct schema *schema = r->work.handler->message->request;
+
+    if (!message_read(body, schema, r->slot, e))
+        return false;
+    digest_content(config->content_key, schema->name, r->slot, schema->size, r->content);
+    note_identity(r, r->work.handler);
+    r->work.host = &config->hosts[r->host];
+    r->work.id = r->id;
+    return check_host(r, config, e) && check_clear_dek(r, config, e);
+}
+
+static bool find_handler(struct request *r, struct err *e)
+{
+    r->work.handler = handler_find(r->envelope.name);
+    if (r->work.handler != NULL)
+        return true;
+    return err_set(e, ERR_NO_HANDLER, "no handler for %s here", r->envelope.name);
+}
+
+enum reading request_read(struct request *r, const struct life_config *config, struct err *e)
+{
+    struct delivery *d = r->delivery;
+    ON_EXIT(release_body) struct body *body = NULL;
+    bool envelope_ok;
+
+    r->envelope.encoding = encoding_of(d->body, d->body_bytes, d->content_type);
+    if (!body_read(d->body, d->body_bytes, d->content_type, &body, e))
+        return READING_FAILED;
+    envelope_ok = envelope_read(body, &r->envelope, e);
+    r->deadline_ms = envelope_deadline_ms(&r->envelope, r->arrived_ms);
+    if (!envelope_ok || !read_id(r, e) || !find_handler(r, e)) {
+        wipe(d->body, d->body_bytes);
+        return READING_FAILED;
+    }
+    if (!take_slots(r, r->work.handler, config->vault))
+        return READING_NO_ROOM;
+    wipe(d->body, d->body_bytes);
+    return read_typed(r, body, config, e) ? READING_DONE : READING_FAILED;
+}
+
+static void format_ms(char out[24], int64_t ms)
+{
+    snprintf(out, 24, "%lld", (long long)ms);
+}
+
+void request_log(const struct request *r, int64_t now_ms, const char *reply_fate)
+{
+    const struct work *w = &r->work;
+    const char *outcome = !w->failed ? "ok" : w->err.code[0] != '\0' ? w->err.code : "error";
+    char total[24], waited[24];
+
+    format_ms(total, now_ms - r->arrived_ms);
+    format_ms(waited, (r->begun_ms != 0 ? r->begun_ms : now_ms) - r->arrived_ms);
+    log_event(w->failed ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request", "msg", r->envelope.name, "id", r->id, "host",
+              w->host != NULL ? w->host->uuid.text : "", "identity", r->identity, "outcome", outcome, "field",
+              w->failed ? w->err.field : "", "details", w->failed ? w->err.text : "", "waited_ms", waited, "total_ms",
+              total, "redelivered", r->delivery->redelivered ? "yes" : "", "duplicate",
+              r->is_duplicate ? "yes" : "", "user", r->delivery->user_id, "reply_to",
+              request_reply_to(r), "reply", reply_fate, (char *)NULL);
+}

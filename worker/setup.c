@@ -1,0 +1,183 @@
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "worker/key_file.h"
+#include "worker/log.h"
+#include "worker/worker_parts.h"
+
+enum {
+    IN_HAND_MAX = 1024,   /* requests whose fields are in the vault at once; more wait undecoded */
+    SLOTS_EACH = 2,       /* the request and its handler's notes */
+};
+
+static bool open_loop(struct worker *w, struct err *e)
+{
+    static const struct { int number; event_callback_fn fn; } signals[] = {
+        { SIGTERM, worker_on_stop_signal }, { SIGINT, worker_on_stop_signal }, { SIGHUP, worker_on_reload_signal }
+    };
+
+    w->base = event_base_new();
+    if (w->base == NULL)
+        return err_set(e, ERR_LOCAL, "cannot make an event loop");
+    w->timer = evtimer_new(w->base, worker_on_timer, w);
+    w->drain_timer = evtimer_new(w->base, worker_on_drain_timeout, w);
+    for (size_t i = 0; i < COUNT(signals); i++) {
+        w->signals[i] = evsignal_new(w->base, signals[i].number, signals[i].fn, w);
+        if (w->signals[i] == NULL || evsignal_add(w->signals[i], NULL) != 0)
+            return err_set(e, ERR_LOCAL, "cannot watch for signals");
+    }
+    if (w->timer == NULL || w->drain_timer == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    return true;
+}
+
+static bool open_keys(struct worker *w, struct err *e)
+{
+    size_t in_hand = (size_t)w->config.prefetch * w->config.host_count;
+
+    if (in_hand > IN_HAND_MAX)
+        in_hand = IN_HAND_MAX;
+    if (!vault_open(2 + SLOTS_EACH * in_hand, &w->vault, e))
+        return false;
+    w->digest_key = vault_take(w->vault);
+    w->content_key = vault_take(w->vault);
+    if (getrandom(w->content_key->bytes, DIGEST_KEY_BYTES, 0) != DIGEST_KEY_BYTES)
+        return err_set(e, ERR_LOCAL, "cannot get random bytes");
+    return key_file_digest_key(w->config.state_dir, w->digest_key, e);
+}
+
+static bool name_hosts(struct worker *w, struct err *e)
+{
+    size_t count = w->config.host_count;
+    char hex[UUID_HEX_CHARS + 1];
+
+    w->hosts = calloc(count, sizeof(*w->hosts));
+    w->served = calloc(count, sizeof(*w->served));
+    w->queue_names = calloc(count, sizeof(*w->queue_names));
+    if (w->hosts == NULL || w->served == NULL || w->queue_names == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        uuid_hex(&w->config.hosts[i].uuid, hex);
+        snprintf(w->served[i].queue, QUEUE_NAME_BYTES, "keyferry.host.%s", hex);
+        snprintf(w->served[i].routing_key, QUEUE_NAME_BYTES, "host.%s", hex);
+        strcpy(w->served[i].why, "not connected to the broker yet");
+        w->queue_names[i] = w->served[i].queue;
+        w->hosts[i].uuid = w->config.hosts[i].uuid;
+        w->hosts[i].digest_key = w->digest_key;
+    }
+    return true;
+}
+
+static bool open_bus(struct worker *w, struct err *e)
+{
+    const struct config *c = &w->config;
+    struct bus_queue *queues = calloc(c->host_count, sizeof(*queues));
+    struct bus_config config = { .urls = c->urls, .name = c->name, .heartbeat_s = (unsigned)c->heartbeat_s,
+                                 .prefetch = (uint16_t)c->prefetch, .queue_type = (enum queue_type)c->queue_type,
+                                 .declare = c->declare != 0, .answers_wanted = true, .exchange = c->exchange,
+                                 .dead_exchange = c->dead_exchange, .events_exchange = c->events_exchange,
+                                 .reply_exchange = c->reply_exchange, .body_max_bytes = BODY_MAX_BYTES,
+                                 .queues = queues, .queue_count = c->host_count };
+    char *password = NULL;
+    bool ok;
+
+    if (queues == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    for (size_t i = 0; i < c->host_count; i++)
+        queues[i] = (struct bus_queue){ w->served[i].queue, w->served[i].routing_key };
+    ok = config_password(c, &password, e);
+    config.password = password;
+    ok = ok && bus_open(w->base, &config, worker_on_bus, w, &w->bus, e);
+    if (password != NULL)
+        wipe(password, strlen(password));
+    free(password);
+    free(queues);
+    return ok;
+}
+
+static bool accepts_clear_deks(const struct worker *w)
+{
+    return w->config.plaintext_dek == PLAINTEXT_ALLOW ||
+           (w->config.plaintext_dek == PLAINTEXT_LOOPBACK && bus_is_loopback(w->bus));
+}
+
+static void open_life(struct worker *w)
+{
+    const struct config *c = &w->config;
+    bool clear = accepts_clear_deks(w);
+
+    w->life_config = (struct life_config){
+        .world = world_ops,
+        .hosts = w->hosts, .host_count = c->host_count, .vault = w->vault, .content_key = w->content_key,
+        .prefetch = (size_t)c->prefetch, .request_timeout_ms = c->request_timeout_ms,
+        .hypervisor_wait_ms = c->hypervisor_wait_ms, .request_exchange = c->exchange,
+        .reply_exchange = c->reply_exchange, .dead_exchange = c->dead_exchange, .queue_names = w->queue_names,
+        .reply_queue = bus_reply_queue(w->bus), .accepts_clear_deks = clear,
+    };
+    w->life_config.world.ctx = w;
+    w->life = life_new(&w->life_config);
+    for (size_t i = 0; i < c->host_count; i++) {
+        w->hosts[i].sends_clear_deks = clear;
+        w->hosts[i].hv = hypervisors_of(w->hypervisors, i);
+    }
+}
+
+static bool open_all(struct worker *w, struct err *e)
+{
+    if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_bus(w, e) ||
+        !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
+        !jobs_open(w->base, (size_t)w->config.threads, worker_on_job_done, w, &w->jobs, e))
+        return false;
+    open_life(w);
+    return w->config.http[0] == '\0' || http_open(w->base, w->config.http, worker_readiness, w, &w->http, e);
+}
+
+bool worker_open(const struct config *config, const char *path, struct worker **out, struct err *e)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+
+    if (w == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    w->config = *config;
+    w->path = path;
+    log_set_level((enum log_level)config->log_level);
+    if (!open_all(w, e)) {
+        worker_close(w);
+        return false;
+    }
+    *out = w;
+    return true;
+}
+
+void worker_close(struct worker *w)
+{
+    if (w == NULL)
+        return;
+    http_close(w->http);
+    jobs_close(w->jobs);
+    if (w->life != NULL)
+        life_free(w->life);
+    bus_close(w->bus);
+    hypervisors_close(w->hypervisors);
+    vault_give(w->vault, w->digest_key);
+    vault_give(w->vault, w->content_key);
+    vault_close(w->vault);
+    for (size_t i = 0; i < COUNT(w->signals); i++)
+        if (w->signals[i] != NULL)
+            event_free(w->signals[i]);
+    if (w->timer != NULL)
+        event_free(w->timer);
+    if (w->drain_timer != NULL)
+        event_free(w->drain_timer);
+    if (w->base != NULL)
+        event_base_free(w->base);
+    free(w->hosts);
+    free(w->served);
+    free(w->queue_names);
+    wipe(&w->config, sizeof(w->config));
+    free(w);
+}

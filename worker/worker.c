@@ -1,0 +1,282 @@
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "worker/log.h"
+#include "worker/worker_parts.h"
+
+/* ---- the world, as the life cycle sees it ---- */
+
+static int64_t world_now_ms(void *ctx)
+{
+    struct timespec now;
+
+    (void)ctx;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void world_run(void *ctx, struct work *work)
+{
+    struct worker *w = ctx;
+
+    jobs_run(w->jobs, work);
+}
+
+static bool world_publish(void *ctx, const struct publication *what, uint64_t *number)
+{
+    struct worker *w = ctx;
+    struct err e;
+
+    return bus_publish(w->bus, what, number, &e);
+}
+
+static void world_forget(void *ctx, uint64_t number)
+{
+    struct worker *w = ctx;
+
+    bus_forget(w->bus, number);
+}
+
+static void world_settle(void *ctx, struct delivery *delivery, enum verdict verdict)
+{
+    struct worker *w = ctx;
+
+    bus_settle(w->bus, delivery, verdict);
+}
+
+static bool world_host_is_up(void *ctx, size_t host)
+{
+    struct worker *w = ctx;
+
+    return hv_is_up(hypervisors_of(w->hypervisors, host));
+}
+
+static void world_wake_at(void *ctx, int64_t when_ms)
+{
+    struct worker *w = ctx;
+    int64_t wait_ms = when_ms - world_now_ms(NULL);
+    struct timeval wait = { 0, 0 };
+
+    if (w->timer_ms != 0 && w->timer_ms <= when_ms)
+        return;
+    w->timer_ms = when_ms;
+    if (wait_ms > 0)
+        wait = (struct timeval){ wait_ms / 1000, wait_ms % 1000 * 1000 };
+    evtimer_add(w->timer, &wait);
+}
+
+static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
+{
+    uint8_t random[16];
+    struct uuid uuid;
+
+    (void)ctx;
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        abort();  /* cannot fail for 16 bytes once the system has started: getrandom(2) */
+    uuid_from_random(random, &uuid);
+    uuid_hex(&uuid, out);
+}
+
+const struct world world_ops = {
+    NULL,          world_now_ms,     world_run,     world_publish, world_forget,
+    world_settle,  world_host_is_up, world_wake_at, world_new_id,
+};
+
+/* ---- the loop ---- */
+
+static void stop_when_idle(struct worker *w)
+{
+    if (!w->is_draining || w->is_stopping || !life_is_idle(w->life))
+        return;
+    w->drained = true;
+    w->is_stopping = true;
+    bus_stop(w->bus);
+}
+
+void worker_on_timer(int fd, short what, void *arg)
+{
+    struct worker *w = arg;
+
+    (void)fd, (void)what;
+    w->timer_ms = 0;
+    life_tick(w->life);
+    stop_when_idle(w);
+}
+
+void worker_on_job_done(void *arg, struct work *work)
+{
+    struct worker *w = arg;
+
+    life_advanced(w->life, work, work->state);
+    stop_when_idle(w);
+}
+
+void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why)
+{
+    struct worker *w = arg;
+
+    log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "hypervisor-up" : "hypervisor-down", "host",
+              w->hosts[host].uuid.text, "uri", w->config.hosts[host].libvirt_uri, "details", why, (char *)NULL);
+    if (up)
+        life_host_up(w->life, host);
+}
+
+static void tell_status(const struct worker *w, const char *text)
+{
+    size_t consuming = 0;
+
+    for (size_t i = 0; i < w->config.host_count; i++)
+        consuming += w->served[i].is_consuming;
+    sd_notifyf(0, "STATUS=%s; consuming for %zu of %zu hosts", text, consuming, w->config.host_count);
+}
+
+static void on_queue(struct worker *w, const struct bus_news *news, bool up)
+{
+    struct served *s = &w->served[news->queue];
+
+    if (s->is_consuming == up && strcmp(s->why, news->text) == 0)
+        return;
+    s->is_consuming = up;
+    snprintf(s->why, sizeof(s->why), "%s", news->text);
+    log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "queue-up" : "queue-down", "queue", s->queue, "details",
+              news->text, (char *)NULL);
+    if (!up)
+        life_queue_down(w->life, news->queue);
+    tell_status(w, "serving");
+}
+
+static void on_link(struct worker *w, const struct bus_news *news, bool up)
+{
+    log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "broker-up" : "broker-down", "details", news->text,
+              (char *)NULL);
+    tell_status(w, up ? "connected to the broker" : "waiting for the broker");
+    if (!up && w->is_stopping)
+        event_base_loopbreak(w->base);
+}
+
+static void on_news(struct worker *w, struct bus_news *news)
+{
+    switch (news->event) {
+    case BUS_QUIET:
+        return;
+    case BUS_DELIVERY:
+        life_delivery(w->life, news->delivery);
+        return;
+    case BUS_ANSWER:
+        life_answer(w->life, news->delivery);
+        delivery_free(news->delivery);
+        return;
+    case BUS_PUBLISHED:
+        life_published(w->life, news->number, news->how, news->text);
+        return;
+    case BUS_QUEUE_UP:
+    case BUS_QUEUE_DOWN:
+        on_queue(w, news, news->event == BUS_QUEUE_UP);
+        return;
+    case BUS_LINK_UP:
+    case BUS_LINK_DOWN:
+        on_link(w, news, news->event == BUS_LINK_UP);
+        return;
+    case BUS_BLOCKED:
+        log_event(LOG_LEVEL_WARN, "broker-blocked", "details", news->text, (char *)NULL);
+        return;
+    case BUS_UNBLOCKED:
+        log_event(LOG_LEVEL_INFO, "broker-unblocked", (char *)NULL);
+    }
+}
+
+void worker_on_bus(void *arg)
+{
+    struct worker *w = arg;
+    struct bus_news news;
+
+    while (bus_next(w->bus, &news) != BUS_QUIET)
+        on_news(w, &news);
+    stop_when_idle(w);
+}
+
+void worker_on_drain_timeout(int fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    char left[24];
+
+    (void)fd, (void)what;
+    if (!w->drained) {
+        snprintf(left, sizeof(left), "%zu", life_in_hand(w->life));
+        log_event(LOG_LEVEL_WARN, "drain-timeout", "unfinished", left, (char *)NULL);
+    }
+    event_base_loopbreak(w->base);
+}
+
+void worker_on_stop_signal(int fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    int64_t ms = w->config.drain_timeout_ms;
+    struct timeval limit = { ms / 1000, ms % 1000 * 1000 };
+
+    (void)what;
+    if (w->is_draining) {  /* asked twice: at once */
+        event_base_loopbreak(w->base);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "stopping", "signal", fd == SIGTERM ? "SIGTERM" : "SIGINT", (char *)NULL);
+    sd_notify(0, "STOPPING=1\nSTATUS=finishing what runs");
+    w->is_draining = true;
+    life_drain(w->life);
+    evtimer_add(w->drain_timer, &limit);
+    stop_when_idle(w);
+}
+
+/* What may change while requests are in hand: the log level and how long to wait. */
+void worker_on_reload_signal(int fd, short what, void *arg)
+{
+    struct worker *w = arg;
+    struct config fresh;
+    struct err e;
+
+    (void)fd, (void)what;
+    if (!config_read(w->path, &fresh, &e)) {
+        log_event(LOG_LEVEL_ERROR, "reload-failed", "details", e.text, (char *)NULL);
+        return;
+    }
+    log_set_level((enum log_level)fresh.log_level);
+    w->life_config.request_timeout_ms = fresh.request_timeout_ms;
+    w->life_config.hypervisor_wait_ms = fresh.hypervisor_wait_ms;
+    w->config.drain_timeout_ms = fresh.drain_timeout_ms;
+    config_done(&fresh);
+    log_event(LOG_LEVEL_INFO, "reloaded", "details",
+              "log_level, request_timeout_ms, hypervisor_wait_ms and drain_timeout_ms are in force; the rest at the next start",
+              (char *)NULL);
+}
+
+bool worker_readiness(void *arg, size_t index, struct readiness *out)
+{
+    const struct worker *w = arg;
+    const struct served *s = &w->served[index];
+    const char *why;
+
+    if (index >= w->config.host_count)
+        return false;
+    out->host = w->hosts[index].uuid.text;
+    out->is_consuming = s->is_consuming && !w->is_draining;
+    out->is_hypervisor_up = hypervisors_up(w->hypervisors, index, &why);
+    out->why = w->is_draining ? "stopping" : !s->is_consuming ? s->why : why;
+    return true;
+}
+
+bool worker_run(struct worker *w)
+{
+    log_event(LOG_LEVEL_INFO, "worker-up", "worker", w->config.name, "clear_deks",
+              w->life_config.accepts_clear_deks ? "accepted" : "refused", (char *)NULL);
+    sd_notify(0, "READY=1\nSTATUS=waiting for the broker");
+    event_base_dispatch(w->base);
+    log_event(LOG_LEVEL_INFO, "worker-down", "worker", w->config.name, "drained", w->drained ? "yes" : "no",
+              (char *)NULL);
+    return w->drained;
+}

@@ -1,0 +1,51 @@
+/* What worker.c (the running) and setup.c (the making) share, and nobody else sees. */
+#ifndef WORKER_WORKER_PARTS_H
+#define WORKER_WORKER_PARTS_H
+
+#include "worker/http.h"
+#include "worker/hypervisors.h"
+#include "worker/jobs.h"
+#include "worker/life.h"
+#include "worker/worker.h"
+
+enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
+
+/* The names of one host on the broker, and how it is with its queue. */
+struct served {
+    char queue[QUEUE_NAME_BYTES], routing_key[QUEUE_NAME_BYTES];
+    bool is_consuming;
+    char why[WHY_BYTES];
+};
+
+struct worker {
+    struct config config;         /* but for `hosts`, which main() owns, a copy */
+    const char *path;
+    struct event_base *base;
+    struct event *timer, *drain_timer, *signals[3];
+    int64_t timer_ms;             /* when `timer` goes off; 0: it is not set */
+    struct vault *vault;
+    struct digest_key *digest_key, *content_key;
+    struct hypervisors *hypervisors;
+    struct host *hosts;
+    struct served *served;
+    const char **queue_names;
+    struct jobs *jobs;
+    struct bus *bus;
+    struct http *http;
+    struct life_config life_config;
+    struct life *life;
+    bool is_draining, is_stopping, drained;
+};
+
+/* What happens, as struct worker's `arg`; all in the loop. */
+extern const struct world world_ops;   /* but for `ctx` */
+void worker_on_timer(int fd, short what, void *arg);
+void worker_on_drain_timeout(int fd, short what, void *arg);
+void worker_on_stop_signal(int fd, short what, void *arg);
+void worker_on_reload_signal(int fd, short what, void *arg);
+void worker_on_bus(void *arg);
+void worker_on_job_done(void *arg, struct work *work);
+void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
+bool worker_readiness(void *arg, size_t index, struct readiness *out);
+
+#endif
