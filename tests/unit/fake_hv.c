@@ -110,7 +110,12 @@ static enum fake_fault call_begin(struct hv *hv)
 {
     bool now = ++hv->calls == hv->fault_at;
 
-    return hv->down ? FAULT_DOWN : now ? hv->fault : FAULT_NONE;
+    if (hv->down || !now)
+        return hv->down ? FAULT_DOWN : FAULT_NONE;
+    if (hv->fault != FAULT_EMPTIED)
+        return hv->fault;
+    memset(hv->secrets, 0, sizeof(hv->secrets));
+    return FAULT_NONE;
 }
 
 static bool refuse(struct err *e, enum err_kind kind, int code, int domain, const char *text)

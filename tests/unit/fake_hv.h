@@ -24,6 +24,7 @@ struct fake_domain {
 /* How a call fails. What only reads has no effect however it fails. */
 enum fake_fault {
     FAULT_NONE,
+    FAULT_EMPTIED,       /* it does not, but somebody else removed every secret just before */
     FAULT_DOWN,          /* known to be away: not even tried */
     FAULT_LOST_BEFORE,   /* the connection is lost, and it was not done */
     FAULT_LOST_AFTER,    /* the connection is lost, and it was done */
