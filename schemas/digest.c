@@ -7,10 +7,12 @@
 /* Each use has its own personalisation (BLAKE2, 2.8), so that no digest of one can stand for another's. */
 #define USE_KEY_NAME   "keyferry keyname"
 #define USE_DEK        "keyferry dek    "
+#define USE_CONTENT    "keyferry content"
 #define USE_DERIVED_ID "keyferry step id"
 
 _Static_assert(sizeof(USE_KEY_NAME) == crypto_generichash_blake2b_PERSONALBYTES + 1, "personalisations are 16 bytes");
-_Static_assert(sizeof(USE_DEK) == sizeof(USE_KEY_NAME) && sizeof(USE_DERIVED_ID) == sizeof(USE_KEY_NAME), "as above");
+_Static_assert(sizeof(USE_DEK) == sizeof(USE_KEY_NAME) && sizeof(USE_CONTENT) == sizeof(USE_KEY_NAME) &&
+                   sizeof(USE_DERIVED_ID) == sizeof(USE_KEY_NAME), "as above");
 
 enum { DIGEST_BYTES = DIGEST_CHARS / 2 };
 
@@ -42,6 +44,12 @@ void digest_key_name(struct digest_key *key)
 void digest_dek(const struct digest_key *key, const char *context, const struct dek *dek, char out[DIGEST_CHARS + 1])
 {
     digest(USE_DEK, key->bytes, context, dek->data, dek->len, out);
+}
+
+void digest_content(const struct digest_key *key, const char *name, const void *message, size_t len,
+                    char out[DIGEST_CHARS + 1])
+{
+    digest(USE_CONTENT, key->bytes, name, message, len, out);
 }
 
 bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1])

@@ -182,6 +182,12 @@ static void on_news(struct worker *w, struct bus_news *news)
     case BUS_LINK_UP:
     case BUS_LINK_DOWN:
         on_link(w, news, news->event == BUS_LINK_UP);
+        return;
+    case BUS_BLOCKED:
+        log_event(LOG_LEVEL_WARN, "broker-blocked", "details", news->text, (char *)NULL);
+        return;
+    case BUS_UNBLOCKED:
+        log_event(LOG_LEVEL_INFO, "broker-unblocked", (char *)NULL);
     }
 }
 

@@ -8,7 +8,7 @@
 #include "worker/life.h"
 #include "worker/worker.h"
 
-enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = 256 };
+enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
 
 /* The names of one host on the broker, and how it is with its queue. */
 struct served {

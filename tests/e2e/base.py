@@ -102,7 +102,7 @@ class Scenario(unittest.TestCase):
 
     def vm(self, host, *args, **options):
         vm = host.start_vm(*args, **options)
-        self.addCleanup(lambda: vm.remove())
+        self.addCleanup(vm.remove)
         return vm
 
     # Requests; `rest` goes to Client.send().

@@ -15,7 +15,7 @@ BODY_MAX = 64 * 1024
 class Malformed(Scenario):
     def setUp(self):
         super().setUp()
-        self.client.empty_dead_letters()
+        self.client.purge_dead_letters()
 
     def body(self, encoding, **more):
         fields = {"id": new_uuid(), "hostUuid": self.a.uuid, **new_key(), "dekBase64": b64(new_dek()), **more}

@@ -101,6 +101,7 @@ class Client:
     def __init__(self, broker, url=None):
         self.name = "client"
         self.broker, self.url = broker, url or broker.url
+        self.replies, self.returned, self.durable = {}, [], False
         self.connect()
 
     def connect(self):
@@ -108,17 +109,39 @@ class Client:
         parameters.heartbeat = 0
         self.connection = pika.BlockingConnection(parameters)
         self.channel = self.connection.channel()
-        self.replies, self.returned = {}, []
-        self.queue = self.channel.queue_declare("", exclusive=True).method.queue
-        self.channel.basic_consume(self.queue, self._on_reply, auto_ack=True)
-        self.channel.basic_consume(DIRECT_REPLY_TO, self._on_reply, auto_ack=True)
         self.channel.add_on_return_callback(lambda _, method, properties, body: self.returned.append(properties))
+        if self.durable:
+            self.channel.queue_declare(self.queue, durable=True)
+            self.channel.confirm_delivery()
+        else:
+            self.queue = self.channel.queue_declare("", exclusive=True).method.queue
+            self.channel.basic_consume(DIRECT_REPLY_TO, self._on_reply, auto_ack=True)
+        self.channel.basic_consume(self.queue, self._on_reply, auto_ack=True)
 
-    def end(self):
+    def outlive_broker(self):
+        """From now on replies come to a queue that outlives connection and broker, and every publication waits until
+        the broker has it safely."""
+        self.durable, self.queue = True, f"test.replies.{uuid.uuid4()}"
+        self.reconnect()
+
+    def reconnect(self):
+        """After the broker was away. What was answered is kept."""
+        self._close()
+        self.connect()
+
+    def _close(self):
         try:
             self.connection.close()
         except pika.exceptions.AMQPError:
             pass  # the broker went first
+
+    def end(self):
+        if self.durable and self.connection.is_open:
+            try:
+                self.channel.queue_delete(self.queue)
+            except pika.exceptions.AMQPError:
+                pass
+        self._close()
 
     def _on_reply(self, _channel, _method, properties, body):
         self.replies.setdefault(properties.correlation_id, []).append(Reply(properties, body))
@@ -194,5 +217,5 @@ class Client:
                 self.connection.sleep(0.05)
         return found
 
-    def empty_dead_letters(self):
+    def purge_dead_letters(self):
         self.channel.queue_purge(DEAD)
