@@ -114,20 +114,7 @@ static bool attempt_mend(struct attempt *a)
     return json_error_code(&a->error) == json_error_numeric_overflow && number_fix(a, at);
 }
 
-static json_t *text_parse(struct attempt *a)
-{
-    json_t *root;
-
-    do
-        root = json_loadb(a->text, a->len, a->flags, &a->error);
-    while (root == NULL && attempt_mend(a));
-    if (a->fixed != NULL)
-        wipe(a->fixed, a->len);
-    free(a->fixed);
-    return root;
-}
-
-static bool parse_fail(const json_error_t *error, struct err *e)
+static void parse_fail(const json_error_t *error, struct err *e)
 {
     static const char *const complaints[] = {
         [json_error_stack_overflow] = "it is nested too deep",
@@ -142,9 +129,26 @@ static bool parse_fail(const json_error_t *error, struct err *e)
     const char *complaint = code < COUNT(complaints) ? complaints[code] : NULL;
 
     if (code == json_error_out_of_memory)
-        return err_set(e, ERR_LOCAL, "out of memory for a JSON body");
-    return err_set(e, ERR_MALFORMED, "the body cannot be read as JSON: %s (at byte %d)",
-                   complaint != NULL ? complaint : "it breaks the grammar", error->position);
+        err_set(e, ERR_LOCAL, "out of memory for a JSON body");
+    else
+        err_set(e, ERR_MALFORMED, "the body cannot be read as JSON: %s (at byte %d)",
+                complaint != NULL ? complaint : "it breaks the grammar", error->position);
+}
+
+static json_t *text_parse(struct attempt *a, struct err *e)
+{
+    json_t *root;
+
+    do
+        root = json_loadb(a->text, a->len, a->flags, &a->error);
+    while (root == NULL && attempt_mend(a));
+    if (root == NULL)
+        parse_fail(&a->error, e);
+    wipe(&a->error, sizeof(a->error)); /* it quotes what could not be read */
+    if (a->fixed != NULL)
+        wipe(a->fixed, a->len);
+    free(a->fixed);
+    return root;
 }
 
 /* ---- the tree ---- */
@@ -236,10 +240,8 @@ bool json_read(const char *text, size_t len, msgpack_zone *zone, struct json_t *
     };
 
     call_once(&set_up, jansson_set_up);
-    *owner = text_parse(&a);
-    if (*owner == NULL)
-        return parse_fail(&a.error, e);
-    return value_build(*owner, zone, 0, tree, e);
+    *owner = text_parse(&a, e);
+    return *owner != NULL && value_build(*owner, zone, 0, tree, e);
 }
 
 void json_release(struct json_t *owner)

@@ -84,6 +84,7 @@ static void every_code_on_the_wire_finds_a_kind_with_that_code(void **state)
             continue;
         assert_false(err_from_wire(&got, sent.code, "why", sent.retryable));
         assert_string_equal(got.code, sent.code);
+        assert_in_range(strlen(sent.code), 1, sizeof(sent.code) - 2); /* not cut off */
         assert_string_equal(got.text, "why");
         assert_int_equal(got.retryable, sent.retryable);
         assert_int_equal(err_fate(&got), FATE_ANSWER);
