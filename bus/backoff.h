@@ -6,8 +6,8 @@
 
 enum {
     BACKOFF_FIRST_MS = 100,
-    BACKOFF_MOST_MS = 5000,      /* contract 7: with back-off of at most 5 s */
-    BACKOFF_HELD_MS = 10000,     /* what held this long was no part of the trouble */
+    BACKOFF_MOST_MS = 5000,  /* contract 7: with back-off of at most 5 s */
+    BACKOFF_HELD_MS = 10000, /* what held this long was no part of the trouble */
 };
 
 /* Zeroed: no failure yet. */

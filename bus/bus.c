@@ -16,7 +16,7 @@ struct told {
 };
 
 struct bus {
-    struct bus_config config;    /* its strings are in `memory` */
+    struct bus_config config; /* its strings are in `memory` */
     void *memory;
     struct url_list urls;
     struct tray tray;
@@ -95,7 +95,7 @@ static void on_blocked(void *arg, const char *why)
     told_set(bus, &bus->blocked, why != NULL, why != NULL ? why : "");
 }
 
-static const struct consumer_owner consumer_owner = { .changed = on_changed, .lost = on_lost };
+static const struct consumer_owner consumer_owner = {.changed = on_changed, .lost = on_lost};
 static const struct publisher_owner publisher_owner = {
     .changed = on_changed,
     .lost = on_lost,
@@ -125,8 +125,7 @@ static char *text_keep(char **at, const char *text)
 static size_t config_bytes(const struct bus_config *config)
 {
     size_t bytes = config->queue_count * sizeof(*config->queues) + strlen(config->name) + strlen(config->exchange) +
-                   strlen(config->dead_exchange) + strlen(config->events_exchange) + strlen(config->reply_exchange) +
-                   5;
+                   strlen(config->dead_exchange) + strlen(config->events_exchange) + strlen(config->reply_exchange) + 5;
 
     for (size_t i = 0; i < config->queue_count; i++)
         bytes += strlen(config->queues[i].name) + strlen(config->queues[i].routing_key) + 2;

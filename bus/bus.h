@@ -24,22 +24,22 @@ enum queue_type { QUEUE_QUORUM, QUEUE_CLASSIC };
 
 /* One queue to consume from. The bus copies it. */
 struct bus_queue {
-    const char *name;         /* "keyferry.host.<hex>" */
-    const char *routing_key;  /* "host.<hex>", bound to the request exchange */
+    const char *name;        /* "keyferry.host.<hex>" */
+    const char *routing_key; /* "host.<hex>", bound to the request exchange */
 };
 
 /* The bus copies what it points to. */
 struct bus_config {
-    const char *urls;            /* one or more amqp:// URLs, comma-separated */
-    const char *password;        /* or NULL: the URL's own */
-    const char *name;            /* this program's, for the broker's list of connections and its reply queue */
-    unsigned heartbeat_s;        /* 0: none; the broker may ask for less */
+    const char *urls;     /* one or more amqp:// URLs, comma-separated */
+    const char *password; /* or NULL: the URL's own */
+    const char *name;     /* this program's, for the broker's list of connections and its reply queue */
+    unsigned heartbeat_s; /* 0: none; the broker may ask for less */
     uint16_t prefetch;
     enum queue_type queue_type;
-    bool declare;                /* make exchanges and queues; else they must be there */
-    bool answers_wanted;         /* consume from the reply queue "keyferry.reply.<name>" as well */
-    const char *exchange, *dead_exchange, *events_exchange, *reply_exchange;  /* reply_exchange "": the default one */
-    uint32_t body_max_bytes;     /* a larger delivery is rejected from its header frame */
+    bool declare;        /* make exchanges and queues; else they must be there */
+    bool answers_wanted; /* consume from the reply queue "keyferry.reply.<name>" as well */
+    const char *exchange, *dead_exchange, *events_exchange, *reply_exchange; /* reply_exchange "": the default one */
+    uint32_t body_max_bytes; /* a larger delivery is rejected from its header frame */
     const struct bus_queue *queues;
     size_t queue_count;
 };
@@ -48,30 +48,30 @@ struct bus_config {
 
 /* A message that came. Flat: one free, by bus_settle() or delivery_free(). */
 struct delivery {
-    struct delivery *next;       /* for lists of whoever holds it */
-    size_t queue;                /* index into config->queues; of BUS_ANSWER: DELIVERY_ANSWER */
-    uint64_t tag;                /* the broker's, within its channel */
-    uint64_t generation;         /* of the channel it came by: an ack for an older one is not sent */
+    struct delivery *next; /* for lists of whoever holds it */
+    size_t queue;          /* index into config->queues; of BUS_ANSWER: DELIVERY_ANSWER */
+    uint64_t tag;          /* the broker's, within its channel */
+    uint64_t generation;   /* of the channel it came by: an ack for an older one is not sent */
     bool redelivered;
-    char content_type[64];       /* "" where absent or longer */
+    char content_type[64]; /* "" where absent or longer */
     char message_id[SHORTSTR_MAX_CHARS + 1];
     char correlation_id[SHORTSTR_MAX_CHARS + 1];
     char reply_to[SHORTSTR_MAX_CHARS + 1];
     char user_id[SHORTSTR_MAX_CHARS + 1];
     char routing_key[SHORTSTR_MAX_CHARS + 1];
     size_t body_bytes;
-    uint8_t body[];              /* wiped when the delivery is freed */
+    uint8_t body[]; /* wiped when the delivery is freed */
 };
 
-void delivery_free(struct delivery *delivery);  /* NULL is fine */
+void delivery_free(struct delivery *delivery); /* NULL is fine */
 
 /* What is published. Nothing of it is kept: the bus copies, and wipes its copy when the broker has it. */
 struct publication {
-    const char *exchange;        /* "" is the default exchange */
+    const char *exchange; /* "" is the default exchange */
     const char *routing_key;
     const char *content_type;
-    const char *message_id, *correlation_id, *reply_to;  /* NULL or "": absent */
-    const char *const *headers;  /* pairs of name and text, NULL at the end; or NULL */
+    const char *message_id, *correlation_id, *reply_to; /* NULL or "": absent */
+    const char *const *headers;                         /* pairs of name and text, NULL at the end; or NULL */
     const uint8_t *body;
     size_t body_bytes;
     bool mandatory;
@@ -80,22 +80,22 @@ struct publication {
 enum verdict { VERDICT_ACK, VERDICT_REJECT };
 
 enum bus_event {
-    BUS_QUIET,        /* nothing more for now */
-    BUS_DELIVERY,     /* a request; news.delivery is now the caller's */
-    BUS_ANSWER,       /* a message on the reply queue; likewise; needs no verdict */
-    BUS_PUBLISHED,    /* what became of publication news.number */
-    BUS_QUEUE_UP,     /* consuming from news.queue */
-    BUS_QUEUE_DOWN,   /* no longer, or not yet; news.text says why; it is tried again by itself */
-    BUS_LINK_UP,      /* both connections are open and, if wanted, answers can come; news.text names the broker */
-    BUS_LINK_DOWN,    /* no longer, or not yet; news.text says why; told again when the reason changes */
-    BUS_BLOCKED,      /* the broker takes no publications for now (memory or disk alarm); news.text has its reason */
-    BUS_UNBLOCKED,    /* it takes them again */
+    BUS_QUIET,      /* nothing more for now */
+    BUS_DELIVERY,   /* a request; news.delivery is now the caller's */
+    BUS_ANSWER,     /* a message on the reply queue; likewise; needs no verdict */
+    BUS_PUBLISHED,  /* what became of publication news.number */
+    BUS_QUEUE_UP,   /* consuming from news.queue */
+    BUS_QUEUE_DOWN, /* no longer, or not yet; news.text says why; it is tried again by itself */
+    BUS_LINK_UP,    /* both connections are open and, if wanted, answers can come; news.text names the broker */
+    BUS_LINK_DOWN,  /* no longer, or not yet; news.text says why; told again when the reason changes */
+    BUS_BLOCKED,    /* the broker takes no publications for now (memory or disk alarm); news.text has its reason */
+    BUS_UNBLOCKED,  /* it takes them again */
 };
 
 enum published {
-    PUBLISHED_TAKEN,      /* the broker has taken charge of it */
-    PUBLISHED_RETURNED,   /* mandatory, and no queue is bound; news.text has the broker's words */
-    PUBLISHED_REFUSED,    /* nacked, or its exchange does not exist, or we may not write to it; not tried again */
+    PUBLISHED_TAKEN,    /* the broker has taken charge of it */
+    PUBLISHED_RETURNED, /* mandatory, and no queue is bound; news.text has the broker's words */
+    PUBLISHED_REFUSED,  /* nacked, or its exchange does not exist, or we may not write to it; not tried again */
 };
 
 struct bus_news {
@@ -104,7 +104,7 @@ struct bus_news {
     uint64_t number;
     enum published how;
     size_t queue;
-    uint16_t code;            /* BUS_PUBLISHED: AMQP's reply code of a return or refusal, such as 312, 403, 404; else 0 */
+    uint16_t code; /* BUS_PUBLISHED: AMQP's reply code of a return or refusal, such as 312, 403, 404; else 0 */
     char text[512];
 };
 
@@ -115,8 +115,8 @@ typedef void bus_wake(void *arg);
  * A bus that begins to connect as soon as `base` runs. Fails with ERR_CONFIG where
  * a URL cannot be read (the text names it without its password) and ERR_LOCAL.
  */
-MUST_CHECK bool bus_open(struct event_base *base, const struct bus_config *config,
-                         bus_wake *wake, void *arg, struct bus **out, struct err *e);
+MUST_CHECK bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake *wake, void *arg,
+                         struct bus **out, struct err *e);
 
 /*
  * Closes both connections at once and frees everything; NULL is fine. What is
@@ -132,8 +132,7 @@ enum bus_event bus_next(struct bus *bus, struct bus_news *news);
  * the broker is away it waits here, and what was not confirmed when a connection
  * ended is published again. Fails with ERR_LOCAL only (memory).
  */
-MUST_CHECK bool bus_publish(struct bus *bus, const struct publication *publication,
-                            uint64_t *number, struct err *e);
+MUST_CHECK bool bus_publish(struct bus *bus, const struct publication *publication, uint64_t *number, struct err *e);
 
 /* Forget a publication that nobody waits for any more: it is not published again after a reconnect. */
 void bus_forget(struct bus *bus, uint64_t number);

@@ -5,7 +5,7 @@
 void channel_open(struct channel *channel, uint16_t number, struct ask_row row, const struct ask_values *values,
                   struct outbox *out)
 {
-    *channel = (struct channel){ .state = CHANNEL_OPENING, .number = number, .row = row };
+    *channel = (struct channel){.state = CHANNEL_OPENING, .number = number, .row = row};
     for (size_t i = 0; i < row.count; i++)
         ask_write(&row.asks[i], values, out, number);
 }
@@ -39,7 +39,7 @@ static enum channel_event take_close(struct channel *channel, const struct wire_
     bool ours_too = channel->state == CHANNEL_CLOSING;
 
     wire_put_channel_close_ok(out, channel->number);
-    if (ours_too)  /* both at once: the answer to ours still comes */
+    if (ours_too) /* both at once: the answer to ours still comes */
         return CHANNEL_NOTHING;
     lost_text(channel, frame, values, e);
     channel->state = CHANNEL_SHUT;
@@ -89,16 +89,17 @@ enum channel_event channel_take(struct channel *channel, const struct wire_frame
 
 bool content_note(struct content *content, const struct wire_frame *frame, bool begins, struct err *e)
 {
-    bool is_due = (frame->kind == WIRE_METHOD && content->due == CONTENT_NONE) ||
-                  (frame->kind == WIRE_HEADER && content->due == CONTENT_HEADER) ||
-                  (frame->kind == WIRE_BODY && content->due == CONTENT_BODY && frame->piece_bytes <= content->body_left);
+    bool is_due =
+        (frame->kind == WIRE_METHOD && content->due == CONTENT_NONE) ||
+        (frame->kind == WIRE_HEADER && content->due == CONTENT_HEADER) ||
+        (frame->kind == WIRE_BODY && content->due == CONTENT_BODY && frame->piece_bytes <= content->body_left);
 
     if (!is_due)
         return err_set(e, ERR_BUS, "a frame out of turn on channel %u", frame->channel);
     if (frame->kind == WIRE_METHOD)
         content->due = begins ? CONTENT_HEADER : CONTENT_NONE;
     if (frame->kind == WIRE_HEADER)
-        *content = (struct content){ frame->body_bytes > 0 ? CONTENT_BODY : CONTENT_NONE, frame->body_bytes };
+        *content = (struct content){frame->body_bytes > 0 ? CONTENT_BODY : CONTENT_NONE, frame->body_bytes};
     if (frame->kind == WIRE_BODY && (content->body_left -= frame->piece_bytes) == 0)
         content->due = CONTENT_NONE;
     return true;

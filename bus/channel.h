@@ -9,9 +9,9 @@
 
 enum channel_state {
     CHANNEL_SHUT,
-    CHANNEL_OPENING,         /* the row has been sent, `at` of its requests were granted */
+    CHANNEL_OPENING, /* the row has been sent, `at` of its requests were granted */
     CHANNEL_READY,
-    CHANNEL_CLOSING,         /* we closed it; whatever comes before the answer is dropped */
+    CHANNEL_CLOSING, /* we closed it; whatever comes before the answer is dropped */
 };
 
 struct channel {
@@ -23,12 +23,12 @@ struct channel {
 
 /* What a frame meant. */
 enum channel_event {
-    CHANNEL_NOTHING,         /* on the way */
-    CHANNEL_OPENED,          /* the last request was granted */
-    CHANNEL_LOST,            /* the broker closed it: *e says what was asked, if anything, and its words */
-    CHANNEL_CLOSED,          /* our close was answered */
-    CHANNEL_FRAME,           /* not the channel's own business: a delivery, a confirm, ... */
-    CHANNEL_BROKEN,          /* against the protocol: the connection must end, *e says why */
+    CHANNEL_NOTHING, /* on the way */
+    CHANNEL_OPENED,  /* the last request was granted */
+    CHANNEL_LOST,    /* the broker closed it: *e says what was asked, if anything, and its words */
+    CHANNEL_CLOSED,  /* our close was answered */
+    CHANNEL_FRAME,   /* not the channel's own business: a delivery, a confirm, ... */
+    CHANNEL_BROKEN,  /* against the protocol: the connection must end, *e says why */
 };
 
 /* Open: from CHANNEL_SHUT. `row` is static; `values` are only read now. */

@@ -3,25 +3,23 @@
 #include "bus/backoff.h"
 #include "bus/dial.h"
 #include "bus/handshake.h"
-#include "schemas/digest.h"
+#include "bus/stream.h"
+#include "bus/timer.h"
 
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { CHANNEL_MAX = 65535, PEER_CHARS = 384, WHY_CHARS = 512, BEATS_OF_SILENCE = 4 };
 
 enum connection_state {
-    CONNECTION_WAITING,      /* between attempts */
+    CONNECTION_WAITING, /* between attempts */
     CONNECTION_DIALLING,
     CONNECTION_GREETING,
     CONNECTION_OPEN,
-    CONNECTION_REFUSED,      /* the broker closed it; our answer is going out */
-    CONNECTION_PARTING,      /* we closed it; the broker's answer is to come */
+    CONNECTION_REFUSED, /* the broker closed it; our answer is going out */
+    CONNECTION_PARTING, /* we closed it; the broker's answer is to come */
     CONNECTION_OVER,
 };
 
@@ -29,47 +27,21 @@ struct connection {
     struct connection_config config;
     char *name;
     enum connection_state state;
-    size_t url;                      /* of config.urls, in use or to be tried next */
-    size_t tried;                    /* in this round */
+    size_t url;   /* of config.urls, in use or to be tried next */
+    size_t tried; /* in this round */
     struct backoff backoff;
     uint64_t opened_ms;
-    struct event *timer;             /* the state says for what */
-    struct event *flush;
+    struct event *timer; /* the state says for what */
     struct dial *dial;
-    struct bufferevent *bev;
-    struct wire_reader *reader;
+    struct stream stream;
     struct handshake handshake;
-    struct outbox out;
-    unsigned silent_beats;           /* half heartbeats in which nothing came */
-    uint32_t cause_id;               /* of CONNECTION_REFUSED, as is the next */
+    unsigned silent_beats; /* half heartbeats in which nothing came */
+    uint32_t cause_id;     /* of CONNECTION_REFUSED, as is the next */
     uint16_t code;
-    char last_words[WHY_CHARS];      /* of CONNECTION_REFUSED and CONNECTION_PARTING: why it ends */
-    char why[WHY_CHARS];             /* the failures of this round */
+    char last_words[WHY_CHARS]; /* of CONNECTION_REFUSED and CONNECTION_PARTING: why it ends */
+    char why[WHY_CHARS];        /* the failures of this round */
     char peer[PEER_CHARS], peer_name[PEER_CHARS];
 };
-
-uint64_t monotonic_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-uint32_t random_bits(void)
-{
-    uint32_t bits;
-
-    evutil_secure_rng_get_bytes(&bits, sizeof(bits));
-    return bits;
-}
-
-static void timer_set(struct connection *c, unsigned ms)
-{
-    struct timeval in = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
-
-    event_add(c->timer, &in);
-}
 
 static const struct url *url_now(const struct connection *c)
 {
@@ -91,26 +63,23 @@ static void connection_drop(struct connection *c)
 {
     event_del(c->timer);
     dial_cancel(TAKE(c->dial));
-    outbox_clear(&c->out);
-    if (c->bev != NULL)
-        bufferevent_free(TAKE(c->bev));
-    wire_reader_free(TAKE(c->reader));
+    stream_cut(&c->stream);
 }
 
-static void tell_lost(struct connection *c, bool was_open)
+static void tell_lost(struct connection *c)
 {
     char why[WHY_CHARS];
 
     memcpy(why, c->why, sizeof(why));
     c->why[0] = '\0';
     c->tried = 0;
-    c->config.owner->lost(c->config.arg, &(struct loss){ why, c->cause_id, c->code, was_open });
+    c->config.owner->lost(c->config.arg, &(struct loss){why, c->cause_id, c->code});
 }
 
 static void wait_for_next_round(struct connection *c, uint64_t held_ms)
 {
     c->state = CONNECTION_WAITING;
-    timer_set(c, backoff_next_ms(&c->backoff, held_ms, random_bits()));
+    timer_set(c->timer, backoff_next_ms(&c->backoff, held_ms, random_bits()));
 }
 
 /* What was open, or being opened, is no more. */
@@ -127,13 +96,13 @@ static void connection_lose(struct connection *c, const char *text)
     c->tried++;
     if (over) {
         c->state = CONNECTION_OVER;
-        tell_lost(c, was_open);
+        tell_lost(c);
     } else if (was_open || c->tried == c->config.urls->count) {
         wait_for_next_round(c, held_ms);
-        tell_lost(c, was_open);
+        tell_lost(c);
     } else {
         c->state = CONNECTION_WAITING;
-        timer_set(c, 0);
+        timer_set(c->timer, 0);
     }
 }
 
@@ -162,18 +131,21 @@ static void now_open(struct connection *c)
     name_peer(c);
     event_del(c->timer);
     if (beat_ms(c) > 0)
-        timer_set(c, beat_ms(c));
+        timer_set(c->timer, beat_ms(c));
     c->config.owner->opened(c->config.arg);
 }
 
-/* Keep the connection until our close-ok is out. */
-static void now_refused(struct connection *c, const struct wire_frame *frame, const struct err *why)
+/* Keep the connection until our close-ok is out; unless we were parting anyway. */
+static bool now_refused(struct connection *c, const struct wire_frame *frame, const struct err *why)
 {
+    if (c->state == CONNECTION_PARTING)
+        return false;
     c->state = CONNECTION_REFUSED;
     c->cause_id = frame->cause_id;
     c->code = frame->code;
     snprintf(c->last_words, sizeof(c->last_words), "%s", why->text);
-    timer_set(c, GOODBYE_MS);
+    timer_set(c->timer, GOODBYE_MS);
+    return true;
 }
 
 static bool take_control(struct connection *c, const struct wire_frame *frame, struct err *e)
@@ -184,17 +156,15 @@ static bool take_control(struct connection *c, const struct wire_frame *frame, s
     case HANDSHAKE_NOTHING:
         break;
     case HANDSHAKE_TUNED:
-        wire_reader_limit(c->reader, c->handshake.terms.frame_max);
+        wire_reader_limit(c->stream.reader, c->handshake.terms.frame_max);
         break;
     case HANDSHAKE_OPENED:
         now_open(c);
         break;
     case HANDSHAKE_CLOSED:
-        now_refused(c, frame, e);
-        break;
+        return now_refused(c, frame, e);
     case HANDSHAKE_CLOSE_OK:
-        return c->state == CONNECTION_PARTING ? err_set(e, ERR_BUS, "closed")
-                                              : err_set(e, ERR_BUS, "the broker answered a close that was not sent");
+        return err_set(e, ERR_BUS, "the broker answered a close that was not sent");
     case HANDSHAKE_BLOCKED:
         wire_text_copy(frame->text, words, sizeof(words));
         c->config.owner->blocked(c->config.arg, words);
@@ -208,103 +178,56 @@ static bool take_control(struct connection *c, const struct wire_frame *frame, s
     return true;
 }
 
-static bool take_frame(struct connection *c, const struct wire_frame *frame, struct err *e)
+static bool take_frame(void *arg, const struct wire_frame *frame, struct err *e)
 {
+    struct connection *c = arg;
+
+    c->silent_beats = 0;
     if (frame->kind == WIRE_HEARTBEAT || c->state == CONNECTION_REFUSED)
         return true;
     if (frame->channel == 0)
         return take_control(c, frame, e);
-    if (c->state == CONNECTION_PARTING)  /* AMQP 0-9-1 1.4.2.9: what comes after a close is ignored */
+    if (c->state == CONNECTION_PARTING) /* AMQP 0-9-1 1.4.2.9: what comes after a close is ignored */
         return true;
     if (c->state != CONNECTION_OPEN || frame->channel > c->handshake.terms.channel_max)
         return err_set(e, ERR_BUS, "a frame on channel %u, which is not open", frame->channel);
     return c->config.owner->frame(c->config.arg, frame, e);
 }
 
-static bool take_bytes(struct connection *c, const uint8_t *bytes, size_t len, struct err *e)
+static void on_ended(void *arg, const char *why)
 {
-    struct wire_frame frame;
-    size_t used;
-
-    for (; len > 0; bytes += used, len -= used) {
-        if (!wire_read(c->reader, bytes, len, &used, &frame, e))
-            return false;
-        if (frame.kind != WIRE_NOTHING && !take_frame(c, &frame, e))
-            return false;
-    }
-    return true;
+    connection_lose(arg, why);
 }
 
-/* Bodies may hold clear DEKs: what was read is wiped before libevent has its memory back. */
-static void on_readable(struct bufferevent *bev, void *arg)
-{
-    struct connection *c = arg;
-    struct evbuffer *in = bufferevent_get_input(bev);
-    bool fine = true;
-    struct err why;
-
-    c->silent_beats = 0;
-    for (size_t len; (len = evbuffer_get_contiguous_space(in)) > 0;) {
-        uint8_t *bytes = evbuffer_pullup(in, (ev_ssize_t)len);
-        fine = fine && take_bytes(c, bytes, len, &why);
-        wipe(bytes, len);
-        evbuffer_drain(in, len);
-    }
-    if (!fine)
-        connection_lose(c, why.text);
-}
-
-static void on_written(struct bufferevent *bev, void *arg)
+/* Our close-ok is out. */
+static void on_drained(void *arg)
 {
     struct connection *c = arg;
 
-    (void)bev;
-    if (c->state == CONNECTION_REFUSED && c->out.first == NULL)
+    if (c->state == CONNECTION_REFUSED)
         connection_lose(c, c->last_words);
 }
 
-static void on_trouble(struct bufferevent *bev, short what, void *arg)
-{
-    int code = EVUTIL_SOCKET_ERROR();
-
-    (void)bev;
-    connection_lose(arg, (what & BEV_EVENT_EOF) != 0 ? "the broker hung up without a word"
-                                                     : evutil_socket_error_to_string(code));
-}
-
-static void on_flush(evutil_socket_t fd, short what, void *arg)
-{
-    struct connection *c = arg;
-
-    (void)fd;
-    (void)what;
-    if (c->bev == NULL)
-        outbox_clear(&c->out);
-    else if (!outbox_flush(&c->out, bufferevent_get_output(c->bev)))
-        connection_lose(c, "no memory for what is to be sent");
-}
+static const struct stream_owner stream_owner = {.frame = take_frame, .ended = on_ended, .drained = on_drained};
 
 static void on_dialled(void *arg, struct bufferevent *bev, const char *why)
 {
     struct connection *c = arg;
+    struct err e;
 
     c->dial = NULL;
-    c->bev = bev;
-    c->reader = bev == NULL ? NULL : wire_reader_new();
-    if (c->reader == NULL) {
-        connection_lose(c, why != NULL ? why : "no memory for a connection");
+    if (bev == NULL || !stream_begin(&c->stream, bev, &e)) {
+        connection_lose(c, bev == NULL ? why : e.text);
         return;
     }
     c->state = CONNECTION_GREETING;
     c->handshake = (struct handshake){
         .url = url_now(c),
         .name = c->name,
-        .out = &c->out,
-        .terms = { CHANNEL_MAX, FRAME_MAX_BYTES, (uint16_t)c->config.heartbeat_s },
+        .out = &c->stream.out,
+        .terms = {CHANNEL_MAX, FRAME_MAX_BYTES, (uint16_t)c->config.heartbeat_s},
     };
-    bufferevent_setcb(bev, on_readable, on_written, on_trouble, c);
-    bufferevent_enable(bev, EV_READ | EV_WRITE);
-    wire_put_greeting(&c->out);
+    wire_put_greeting(&c->stream.out);
 }
 
 static void connection_dial(struct connection *c)
@@ -314,8 +237,7 @@ static void connection_dial(struct connection *c)
     c->state = CONNECTION_DIALLING;
     c->cause_id = 0;
     c->code = 0;
-    outbox_clear(&c->out);
-    timer_set(c, ATTEMPT_MS);
+    timer_set(c->timer, ATTEMPT_MS);
     dial_begin(c->config.base, url->host, url->port, on_dialled, c, &c->dial);
 }
 
@@ -324,8 +246,8 @@ static void connection_beat(struct connection *c)
     char why[96];
 
     if (++c->silent_beats <= BEATS_OF_SILENCE) {
-        wire_put_heartbeat(&c->out);
-        timer_set(c, beat_ms(c));
+        wire_put_heartbeat(&c->stream.out);
+        timer_set(c->timer, beat_ms(c));
         return;
     }
     snprintf(why, sizeof(why), "no sign of life from the broker for %u s (heartbeat)",
@@ -358,13 +280,12 @@ bool connection_new(const struct connection_config *config, struct connection **
     c->config = *config;
     c->name = strdup(config->name);
     c->timer = evtimer_new(config->base, on_timer, c);
-    c->flush = event_new(config->base, -1, 0, on_flush, c);
-    c->out.flush = c->flush;
-    if (c->name == NULL || c->timer == NULL || c->flush == NULL) {
+    if (!stream_init(&c->stream, config->base, &stream_owner, c, e) || c->name == NULL || c->timer == NULL) {
         connection_free(c);
         return err_set(e, ERR_LOCAL, "no memory for a connection");
     }
-    timer_set(c, 0);
+    c->state = CONNECTION_WAITING;
+    timer_set(c->timer, 0);
     *out = c;
     return true;
 }
@@ -373,12 +294,10 @@ void connection_free(struct connection *c)
 {
     if (c == NULL)
         return;
-    if (c->timer != NULL)
-        connection_drop(c);
+    dial_cancel(c->dial);
+    stream_done(&c->stream);
     if (c->timer != NULL)
         event_free(c->timer);
-    if (c->flush != NULL)
-        event_free(c->flush);
     free(c->name);
     free(c);
 }
@@ -390,9 +309,9 @@ void connection_stop(struct connection *c)
     c->why[0] = '\0';
     snprintf(c->last_words, sizeof(c->last_words), "closed");
     if (c->state == CONNECTION_OPEN) {
-        wire_put_close(&c->out, 200, "goodbye");
+        wire_put_close(&c->stream.out, 200, "goodbye");
         c->state = CONNECTION_PARTING;
-        timer_set(c, GOODBYE_MS);
+        timer_set(c->timer, GOODBYE_MS);
     } else {
         c->state = CONNECTION_PARTING;
         connection_lose(c, c->last_words);
@@ -411,7 +330,7 @@ bool connection_is_over(const struct connection *c)
 
 struct outbox *connection_out(struct connection *c)
 {
-    return &c->out;
+    return &c->stream.out;
 }
 
 uint32_t connection_frame_max(const struct connection *c)

@@ -14,30 +14,30 @@ struct connection;
 struct event_base;
 
 enum {
-    ATTEMPT_MS = 10000,      /* from dialling to being open */
-    GOODBYE_MS = 2000,       /* from our connection.close to the broker's answer */
+    ATTEMPT_MS = 10000, /* from dialling to being open */
+    GOODBYE_MS = 2000,  /* from our connection.close to the broker's answer */
 };
 
 /* Why a connection ended, or could not be had. */
 struct loss {
-    const char *text;        /* "host:port: " and what happened; of a whole round the failures of all URLs */
-    uint32_t cause_id;       /* of a connection.close: the method that caused it; else 0 */
-    uint16_t code;           /* of a connection.close; else 0 */
-    bool was_open;
+    const char *text;  /* "host:port: " and what happened; of a whole round the failures of all URLs */
+    uint32_t cause_id; /* of a connection.close: the method that caused it; else 0 */
+    uint16_t code;     /* of a connection.close; else 0 */
 };
 
 /* How a connection tells its owner; in the loop. None of these may end or stop the connection. */
 struct connection_owner {
     void (*opened)(void *arg);
-    bool (*frame)(void *arg, const struct wire_frame *frame, struct err *e);  /* of a channel; false ends the connection */
-    void (*lost)(void *arg, const struct loss *loss);  /* was open, or no broker could be had in one round */
-    void (*blocked)(void *arg, const char *why);       /* the broker reads nothing for now; NULL: it reads again */
+    bool (*frame)(void *arg, const struct wire_frame *frame,
+                  struct err *e);                     /* of a channel; false ends the connection */
+    void (*lost)(void *arg, const struct loss *loss); /* was open, or no broker could be had in one round */
+    void (*blocked)(void *arg, const char *why);      /* the broker reads nothing for now; NULL: it reads again */
 };
 
 struct connection_config {
     struct event_base *base;
-    const struct url_list *urls;  /* outlives the connection */
-    const char *name;             /* for the broker's list of connections; copied */
+    const struct url_list *urls; /* outlives the connection */
+    const char *name;            /* for the broker's list of connections; copied */
     unsigned heartbeat_s;
     const struct connection_owner *owner;
     void *arg;
@@ -56,7 +56,7 @@ void connection_free(struct connection *connection);
 void connection_stop(struct connection *connection);
 
 bool connection_is_open(const struct connection *connection);
-bool connection_is_over(const struct connection *connection);  /* stopped, and told so */
+bool connection_is_over(const struct connection *connection); /* stopped, and told so */
 
 /* Frames for the broker; while it is not open, what is put there is dropped. */
 struct outbox *connection_out(struct connection *connection);
@@ -68,11 +68,5 @@ uint16_t connection_channel_max(const struct connection *connection);
 /* "host:port" of the URL in use, and with what answered: "127.0.0.1:5672 (RabbitMQ 3.10.8)". */
 const char *connection_peer(const struct connection *connection);
 const char *connection_peer_name(const struct connection *connection);
-
-/* Milliseconds of a clock that only goes forward. */
-uint64_t monotonic_ms(void);
-
-/* 32 random bits, for jitter. */
-uint32_t random_bits(void);
 
 #endif

@@ -148,7 +148,7 @@ static void intakes_init(struct consumer *c, const char *reply_queue)
 {
     const struct bus_config *config = c->config;
 
-    c->topology = (struct intake){ .host = &c->host, .row = topology_shared, .number = CHANNEL_TOPOLOGY };
+    c->topology = (struct intake){.host = &c->host, .row = topology_shared, .number = CHANNEL_TOPOLOGY};
     c->replies = (struct intake){
         .host = &c->host,
         .row = topology_reply_queue(config->reply_exchange[0] != '\0'),

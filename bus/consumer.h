@@ -13,8 +13,8 @@ struct consumer;
 
 /* In the loop; neither may end the consumer. */
 struct consumer_owner {
-    void (*changed)(void *arg);                 /* consumer_is_ready() may be another than before */
-    void (*lost)(void *arg, const char *why);   /* not ready: the connection or one of its own channels failed */
+    void (*changed)(void *arg);               /* consumer_is_ready() may be another than before */
+    void (*lost)(void *arg, const char *why); /* not ready: the connection or one of its own channels failed */
 };
 
 /*
@@ -24,9 +24,9 @@ struct consumer_owner {
 MUST_CHECK bool consumer_new(struct event_base *base, const struct bus_config *config, const struct url_list *urls,
                              const char *reply_queue, struct tray *tray, const struct consumer_owner *owner, void *arg,
                              struct consumer **out, struct err *e);
-void consumer_free(struct consumer *consumer);  /* NULL is fine */
-void consumer_stop(struct consumer *consumer);  /* as connection_stop() */
-bool consumer_is_over(const struct consumer *consumer);  /* as connection_is_over() */
+void consumer_free(struct consumer *consumer);          /* NULL is fine */
+void consumer_stop(struct consumer *consumer);          /* as connection_stop() */
+bool consumer_is_over(const struct consumer *consumer); /* as connection_is_over() */
 
 /* True while the connection is open, the topology made and, if wanted, the reply queue consumed. */
 bool consumer_is_ready(const struct consumer *consumer);

@@ -20,7 +20,7 @@ struct dial {
     struct bufferevent *bev;
     dial_done *done;
     void *arg;
-    char why[160];                     /* of the last address */
+    char why[160]; /* of the last address */
 };
 
 void dial_cancel(struct dial *dial)
@@ -55,7 +55,7 @@ static void on_connect(struct bufferevent *bev, short what, void *arg)
 
     if ((what & BEV_EVENT_CONNECTED) != 0) {
         /* Acks and confirms are small and must not wait for one another. */
-        setsockopt(bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        setsockopt(bufferevent_getfd(bev), IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
         dial_end(dial, TAKE(dial->bev));
         return;
@@ -104,8 +104,7 @@ static void on_lookup(void *arg, struct addrinfo *addresses, const char *why)
     try_addresses(dial);
 }
 
-void dial_begin(struct event_base *base, const char *host, uint16_t port, dial_done *done, void *arg,
-                struct dial **out)
+void dial_begin(struct event_base *base, const char *host, uint16_t port, dial_done *done, void *arg, struct dial **out)
 {
     struct dial *dial = calloc(1, sizeof(*dial));
     struct addrinfo *addresses = lookup_digits(host, port);
@@ -118,7 +117,7 @@ void dial_begin(struct event_base *base, const char *host, uint16_t port, dial_d
         done(arg, NULL, "no memory for a connection");
         return;
     }
-    *dial = (struct dial){ .base = base, .done = done, .arg = arg };
+    *dial = (struct dial){.base = base, .done = done, .arg = arg};
     if (addresses != NULL)
         on_lookup(dial, addresses, NULL);
     else if (!lookup_begin(base, host, port, on_lookup, dial, &dial->lookup, &why))

@@ -35,7 +35,7 @@ static bool offers_plain(struct wire_text mechanisms)
 
 static enum handshake_event take_start(struct handshake *h, const struct wire_frame *frame, struct err *e)
 {
-    struct wire_login login = { .user = h->url->user, .password = h->url->password, .connection_name = h->name };
+    struct wire_login login = {.user = h->url->user, .password = h->url->password, .connection_name = h->name};
 
     if (!offers_plain(frame->mechanisms)) {
         err_set(e, ERR_BUS, "the broker does not offer SASL PLAIN");
@@ -60,8 +60,7 @@ static enum handshake_event take_tune(struct handshake *h, const struct wire_fra
 
 static enum handshake_event take_close(struct handshake *h, const struct wire_frame *frame, struct err *e)
 {
-    err_set(e, ERR_BUS, "the broker closed the connection: %u %.*s", frame->code, (int)frame->text.len,
-            frame->text.at);
+    err_set(e, ERR_BUS, "the broker closed the connection: %u %.*s", frame->code, (int)frame->text.len, frame->text.at);
     wire_put_close_ok(h->out);
     return HANDSHAKE_CLOSED;
 }

@@ -13,7 +13,7 @@
 struct terms {
     uint16_t channel_max;
     uint32_t frame_max;
-    uint16_t heartbeat_s;           /* 0: none */
+    uint16_t heartbeat_s; /* 0: none */
 };
 
 enum handshake_state { HANDSHAKE_START, HANDSHAKE_TUNE, HANDSHAKE_OPEN, HANDSHAKE_DONE };
@@ -21,22 +21,22 @@ enum handshake_state { HANDSHAKE_START, HANDSHAKE_TUNE, HANDSHAKE_OPEN, HANDSHAK
 /* At the beginning, the first four are set and the rest is zero. */
 struct handshake {
     const struct url *url;
-    const char *name;               /* of the connection */
+    const char *name; /* of the connection */
     struct outbox *out;
     struct terms terms;
     enum handshake_state state;
-    char product[64], version[32];  /* the broker's, "" where it does not tell */
+    char product[64], version[32]; /* the broker's, "" where it does not tell */
 };
 
 enum handshake_event {
-    HANDSHAKE_NOTHING,       /* on the way */
-    HANDSHAKE_TUNED,         /* `terms` are agreed */
-    HANDSHAKE_OPENED,        /* the connection is open */
-    HANDSHAKE_CLOSED,        /* the broker closes it: *e has its words; close-ok is written */
-    HANDSHAKE_CLOSE_OK,      /* the broker has answered our close */
+    HANDSHAKE_NOTHING,  /* on the way */
+    HANDSHAKE_TUNED,    /* `terms` are agreed */
+    HANDSHAKE_OPENED,   /* the connection is open */
+    HANDSHAKE_CLOSED,   /* the broker closes it: *e has its words; close-ok is written */
+    HANDSHAKE_CLOSE_OK, /* the broker has answered our close */
     HANDSHAKE_BLOCKED,
     HANDSHAKE_UNBLOCKED,
-    HANDSHAKE_BROKEN,        /* against the protocol, or not acceptable: *e says why */
+    HANDSHAKE_BROKEN, /* against the protocol, or not acceptable: *e says why */
 };
 
 /* Take a frame of channel 0. */

@@ -1,6 +1,6 @@
 #include "bus/intake.h"
 
-#include "schemas/digest.h"
+#include "bus/timer.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ static struct ask_values values_of(const struct intake *intake)
 static void coming_drop(struct intake *intake)
 {
     delivery_free(TAKE(intake->coming));
-    intake->content = (struct content){ 0 };
+    intake->content = (struct content){0};
 }
 
 void intake_done(struct intake *intake)
@@ -55,12 +55,11 @@ static void retry_later(struct intake *intake)
 {
     uint64_t held_ms = intake->opened_ms == 0 ? 0 : monotonic_ms() - intake->opened_ms;
     unsigned ms = backoff_next_ms(&intake->backoff, held_ms, random_bits());
-    struct timeval in = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
     if (intake->retry == NULL)
         intake->retry = evtimer_new(intake->host->base, on_retry, intake);
     if (intake->retry != NULL)
-        evtimer_add(intake->retry, &in);
+        timer_set(intake->retry, ms);
 }
 
 /* The channel is shut; `why` is kept for who asks. */

@@ -18,11 +18,11 @@ struct intake_host {
     struct event_base *base;
     struct connection *connection;
     struct tray *tray;
-    struct ask_values values;        /* but for queue and key */
+    struct ask_values values; /* but for queue and key */
     uint32_t body_max_bytes;
-    uint64_t generation;             /* of the newest channel */
+    uint64_t generation; /* of the newest channel */
     void (*opened)(void *arg, struct intake *intake);
-    void (*lost)(void *arg, struct intake *intake, const char *why);  /* opened again by itself, if wanted */
+    void (*lost)(void *arg, struct intake *intake, const char *why); /* opened again by itself, if wanted */
     void *arg;
 };
 
@@ -32,21 +32,21 @@ enum { INTAKE_WHY_CHARS = 400 };
 struct intake {
     struct intake_host *host;
     struct ask_row row;
-    const char *name, *key;          /* of the queue, or NULL; they outlive the intake */
-    size_t queue;                    /* what its deliveries carry */
+    const char *name, *key; /* of the queue, or NULL; they outlive the intake */
+    size_t queue;           /* what its deliveries carry */
     bool no_ack;
-    uint16_t number;                 /* of the channel */
+    uint16_t number; /* of the channel */
 
     struct channel channel;
-    bool wanted;                     /* to be opened, and again when it is lost */
+    bool wanted; /* to be opened, and again when it is lost */
     uint64_t generation;
-    uint64_t opened_ms;              /* 0: not open */
+    uint64_t opened_ms; /* 0: not open */
     struct backoff backoff;
     struct event *retry;
-    char why[INTAKE_WHY_CHARS];      /* it was lost last */
+    char why[INTAKE_WHY_CHARS]; /* it was lost last */
 
-    struct content content;          /* the delivery that is coming in */
-    struct delivery *coming;         /* NULL: its header is still to come, or it is dropped */
+    struct content content;  /* the delivery that is coming in */
+    struct delivery *coming; /* NULL: its header is still to come, or it is dropped */
     uint64_t tag;
     bool redelivered;
     char routing_key[SHORTSTR_MAX_CHARS + 1];

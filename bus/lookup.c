@@ -20,15 +20,15 @@ struct lookup {
     char *host;
     char service[SERVICE_CHARS];
     int finished_fd;
-    atomic_bool finished;        /* `code` and `addresses` are written */
+    atomic_bool finished; /* `code` and `addresses` are written */
     int code;
     struct addrinfo *addresses;
-    struct event *event;         /* from here on the loop's alone */
+    struct event *event; /* from here on the loop's alone */
     lookup_done *done;
     void *arg;
 };
 
-static const struct addrinfo stream_hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+static const struct addrinfo stream_hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 
 static void lookup_release(struct lookup *lookup)
 {

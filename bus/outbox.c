@@ -1,7 +1,5 @@
 #include "bus/outbox.h"
 
-#include "schemas/digest.h"
-
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -29,7 +27,7 @@ static struct outbox_page *page_add(struct outbox *outbox, size_t len)
         outbox->failed = true;
         return NULL;
     }
-    *page = (struct outbox_page){ .size = size };
+    *page = (struct outbox_page){.size = size};
     if (outbox->last != NULL)
         outbox->last->next = page;
     else

@@ -15,8 +15,8 @@ struct outbox_page;
 /* Zeroed: empty. */
 struct outbox {
     struct outbox_page *first, *last;
-    struct event *flush;     /* made active when the first bytes come; may be NULL */
-    bool failed;             /* memory ran out: what follows is lost, and the connection with it */
+    struct event *flush; /* made active when the first bytes come; may be NULL */
+    bool failed;         /* memory ran out: what follows is lost, and the connection with it */
 };
 
 /*

@@ -1,7 +1,6 @@
 #include "bus/outgoing.h"
 
 #include "bus/wire.h"
-#include "schemas/digest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +11,8 @@ enum { TEXTS = 6 };
 /* All texts of a publication, to be handled alike. */
 static void texts_of(struct publication *p, const char **texts[TEXTS])
 {
-    const char **all[TEXTS] = { &p->exchange,   &p->routing_key,    &p->content_type,
-                                &p->message_id, &p->correlation_id, &p->reply_to };
+    const char **all[TEXTS] = {&p->exchange,   &p->routing_key,    &p->content_type,
+                               &p->message_id, &p->correlation_id, &p->reply_to};
 
     memcpy(texts, all, sizeof(all));
 }
@@ -31,7 +30,7 @@ static size_t headers_bytes(const char *const *headers, size_t *count)
 
 static bool headers_fit(const char *const *headers, struct err *e)
 {
-    enum { OVERHEAD = 4 };  /* a name's length, the type, the text's length: 6, less the two ends counted */
+    enum { OVERHEAD = 4 }; /* a name's length, the type, the text's length: 6, less the two ends counted */
     size_t count, bytes = headers_bytes(headers, &count);
 
     if (count % 2 != 0 || count > 2 * HEADER_PAIRS_MAX || bytes + count / 2 * OVERHEAD > HEADERS_MAX_BYTES)

@@ -5,21 +5,21 @@
 #include "bus/tray.h"
 
 struct outgoing {
-    struct outgoing *next;           /* in the order they were published */
+    struct outgoing *next; /* in the order they were published */
     struct tray_item item;
-    struct publication publication;  /* points into `memory` */
+    struct publication publication; /* points into `memory` */
     uint64_t number;
-    uint64_t tag;                    /* on the present channel; 0: not sent on it */
-    bool forgotten;                  /* nobody is told, and it is not sent again */
+    uint64_t tag;   /* on the present channel; 0: not sent on it */
+    bool forgotten; /* nobody is told, and it is not sent again */
     enum published how;
-    uint16_t code;                   /* of a return or refusal, as is the text */
+    uint16_t code; /* of a return or refusal, as is the text */
     char text[SHORTSTR_MAX_CHARS + 1];
-    size_t bytes;                    /* of `memory` */
-    char memory[];                   /* wiped when freed: a body may hold a clear DEK */
+    size_t bytes;  /* of `memory` */
+    char memory[]; /* wiped when freed: a body may hold a clear DEK */
 };
 
 /* A copy. Fails with ERR_LOCAL: no memory, or a text longer than AMQP has room for. */
 MUST_CHECK bool outgoing_new(const struct publication *publication, struct outgoing **out, struct err *e);
-void outgoing_free(struct outgoing *outgoing);  /* NULL is fine */
+void outgoing_free(struct outgoing *outgoing); /* NULL is fine */
 
 #endif

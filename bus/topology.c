@@ -13,7 +13,7 @@ static const struct argument host_arguments[] = {
 };
 
 static const struct argument dead_arguments[] = {
-    { .name = "x-queue-type", .text = "quorum", .quorum_only = true },
+    { .name = "x-queue-type", .text = "quorum" },  /* even where the host queues are classic */
 };
 
 #define ARGUMENTS(table) .arguments = table, .argument_count = COUNT(table)
@@ -24,8 +24,7 @@ static const struct ask shared[] = {
     { .kind = ASK_EXCHANGE, .exchange = SUBJECT_REQUESTS, .type = "topic" },
     { .kind = ASK_EXCHANGE, .exchange = SUBJECT_EVENTS,   .type = "topic" },
     { .kind = ASK_EXCHANGE, .exchange = SUBJECT_DEAD,     .type = "fanout" },
-    { .kind = ASK_QUEUE,    .queue = SUBJECT_DEAD,        .flags = QUEUE_DURABLE, ARGUMENTS(dead_arguments),
-                    .always_quorum = true },
+    { .kind = ASK_QUEUE,    .queue = SUBJECT_DEAD,        .flags = QUEUE_DURABLE, ARGUMENTS(dead_arguments) },
     { .kind = ASK_BIND,     .queue = SUBJECT_DEAD,        .exchange = SUBJECT_DEAD },
 };
 
@@ -78,13 +77,14 @@ struct ask_row topology_reply_queue(bool bound)
 struct ask_values topology_values(const struct bus_config *config)
 {
     return (struct ask_values){
-        .names = {
-            [SUBJECT_NONE] = "",
-            [SUBJECT_REQUESTS] = config->exchange,
-            [SUBJECT_DEAD] = config->dead_exchange,
-            [SUBJECT_EVENTS] = config->events_exchange,
-            [SUBJECT_REPLIES] = config->reply_exchange,
-        },
+        .names =
+            {
+                [SUBJECT_NONE] = "",
+                [SUBJECT_REQUESTS] = config->exchange,
+                [SUBJECT_DEAD] = config->dead_exchange,
+                [SUBJECT_EVENTS] = config->events_exchange,
+                [SUBJECT_REPLIES] = config->reply_exchange,
+            },
         .consumer_tag = config->name,
         .prefetch = config->prefetch,
         .queue_type = config->queue_type,
@@ -106,12 +106,11 @@ static void write_exchange(const struct ask *ask, const struct ask_values *value
 static void write_queue(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
 {
     struct wire_argument arguments[HEADER_PAIRS_MAX];
-    bool quorum = ask->always_quorum || values->queue_type == QUEUE_QUORUM;
     size_t count = 0;
 
     for (size_t i = 0; i < ask->argument_count; i++) {
         const struct argument *a = &ask->arguments[i];
-        if (a->quorum_only && !quorum)
+        if (a->quorum_only && values->queue_type != QUEUE_QUORUM)
             continue;
         arguments[count++] = (struct wire_argument){
             .name = a->name,

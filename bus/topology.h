@@ -12,12 +12,12 @@
 /* What a request is about; the names themselves come from the configuration. */
 enum subject {
     SUBJECT_NONE,
-    SUBJECT_REQUESTS,        /* the request exchange */
-    SUBJECT_DEAD,            /* the dead letter exchange, and its queue of the same name */
-    SUBJECT_EVENTS,          /* the events exchange */
-    SUBJECT_REPLIES,         /* the reply exchange */
-    SUBJECT_QUEUE,           /* the queue that the channel is for */
-    SUBJECT_KEY,             /* its routing key */
+    SUBJECT_REQUESTS, /* the request exchange */
+    SUBJECT_DEAD,     /* the dead letter exchange, and its queue of the same name */
+    SUBJECT_EVENTS,   /* the events exchange */
+    SUBJECT_REPLIES,  /* the reply exchange */
+    SUBJECT_QUEUE,    /* the queue that the channel is for */
+    SUBJECT_KEY,      /* its routing key */
     SUBJECT_COUNT
 };
 
@@ -25,21 +25,20 @@ enum ask_kind { ASK_CHANNEL, ASK_EXCHANGE, ASK_QUEUE, ASK_BIND, ASK_QOS, ASK_CON
 
 struct argument {
     const char *name;
-    const char *text;        /* or NULL */
-    enum subject subject;    /* its text is this one's name; or SUBJECT_NONE */
+    const char *text;     /* or NULL */
+    enum subject subject; /* its text is this one's name; or SUBJECT_NONE */
     int32_t number;
     bool is_flag;
-    bool quorum_only;        /* left out of a classic queue */
+    bool quorum_only; /* left out of a classic queue */
 };
 
 struct ask {
     enum ask_kind kind;
     enum subject exchange, queue;
-    const char *type;                /* of an exchange */
-    unsigned flags;                  /* QUEUE_...; of ASK_CONSUME: ASK_NO_ACK */
+    const char *type; /* of an exchange */
+    unsigned flags;   /* QUEUE_...; of ASK_CONSUME: ASK_NO_ACK */
     const struct argument *arguments;
     size_t argument_count;
-    bool always_quorum;              /* this queue is one even where the host queues are classic */
 };
 
 enum { ASK_NO_ACK = 1 };
@@ -58,10 +57,10 @@ struct ask_values {
     enum queue_type queue_type;
 };
 
-extern const struct ask_row topology_shared;        /* exchanges and dead letters: complete before any host queue */
+extern const struct ask_row topology_shared; /* exchanges and dead letters: complete before any host queue */
 extern const struct ask_row topology_publisher;
 struct ask_row topology_host_queue(bool declare);
-struct ask_row topology_reply_queue(bool bound);    /* bound: to the reply exchange */
+struct ask_row topology_reply_queue(bool bound); /* bound: to the reply exchange */
 
 /* The values of a configuration; the queue's name and key are left for the caller to add. */
 struct ask_values topology_values(const struct bus_config *config);

@@ -1,6 +1,9 @@
 #include "bus/tray.h"
 
+#include "schemas/text.h"
+
 #include <event2/event.h>
+#include <string.h>
 
 static void tray_wake(struct tray *tray)
 {
@@ -72,6 +75,7 @@ enum bus_event tray_take(struct tray *tray, struct bus_news *news)
     if (item != NULL) {
         tray_remove(tray, item);
         item->tell(item, news);
+        text_clean(news->text, strlen(news->text)); /* it may hold words of the broker's */
     } else if ((news->delivery = take_delivery(tray)) != NULL) {
         news->event = news->delivery->queue == DELIVERY_ANSWER ? BUS_ANSWER : BUS_DELIVERY;
     } else {

@@ -15,12 +15,12 @@ struct event;
 struct tray_item {
     struct tray_item *next;
     bool listed;
-    void (*tell)(struct tray_item *item, struct bus_news *news);  /* taken out already; may free what it is part of */
+    void (*tell)(struct tray_item *item, struct bus_news *news); /* taken out already; may free what it is part of */
 };
 
 struct tray {
-    struct event *wake;          /* made active when something is put in; NULL: nobody is told */
-    bool awake;                  /* until bus_next() has found nothing */
+    struct event *wake; /* made active when something is put in; NULL: nobody is told */
+    bool awake;         /* until bus_next() has found nothing */
     struct tray_item *first, *last;
     struct delivery *first_delivery, *last_delivery;
 };

@@ -1,7 +1,5 @@
 #include "bus/url.h"
 
-#include "schemas/digest.h"
-
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +20,7 @@ static struct span span_trimmed(const char *at, size_t len)
         at++;
     while (len > 0 && (at[len - 1] == ' ' || at[len - 1] == '\t'))
         len--;
-    return (struct span){ at, len };
+    return (struct span){at, len};
 }
 
 /* Cut `rest` at the first `mark`: what was before it; `rest` keeps what is after. Without a mark: false. */
@@ -32,8 +30,8 @@ static bool span_cut(struct span *rest, char mark, struct span *before)
 
     if (at == NULL)
         return false;
-    *before = (struct span){ rest->at, (size_t)(at - rest->at) };
-    *rest = (struct span){ at + 1, rest->len - before->len - 1 };
+    *before = (struct span){rest->at, (size_t)(at - rest->at)};
+    *rest = (struct span){at + 1, rest->len - before->len - 1};
     return true;
 }
 
@@ -43,7 +41,7 @@ static bool span_skip(struct span *rest, const char *prefix)
 
     if (rest->len < len || strncasecmp(rest->at, prefix, len) != 0)
         return false;
-    *rest = (struct span){ rest->at + len, rest->len - len };
+    *rest = (struct span){rest->at + len, rest->len - len};
     return true;
 }
 
@@ -69,7 +67,7 @@ static bool char_read(struct span *text, char *out)
         c = (char)(high << 4 | low);
         used = 3;
     }
-    *text = (struct span){ text->at + used, text->len - used };
+    *text = (struct span){text->at + used, text->len - used};
     *out = c;
     return c != '\0';
 }
@@ -92,7 +90,7 @@ static bool text_read(struct span text, const char *what, char out[SHORTSTR_MAX_
 static bool login_read(struct span login, struct url *out, struct err *e)
 {
     struct span user = login;
-    struct span password = { "", 0 };
+    struct span password = {"", 0};
 
     if (span_cut(&login, ':', &user))
         password = login;
@@ -117,13 +115,13 @@ static bool host_split(struct span address, struct span *host, struct span *port
     bool bracketed = span_skip(&address, "[");
 
     *host = address;
-    *port = (struct span){ NULL, 0 };
+    *port = (struct span){NULL, 0};
     if (bracketed && !span_cut(&address, ']', host))
         return err_set(e, ERR_CONFIG, "its host has a '[' without a ']'");
     if (bracketed && address.len > 0 && address.at[0] != ':')
         return err_set(e, ERR_CONFIG, "its host is followed by something other than ':' and a port");
     if (bracketed ? address.len > 0 : span_cut(&address, ':', host))
-        *port = bracketed ? (struct span){ address.at + 1, address.len - 1 } : address;
+        *port = bracketed ? (struct span){address.at + 1, address.len - 1} : address;
     return true;
 }
 
@@ -148,7 +146,7 @@ static bool address_read(struct span address, struct url *out, struct err *e)
         return err_set(e, ERR_CONFIG, "its host has a character that no host name has");
     memcpy(out->host, host.at, host.len);
     out->host[host.len] = '\0';
-    if (bracketed && inet_pton(AF_INET6, out->host, &(struct in6_addr){ 0 }) != 1)
+    if (bracketed && inet_pton(AF_INET6, out->host, &(struct in6_addr){0}) != 1)
         return err_set(e, ERR_CONFIG, "its host in brackets is not an IPv6 address");
     return port.at == NULL || port_read(port, &out->port, e);
 }
@@ -157,14 +155,15 @@ static bool url_read(struct span text, struct url *out, struct err *e)
 {
     struct span login, address = text;
 
-    *out = (struct url){ .port = PORT_DEFAULT, .user = "guest", .password = "guest", .vhost = "/" };
+    *out = (struct url){.port = PORT_DEFAULT, .user = "guest", .password = "guest", .vhost = "/"};
     if (span_skip(&text, "amqps://"))
         return err_set(e, ERR_CONFIG, "amqps:// (TLS) is not there yet; amqp:// is");
     if (!span_skip(&text, "amqp://"))
         return err_set(e, ERR_CONFIG, "it does not begin with amqp://");
     if (text.len > 0 && (memchr(text.at, '?', text.len) != NULL || memchr(text.at, '#', text.len) != NULL))
-        return err_set(e, ERR_CONFIG, "it has a '?' or '#': options have keys of their own, and in a password "
-                                      "they are written %%3F and %%23");
+        return err_set(e, ERR_CONFIG,
+                       "it has a '?' or '#': options have keys of their own, and in a password "
+                       "they are written %%3F and %%23");
 
     bool has_path = span_cut(&text, '/', &address);
     if (!has_path)
@@ -197,7 +196,7 @@ static size_t urls_count(const char *text)
 
 bool url_list_read(const char *text, const char *password, struct url_list *out, struct err *e)
 {
-    ON_EXIT(url_list_done) struct url_list list = { .count = urls_count(text) };
+    ON_EXIT(url_list_done) struct url_list list = {.count = urls_count(text)};
 
     if (list.count > URLS_MAX)
         return err_set(e, ERR_CONFIG, "there are more than %d broker URLs", URLS_MAX);
@@ -213,7 +212,7 @@ bool url_list_read(const char *text, const char *password, struct url_list *out,
         text += len + 1;
     }
     *out = list;
-    list = (struct url_list){ 0 };
+    list = (struct url_list){0};
     return true;
 }
 
@@ -222,7 +221,7 @@ void url_list_done(struct url_list *list)
     if (list->urls != NULL)
         wipe(list->urls, list->count * sizeof(*list->urls));
     free(list->urls);
-    *list = (struct url_list){ 0 };
+    *list = (struct url_list){0};
 }
 
 static bool host_is_loopback(const char *host)

@@ -6,12 +6,12 @@
 #include "schemas/limits.h"
 
 enum {
-    URLS_MAX = 32,               /* a cluster has three to seven nodes */
-    HOST_MAX_CHARS = 255,        /* RFC 1035 2.3.4 */
+    URLS_MAX = 32,        /* a cluster has three to seven nodes */
+    HOST_MAX_CHARS = 255, /* RFC 1035 2.3.4 */
 };
 
 struct url {
-    char host[HOST_MAX_CHARS + 1];  /* a name or an address; an IPv6 one without its brackets */
+    char host[HOST_MAX_CHARS + 1]; /* a name or an address; an IPv6 one without its brackets */
     uint16_t port;
     char user[SHORTSTR_MAX_CHARS + 1];
     char password[SHORTSTR_MAX_CHARS + 1];
@@ -20,7 +20,7 @@ struct url {
 
 struct url_list {
     struct url *urls;
-    size_t count;                /* at least 1 once read */
+    size_t count; /* at least 1 once read */
 };
 
 /*

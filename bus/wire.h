@@ -3,8 +3,8 @@
  * no state but that of a frame that has come in part. librabbitmq encodes and
  * decodes methods, properties and tables; framing is done here, since its
  * amqp_handle_input() reads past a frame that is shorter than what it announces,
- * and copies every body once more into memory that nobody wipes. wire_read.c and
- * wire_write.c are the only files that include <amqp.h>.
+ * and copies every body once more into memory that nobody wipes.
+ * <amqp.h> is included by bus/wire_*.c only.
  */
 #ifndef BUS_WIRE_H
 #define BUS_WIRE_H
@@ -15,27 +15,44 @@ struct outbox;
 struct publication;
 
 enum {
-    FRAME_MIN_BYTES = 4096,        /* AMQP 0-9-1 4.2.3: any peer takes frames of this size */
-    FRAME_MAX_BYTES = 128 * 1024,  /* what we offer, and RabbitMQ's default; head and end included */
-    FRAME_FIXED_BYTES = 8,         /* head 7, end 1 */
-    HEADER_PAIRS_MAX = 16,         /* a publication's own headers: we send five at most */
-    HEADERS_MAX_BYTES = 2048,      /* all of them: with the other properties they fit FRAME_MIN_BYTES */
+    FRAME_MIN_BYTES = 4096,       /* AMQP 0-9-1 4.2.3: any peer takes frames of this size */
+    FRAME_MAX_BYTES = 128 * 1024, /* what we offer, and RabbitMQ's default; head and end included */
+    FRAME_FIXED_BYTES = 8,        /* head 7, end 1 */
+    HEADER_PAIRS_MAX = 16,        /* a publication's own headers: we send five at most */
+    HEADERS_MAX_BYTES = 2048,     /* all of them: with the other properties they fit FRAME_MIN_BYTES */
 };
 
 /* The methods a client reads. */
 enum wire_method {
     METHOD_UNKNOWN,
-    METHOD_START, METHOD_TUNE, METHOD_OPEN_OK, METHOD_CLOSE, METHOD_CLOSE_OK, METHOD_BLOCKED, METHOD_UNBLOCKED,
-    METHOD_CHANNEL_OPEN_OK, METHOD_CHANNEL_CLOSE, METHOD_CHANNEL_CLOSE_OK,
-    METHOD_EXCHANGE_OK, METHOD_QUEUE_OK, METHOD_BIND_OK, METHOD_QOS_OK, METHOD_CONSUME_OK, METHOD_CONFIRM_OK,
-    METHOD_DELIVER, METHOD_CANCEL, METHOD_RETURN, METHOD_ACK, METHOD_NACK,
+    METHOD_START,
+    METHOD_TUNE,
+    METHOD_OPEN_OK,
+    METHOD_CLOSE,
+    METHOD_CLOSE_OK,
+    METHOD_BLOCKED,
+    METHOD_UNBLOCKED,
+    METHOD_CHANNEL_OPEN_OK,
+    METHOD_CHANNEL_CLOSE,
+    METHOD_CHANNEL_CLOSE_OK,
+    METHOD_EXCHANGE_OK,
+    METHOD_QUEUE_OK,
+    METHOD_BIND_OK,
+    METHOD_QOS_OK,
+    METHOD_CONSUME_OK,
+    METHOD_CONFIRM_OK,
+    METHOD_DELIVER,
+    METHOD_CANCEL,
+    METHOD_RETURN,
+    METHOD_ACK,
+    METHOD_NACK,
 };
 
 enum wire_kind {
-    WIRE_NOTHING,    /* no frame yet: more bytes are needed */
+    WIRE_NOTHING, /* no frame yet: more bytes are needed */
     WIRE_METHOD,
-    WIRE_HEADER,     /* of a content that follows */
-    WIRE_BODY,       /* a piece of a content; a body frame may come in several */
+    WIRE_HEADER, /* of a content that follows */
+    WIRE_BODY,   /* a piece of a content; a body frame may come in several */
     WIRE_HEARTBEAT,
 };
 
@@ -50,25 +67,25 @@ struct wire_frame {
     enum wire_kind kind;
     uint16_t channel;
     enum wire_method method;
-    uint32_t method_id;                        /* class and method as AMQP numbers them, for error texts */
-    uint64_t tag;                              /* deliver, ack, nack */
-    bool multiple;                             /* ack, nack */
-    bool redelivered;                          /* deliver */
-    uint16_t code;                             /* close, channel.close, return */
-    uint32_t cause_id;                         /* close, channel.close: the method that failed, or 0 */
-    struct wire_text text;                     /* close, channel.close, return, blocked: the broker's words */
-    struct wire_text exchange, routing_key;    /* deliver, return */
-    uint16_t channel_max, heartbeat_s;         /* tune */
-    uint32_t frame_max;                        /* tune */
-    struct wire_text mechanisms;               /* start */
-    struct wire_text product, version;         /* start: of the server's properties */
-    uint64_t body_bytes;                       /* header: of the whole content */
-    struct wire_text content_type, message_id, correlation_id, reply_to, user_id;  /* header */
-    const uint8_t *piece;                      /* body: points into the bytes given to wire_read() */
+    uint32_t method_id;                     /* class and method as AMQP numbers them, for error texts */
+    uint64_t tag;                           /* deliver, ack, nack */
+    bool multiple;                          /* ack, nack */
+    bool redelivered;                       /* deliver */
+    uint16_t code;                          /* close, channel.close, return */
+    uint32_t cause_id;                      /* close, channel.close: the method that failed, or 0 */
+    struct wire_text text;                  /* close, channel.close, return, blocked: the broker's words */
+    struct wire_text exchange, routing_key; /* deliver, return */
+    uint16_t channel_max, heartbeat_s;      /* tune */
+    uint32_t frame_max;                     /* tune */
+    struct wire_text mechanisms;            /* start */
+    struct wire_text product, version;      /* start: of the server's properties */
+    uint64_t body_bytes;                    /* header: of the whole content */
+    struct wire_text content_type, message_id, correlation_id, reply_to, user_id; /* header */
+    const uint8_t *piece; /* body: points into the bytes given to wire_read() */
     size_t piece_bytes;
 };
 
-extern const uint32_t wire_publish_id;         /* `cause_id` of what a publication has caused */
+extern const uint32_t wire_publish_id; /* `cause_id` of what a publication has caused */
 
 struct wire_reader;
 
@@ -112,10 +129,10 @@ struct wire_argument {
     const char *name;
     const char *text;
     int32_t number;
-    bool is_flag;            /* then `number` is a bool */
+    bool is_flag; /* then `number` is a bool */
 };
 
-enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2 };  /* an exclusive queue is auto-delete as well */
+enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2 }; /* an exclusive queue is auto-delete as well */
 
 void wire_put_greeting(struct outbox *out);
 void wire_put_start_ok(struct outbox *out, const struct wire_login *login);

@@ -1,24 +1,19 @@
-#include "bus/wire.h"
+#include "bus/wire_decode.h"
 
-#include "schemas/limits.h"
-
-#include <amqp.h>
 #include <amqp_framing.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { HEAD_BYTES = 7, END_BYTES = 1, POOL_PAGE_BYTES = 4096 };
 
-const uint32_t wire_publish_id = AMQP_BASIC_PUBLISH_METHOD;
-
 struct wire_reader {
     uint8_t head[HEAD_BYTES];
     size_t head_used;
-    uint8_t *gathered;       /* of a method or header frame that comes in pieces: payload and end */
+    uint8_t *gathered; /* of a method or header frame that comes in pieces: payload and end */
     size_t gathered_used, gathered_size;
-    uint32_t body_left;      /* of a body frame */
+    uint32_t body_left; /* of a body frame */
     uint32_t frame_max;
-    amqp_pool_t pool;        /* what the last frame was decoded into */
+    amqp_pool_t pool; /* what the last frame was decoded into */
 };
 
 struct wire_reader *wire_reader_new(void)
@@ -46,259 +41,9 @@ void wire_reader_limit(struct wire_reader *reader, uint32_t bytes)
     reader->frame_max = bytes;
 }
 
-static struct wire_text text_of(amqp_bytes_t bytes)
+static bool decode_heartbeat(amqp_pool_t *pool, uint8_t *payload, size_t len, struct wire_frame *out, struct err *e)
 {
-    return (struct wire_text){ bytes.bytes, bytes.len };
-}
-
-void wire_text_copy(struct wire_text text, char *out, size_t size)
-{
-    if (text.len >= size || (text.len > 0 && memchr(text.at, '\0', text.len) != NULL))
-        text.len = 0;
-    if (text.len > 0)
-        memcpy(out, text.at, text.len);
-    out[text.len] = '\0';
-}
-
-/* Of each method, what of it is wanted. */
-
-static struct wire_text table_text(const amqp_table_t *table, const char *key)
-{
-    for (int i = 0; i < table->num_entries; i++) {
-        const amqp_table_entry_t *entry = &table->entries[i];
-        if (entry->value.kind == AMQP_FIELD_KIND_UTF8 && entry->key.len == strlen(key) &&
-            memcmp(entry->key.bytes, key, entry->key.len) == 0)
-            return text_of(entry->value.value.bytes);
-    }
-    return (struct wire_text){ 0 };
-}
-
-static void take_start(const void *decoded, struct wire_frame *out)
-{
-    const amqp_connection_start_t *m = decoded;
-
-    out->mechanisms = text_of(m->mechanisms);
-    out->product = table_text(&m->server_properties, "product");
-    out->version = table_text(&m->server_properties, "version");
-}
-
-static void take_tune(const void *decoded, struct wire_frame *out)
-{
-    const amqp_connection_tune_t *m = decoded;
-
-    out->channel_max = m->channel_max;
-    out->frame_max = m->frame_max;
-    out->heartbeat_s = m->heartbeat;
-}
-
-static void take_close(const void *decoded, struct wire_frame *out)
-{
-    const amqp_connection_close_t *m = decoded;
-
-    out->code = m->reply_code;
-    out->text = text_of(m->reply_text);
-    out->cause_id = (uint32_t)m->class_id << 16 | m->method_id;
-}
-
-static void take_channel_close(const void *decoded, struct wire_frame *out)
-{
-    const amqp_channel_close_t *m = decoded;
-
-    out->code = m->reply_code;
-    out->text = text_of(m->reply_text);
-    out->cause_id = (uint32_t)m->class_id << 16 | m->method_id;
-}
-
-static void take_blocked(const void *decoded, struct wire_frame *out)
-{
-    out->text = text_of(((const amqp_connection_blocked_t *)decoded)->reason);
-}
-
-static void take_deliver(const void *decoded, struct wire_frame *out)
-{
-    const amqp_basic_deliver_t *m = decoded;
-
-    out->tag = m->delivery_tag;
-    out->redelivered = m->redelivered != 0;
-    out->exchange = text_of(m->exchange);
-    out->routing_key = text_of(m->routing_key);
-}
-
-static void take_return(const void *decoded, struct wire_frame *out)
-{
-    const amqp_basic_return_t *m = decoded;
-
-    out->code = m->reply_code;
-    out->text = text_of(m->reply_text);
-    out->exchange = text_of(m->exchange);
-    out->routing_key = text_of(m->routing_key);
-}
-
-static void take_ack(const void *decoded, struct wire_frame *out)
-{
-    const amqp_basic_ack_t *m = decoded;
-
-    out->tag = m->delivery_tag;
-    out->multiple = m->multiple != 0;
-}
-
-static void take_nack(const void *decoded, struct wire_frame *out)
-{
-    const amqp_basic_nack_t *m = decoded;
-
-    out->tag = m->delivery_tag;
-    out->multiple = m->multiple != 0;
-}
-
-static void take_nothing(const void *decoded, struct wire_frame *out)
-{
-    (void)decoded;
-    (void)out;
-}
-
-static const struct {
-    amqp_method_number_t id;
-    enum wire_method method;
-    void (*take)(const void *decoded, struct wire_frame *out);
-} methods[] = {
-    /* clang-format off */
-    { AMQP_BASIC_DELIVER_METHOD,        METHOD_DELIVER,          take_deliver },
-    { AMQP_BASIC_ACK_METHOD,            METHOD_ACK,              take_ack },
-    { AMQP_BASIC_NACK_METHOD,           METHOD_NACK,             take_nack },
-    { AMQP_BASIC_RETURN_METHOD,         METHOD_RETURN,           take_return },
-    { AMQP_BASIC_CANCEL_METHOD,         METHOD_CANCEL,           take_nothing },
-    { AMQP_BASIC_QOS_OK_METHOD,         METHOD_QOS_OK,           take_nothing },
-    { AMQP_BASIC_CONSUME_OK_METHOD,     METHOD_CONSUME_OK,       take_nothing },
-    { AMQP_CONNECTION_START_METHOD,     METHOD_START,            take_start },
-    { AMQP_CONNECTION_TUNE_METHOD,      METHOD_TUNE,             take_tune },
-    { AMQP_CONNECTION_OPEN_OK_METHOD,   METHOD_OPEN_OK,          take_nothing },
-    { AMQP_CONNECTION_CLOSE_METHOD,     METHOD_CLOSE,            take_close },
-    { AMQP_CONNECTION_CLOSE_OK_METHOD,  METHOD_CLOSE_OK,         take_nothing },
-    { AMQP_CONNECTION_BLOCKED_METHOD,   METHOD_BLOCKED,          take_blocked },
-    { AMQP_CONNECTION_UNBLOCKED_METHOD, METHOD_UNBLOCKED,        take_nothing },
-    { AMQP_CHANNEL_OPEN_OK_METHOD,      METHOD_CHANNEL_OPEN_OK,  take_nothing },
-    { AMQP_CHANNEL_CLOSE_METHOD,        METHOD_CHANNEL_CLOSE,    take_channel_close },
-    { AMQP_CHANNEL_CLOSE_OK_METHOD,     METHOD_CHANNEL_CLOSE_OK, take_nothing },
-    { AMQP_EXCHANGE_DECLARE_OK_METHOD,  METHOD_EXCHANGE_OK,      take_nothing },
-    { AMQP_QUEUE_DECLARE_OK_METHOD,     METHOD_QUEUE_OK,         take_nothing },
-    { AMQP_QUEUE_BIND_OK_METHOD,        METHOD_BIND_OK,          take_nothing },
-    { AMQP_CONFIRM_SELECT_OK_METHOD,    METHOD_CONFIRM_OK,       take_nothing },
-    /* clang-format on */
-};
-
-static uint16_t get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-    return (uint32_t)get16(at) << 16 | get16(at + 2);
-}
-
-/* The one method with a table in it: two bytes of version, the table, and two long strings. */
-static bool start_is_sane(const uint8_t *arguments, size_t len)
-{
-    if (len < 2 + 4)
-        return false;
-    size_t table = (size_t)get32(arguments + 2) + 4;
-    return table <= len - 2 && wire_table_is_sane(arguments + 2, table);
-}
-
-static bool read_method(struct wire_reader *reader, uint8_t *payload, size_t len, struct wire_frame *out,
-                        struct err *e)
-{
-    void *decoded;
-
-    if (len < 4)
-        return err_set(e, ERR_BUS, "a method frame of %zu bytes", len);
-    amqp_bytes_t arguments = { .len = len - 4, .bytes = payload + 4 };
-
-    out->kind = WIRE_METHOD;
-    out->method_id = get32(payload);
-    if (out->method_id == AMQP_CONNECTION_START_METHOD && !start_is_sane(payload + 4, len - 4))
-        return err_set(e, ERR_BUS, "a connection.start whose table is malformed");
-
-    for (size_t i = 0; i < COUNT(methods); i++) {
-        if (methods[i].id != out->method_id)
-            continue;
-        if (amqp_decode_method(out->method_id, &reader->pool, arguments, &decoded) < 0)
-            return err_set(e, ERR_BUS, "a malformed method %u.%u", out->method_id >> 16, out->method_id & 0xffff);
-        out->method = methods[i].method;
-        methods[i].take(decoded, out);
-        return true;
-    }
-    return true;
-}
-
-/* Step over a short string. */
-static bool skip_short(const uint8_t *list, size_t len, size_t *at)
-{
-    if (*at >= len)
-        return false;
-    *at += 1 + (size_t)list[*at];
-    return *at <= len;
-}
-
-/*
- * True if librabbitmq may see this property list: it shifts flag words after the
- * first one by 16 bits each, without end, and its table decoder has no depth.
- */
-static bool properties_are_sane(const uint8_t *list, size_t len)
-{
-    size_t at = 2;
-
-    if (len < 2)
-        return false;
-    unsigned flags = get16(list);
-    if ((flags & 3) != 0)
-        return false;
-    if ((flags & AMQP_BASIC_CONTENT_TYPE_FLAG) != 0 && !skip_short(list, len, &at))
-        return false;
-    if ((flags & AMQP_BASIC_CONTENT_ENCODING_FLAG) != 0 && !skip_short(list, len, &at))
-        return false;
-    if ((flags & AMQP_BASIC_HEADERS_FLAG) == 0)
-        return true;
-    if (len - at < 4)
-        return false;
-    size_t table = (size_t)get32(list + at) + 4;
-    return table <= len - at && wire_table_is_sane(list + at, table);
-}
-
-static struct wire_text property(const amqp_basic_properties_t *p, amqp_flags_t flag, amqp_bytes_t value)
-{
-    return (p->_flags & flag) != 0 ? text_of(value) : (struct wire_text){ 0 };
-}
-
-static bool read_header(struct wire_reader *reader, uint8_t *payload, size_t len, struct wire_frame *out,
-                        struct err *e)
-{
-    enum { PROPERTIES_AT = 12 };  /* class 2, weight 2, body size 8 (AMQP 0-9-1 4.2.6.1) */
-    void *decoded;
-
-    if (len < PROPERTIES_AT || get16(payload) != AMQP_BASIC_CLASS ||
-        !properties_are_sane(payload + PROPERTIES_AT, len - PROPERTIES_AT))
-        return err_set(e, ERR_BUS, "a malformed content header");
-
-    amqp_bytes_t list = { .len = len - PROPERTIES_AT, .bytes = payload + PROPERTIES_AT };
-    if (amqp_decode_properties(AMQP_BASIC_CLASS, &reader->pool, list, &decoded) < 0)
-        return err_set(e, ERR_BUS, "a malformed content header");
-
-    const amqp_basic_properties_t *p = decoded;
-    out->kind = WIRE_HEADER;
-    out->body_bytes = (uint64_t)get32(payload + 4) << 32 | get32(payload + 8);
-    out->content_type = property(p, AMQP_BASIC_CONTENT_TYPE_FLAG, p->content_type);
-    out->message_id = property(p, AMQP_BASIC_MESSAGE_ID_FLAG, p->message_id);
-    out->correlation_id = property(p, AMQP_BASIC_CORRELATION_ID_FLAG, p->correlation_id);
-    out->reply_to = property(p, AMQP_BASIC_REPLY_TO_FLAG, p->reply_to);
-    out->user_id = property(p, AMQP_BASIC_USER_ID_FLAG, p->user_id);
-    return true;
-}
-
-static bool read_heartbeat(struct wire_reader *reader, uint8_t *payload, size_t len, struct wire_frame *out,
-                           struct err *e)
-{
-    (void)reader;
+    (void)pool;
     (void)payload;
     if (len != 0 || out->channel != 0)
         return err_set(e, ERR_BUS, "a malformed heartbeat");
@@ -310,10 +55,10 @@ static bool read_heartbeat(struct wire_reader *reader, uint8_t *payload, size_t 
 static bool read_payload(struct wire_reader *reader, uint8_t *payload, size_t len, struct wire_frame *out,
                          struct err *e)
 {
-    static bool (*const readers[])(struct wire_reader *, uint8_t *, size_t, struct wire_frame *, struct err *) = {
-        [AMQP_FRAME_METHOD] = read_method,
-        [AMQP_FRAME_HEADER] = read_header,
-        [AMQP_FRAME_HEARTBEAT] = read_heartbeat,
+    static bool (*const decoders[])(amqp_pool_t *, uint8_t *, size_t, struct wire_frame *, struct err *) = {
+        [AMQP_FRAME_METHOD] = wire_decode_method,
+        [AMQP_FRAME_HEADER] = wire_decode_header,
+        [AMQP_FRAME_HEARTBEAT] = decode_heartbeat,
     };
 
     reader->head_used = 0;
@@ -321,13 +66,13 @@ static bool read_payload(struct wire_reader *reader, uint8_t *payload, size_t le
     if (payload[len] != AMQP_FRAME_END)
         return err_set(e, ERR_BUS, "a frame that does not end where it should");
     recycle_amqp_pool(&reader->pool);
-    return readers[reader->head[0]](reader, payload, len, out, e);
+    return decoders[reader->head[0]](&reader->pool, payload, len, out, e);
 }
 
 static bool head_is_fine(const struct wire_reader *reader, struct err *e)
 {
     uint8_t type = reader->head[0];
-    uint32_t size = get32(reader->head + 3);
+    uint32_t size = wire_get32(reader->head + 3);
 
     if (type != AMQP_FRAME_METHOD && type != AMQP_FRAME_HEADER && type != AMQP_FRAME_BODY &&
         type != AMQP_FRAME_HEARTBEAT)
@@ -350,7 +95,7 @@ static bool take_head(struct wire_reader *reader, const uint8_t *bytes, size_t l
     *used += got;
     if (reader->head_used < HEAD_BYTES)
         return true;
-    reader->body_left = get32(reader->head + 3);
+    reader->body_left = wire_get32(reader->head + 3);
     return head_is_fine(reader, e);
 }
 
@@ -389,7 +134,7 @@ static bool make_room(struct wire_reader *reader, size_t whole, struct err *e)
 static bool take_whole(struct wire_reader *reader, const uint8_t *bytes, size_t len, size_t *used,
                        struct wire_frame *out, struct err *e)
 {
-    size_t payload = get32(reader->head + 3), whole = payload + END_BYTES;
+    size_t payload = wire_get32(reader->head + 3), whole = payload + END_BYTES;
     size_t want = whole - reader->gathered_used;
     size_t got = len < want ? len : want;
 
@@ -407,14 +152,14 @@ bool wire_read(struct wire_reader *reader, const uint8_t *bytes, size_t len, siz
                struct err *e)
 {
     *used = 0;
-    *out = (struct wire_frame){ .kind = WIRE_NOTHING };
+    *out = (struct wire_frame){.kind = WIRE_NOTHING};
 
     while (out->kind == WIRE_NOTHING && *used < len) {
         if (!take_head(reader, bytes + *used, len - *used, used, e))
             return false;
         if (reader->head_used < HEAD_BYTES)
             return true;
-        out->channel = get16(reader->head + 1);
+        out->channel = wire_get16(reader->head + 1);
         bool is_body = reader->head[0] == AMQP_FRAME_BODY;
         if (!(is_body ? take_body : take_whole)(reader, bytes + *used, len - *used, used, out, e))
             return false;

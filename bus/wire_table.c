@@ -4,8 +4,8 @@ enum { TABLE_DEPTH_MAX = 8 };
 
 /* Bytes of a value of a type that has one size, as RabbitMQ and librabbitmq have them; else the table says 0. */
 static const uint8_t fixed_bytes[128] = {
-    ['t'] = 1, ['b'] = 1, ['B'] = 1, ['s'] = 2, ['u'] = 2, ['I'] = 4, ['i'] = 4, ['l'] = 8,
-    ['L'] = 8, ['f'] = 4, ['d'] = 8, ['D'] = 5, ['T'] = 8,
+    ['t'] = 1, ['b'] = 1, ['B'] = 1, ['s'] = 2, ['u'] = 2, ['I'] = 4, ['i'] = 4,
+    ['l'] = 8, ['L'] = 8, ['f'] = 4, ['d'] = 8, ['D'] = 5, ['T'] = 8,
 };
 
 struct cursor {
@@ -30,7 +30,7 @@ static bool cut_long(struct cursor *c, struct cursor *part)
     if (!skip(c, 4))
         return false;
     size_t len = (size_t)n[0] << 24 | (size_t)n[1] << 16 | (size_t)n[2] << 8 | n[3];
-    *part = (struct cursor){ c->at, len };
+    *part = (struct cursor){c->at, len};
     return skip(c, len);
 }
 
@@ -38,7 +38,7 @@ static bool values_are_sane(struct cursor c, bool named, unsigned depth);
 
 static bool value_is_sane(struct cursor *c, unsigned depth)
 {
-    struct cursor part = { c->at, 0 };
+    struct cursor part = {c->at, 0};
     uint8_t type = *c->at;
 
     if (!skip(c, 1) || type >= sizeof(fixed_bytes))
@@ -65,7 +65,7 @@ static bool values_are_sane(struct cursor c, bool named, unsigned depth)
 
 bool wire_table_is_sane(const uint8_t *bytes, size_t len)
 {
-    struct cursor all = { bytes, len }, table;
+    struct cursor all = {bytes, len}, table;
 
     return cut_long(&all, &table) && all.left == 0 && values_are_sane(table, true, 1);
 }

@@ -2,7 +2,6 @@
 
 #include "bus/bus.h"
 #include "bus/outbox.h"
-#include "schemas/digest.h"
 
 #include <amqp.h>
 #include <amqp_framing.h>
@@ -10,7 +9,7 @@
 
 enum { HEAD_BYTES = 7, METHOD_ID_BYTES = 4, PROPERTIES_AT = 12 };
 
-static const char protocol_header[] = { 'A', 'M', 'Q', 'P', 0, 0, 9, 1 };
+static const char protocol_header[] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
 
 static void put16(uint8_t *at, uint16_t n)
 {
@@ -79,7 +78,7 @@ static amqp_table_entry_t entry_text(const char *key, const char *value)
 {
     return (amqp_table_entry_t){
         .key = text(key),
-        .value = { .kind = AMQP_FIELD_KIND_UTF8, .value.bytes = text(value) },
+        .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = text(value)},
     };
 }
 
@@ -87,7 +86,7 @@ static amqp_table_entry_t entry_true(const char *key)
 {
     return (amqp_table_entry_t){
         .key = text(key),
-        .value = { .kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1 },
+        .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1},
     };
 }
 
@@ -115,13 +114,13 @@ void wire_put_start_ok(struct outbox *out, const struct wire_login *login)
     amqp_table_entry_t properties[] = {
         entry_text("product", "Keyferry"),
         entry_text("connection_name", login->connection_name),
-        { .key = text("capabilities"),
-          .value = { .kind = AMQP_FIELD_KIND_TABLE, .value.table = { .num_entries = COUNT(can), .entries = can } } },
+        {.key = text("capabilities"),
+         .value = {.kind = AMQP_FIELD_KIND_TABLE, .value.table = {.num_entries = COUNT(can), .entries = can}}},
     };
     amqp_connection_start_ok_t m = {
-        .client_properties = { .num_entries = COUNT(properties), .entries = properties },
+        .client_properties = {.num_entries = COUNT(properties), .entries = properties},
         .mechanism = text("PLAIN"),
-        .response = { .len = plain_response(login, plain), .bytes = plain },
+        .response = {.len = plain_response(login, plain), .bytes = plain},
         .locale = text("en_US"),
     };
 
@@ -131,28 +130,28 @@ void wire_put_start_ok(struct outbox *out, const struct wire_login *login)
 
 void wire_put_tune_ok(struct outbox *out, uint16_t channel_max, uint32_t frame_max, uint16_t heartbeat_s)
 {
-    amqp_connection_tune_ok_t m = { .channel_max = channel_max, .frame_max = frame_max, .heartbeat = heartbeat_s };
+    amqp_connection_tune_ok_t m = {.channel_max = channel_max, .frame_max = frame_max, .heartbeat = heartbeat_s};
 
     put_method(out, 0, AMQP_CONNECTION_TUNE_OK_METHOD, &m);
 }
 
 void wire_put_open(struct outbox *out, const char *vhost)
 {
-    amqp_connection_open_t m = { .virtual_host = text(vhost) };
+    amqp_connection_open_t m = {.virtual_host = text(vhost)};
 
     put_method(out, 0, AMQP_CONNECTION_OPEN_METHOD, &m);
 }
 
 void wire_put_close(struct outbox *out, uint16_t code, const char *words)
 {
-    amqp_connection_close_t m = { .reply_code = code, .reply_text = text(words) };
+    amqp_connection_close_t m = {.reply_code = code, .reply_text = text(words)};
 
     put_method(out, 0, AMQP_CONNECTION_CLOSE_METHOD, &m);
 }
 
 void wire_put_close_ok(struct outbox *out)
 {
-    put_method(out, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &(amqp_connection_close_ok_t){ 0 });
+    put_method(out, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &(amqp_connection_close_ok_t){0});
 }
 
 void wire_put_heartbeat(struct outbox *out)
@@ -168,38 +167,38 @@ void wire_put_heartbeat(struct outbox *out)
 
 void wire_put_channel_open(struct outbox *out, uint16_t channel)
 {
-    put_method(out, channel, AMQP_CHANNEL_OPEN_METHOD, &(amqp_channel_open_t){ 0 });
+    put_method(out, channel, AMQP_CHANNEL_OPEN_METHOD, &(amqp_channel_open_t){0});
 }
 
 void wire_put_channel_close(struct outbox *out, uint16_t channel)
 {
-    amqp_channel_close_t m = { .reply_code = AMQP_REPLY_SUCCESS, .reply_text = text("goodbye") };
+    amqp_channel_close_t m = {.reply_code = AMQP_REPLY_SUCCESS, .reply_text = text("goodbye")};
 
     put_method(out, channel, AMQP_CHANNEL_CLOSE_METHOD, &m);
 }
 
 void wire_put_channel_close_ok(struct outbox *out, uint16_t channel)
 {
-    put_method(out, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &(amqp_channel_close_ok_t){ 0 });
+    put_method(out, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &(amqp_channel_close_ok_t){0});
 }
 
 void wire_put_exchange(struct outbox *out, uint16_t channel, const char *name, const char *type)
 {
-    amqp_exchange_declare_t m = { .exchange = text(name), .type = text(type), .durable = 1 };
+    amqp_exchange_declare_t m = {.exchange = text(name), .type = text(type), .durable = 1};
 
     put_method(out, channel, AMQP_EXCHANGE_DECLARE_METHOD, &m);
 }
 
 static amqp_table_entry_t entry_argument(const struct wire_argument *argument)
 {
-    amqp_table_entry_t entry = { .key = text(argument->name) };
+    amqp_table_entry_t entry = {.key = text(argument->name)};
 
     if (argument->text != NULL)
         return entry_text(argument->name, argument->text);
     if (argument->is_flag)
-        entry.value = (amqp_field_value_t){ .kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = argument->number };
+        entry.value = (amqp_field_value_t){.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = argument->number};
     else
-        entry.value = (amqp_field_value_t){ .kind = AMQP_FIELD_KIND_I32, .value.i32 = argument->number };
+        entry.value = (amqp_field_value_t){.kind = AMQP_FIELD_KIND_I32, .value.i32 = argument->number};
     return entry;
 }
 
@@ -212,7 +211,7 @@ void wire_put_queue(struct outbox *out, uint16_t channel, const char *name, unsi
         .durable = (flags & QUEUE_DURABLE) != 0,
         .exclusive = (flags & QUEUE_EXCLUSIVE) != 0,
         .auto_delete = (flags & QUEUE_EXCLUSIVE) != 0,
-        .arguments = { .num_entries = (int)count, .entries = entries },
+        .arguments = {.num_entries = (int)count, .entries = entries},
     };
 
     for (size_t i = 0; i < count; i++)
@@ -222,34 +221,34 @@ void wire_put_queue(struct outbox *out, uint16_t channel, const char *name, unsi
 
 void wire_put_bind(struct outbox *out, uint16_t channel, const char *queue, const char *exchange, const char *key)
 {
-    amqp_queue_bind_t m = { .queue = text(queue), .exchange = text(exchange), .routing_key = text(key) };
+    amqp_queue_bind_t m = {.queue = text(queue), .exchange = text(exchange), .routing_key = text(key)};
 
     put_method(out, channel, AMQP_QUEUE_BIND_METHOD, &m);
 }
 
 void wire_put_qos(struct outbox *out, uint16_t channel, uint16_t prefetch)
 {
-    amqp_basic_qos_t m = { .prefetch_count = prefetch };
+    amqp_basic_qos_t m = {.prefetch_count = prefetch};
 
     put_method(out, channel, AMQP_BASIC_QOS_METHOD, &m);
 }
 
 void wire_put_consume(struct outbox *out, uint16_t channel, const char *queue, const char *tag, bool no_ack)
 {
-    amqp_basic_consume_t m = { .queue = text(queue), .consumer_tag = text(tag), .no_ack = no_ack };
+    amqp_basic_consume_t m = {.queue = text(queue), .consumer_tag = text(tag), .no_ack = no_ack};
 
     put_method(out, channel, AMQP_BASIC_CONSUME_METHOD, &m);
 }
 
 void wire_put_confirm(struct outbox *out, uint16_t channel)
 {
-    put_method(out, channel, AMQP_CONFIRM_SELECT_METHOD, &(amqp_confirm_select_t){ 0 });
+    put_method(out, channel, AMQP_CONFIRM_SELECT_METHOD, &(amqp_confirm_select_t){0});
 }
 
 /* The two that go out by the thousand are short enough to reserve only what they need. */
 static void put_verdict(struct outbox *out, uint16_t channel, amqp_method_number_t id, uint64_t tag)
 {
-    enum { PAYLOAD = METHOD_ID_BYTES + 8 + 1 };  /* id, tag, and a bit that stays 0: multiple, or requeue */
+    enum { PAYLOAD = METHOD_ID_BYTES + 8 + 1 }; /* id, tag, and a bit that stays 0: multiple, or requeue */
     uint8_t *at = outbox_reserve(out, PAYLOAD + FRAME_FIXED_BYTES);
 
     if (at == NULL)
@@ -295,7 +294,7 @@ static size_t header_write(uint8_t *frame, uint16_t channel, const struct public
 {
     enum { PERSISTENT = 2 };
     amqp_table_entry_t entries[HEADER_PAIRS_MAX];
-    amqp_basic_properties_t p = { ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG, .delivery_mode = PERSISTENT };
+    amqp_basic_properties_t p = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG, .delivery_mode = PERSISTENT};
     uint8_t *payload = frame + HEAD_BYTES;
     amqp_bytes_t list = {
         .len = FRAME_MIN_BYTES - FRAME_FIXED_BYTES - PROPERTIES_AT,
@@ -306,7 +305,7 @@ static size_t header_write(uint8_t *frame, uint16_t channel, const struct public
     property_set(&p, &p.message_id, AMQP_BASIC_MESSAGE_ID_FLAG, publication->message_id);
     property_set(&p, &p.correlation_id, AMQP_BASIC_CORRELATION_ID_FLAG, publication->correlation_id);
     property_set(&p, &p.reply_to, AMQP_BASIC_REPLY_TO_FLAG, publication->reply_to);
-    p.headers = (amqp_table_t){ .num_entries = headers_collect(publication->headers, entries), .entries = entries };
+    p.headers = (amqp_table_t){.num_entries = headers_collect(publication->headers, entries), .entries = entries};
     if (p.headers.num_entries > 0)
         p._flags |= AMQP_BASIC_HEADERS_FLAG;
 

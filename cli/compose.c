@@ -86,9 +86,11 @@ static bool write_body(const struct options *o, const char *id, int64_t now_ms, 
     writer_key(w, "id"), writer_text(w, id);
     writer_key(w, "createdTime"), writer_whole(w, now_ms);
     writer_key(w, "timeout"), writer_whole(w, o->timeout_ms);
-    for (size_t i = 0; (name = option_field(i, &option)) != NULL; i++)
-        if (o->values[i] != NULL)
-            writer_key(w, name), write_value(w, field_of(schema, name), o->values[i]);
+    for (size_t i = 0; (name = option_field(i, &option)) != NULL; i++) {
+        const struct field *field = field_of(schema, name);
+        if (o->values[i] != NULL && field != NULL)
+            writer_key(w, name), write_value(w, field, o->values[i]);
+    }
     if (o->dek_file != NULL)
         writer_key(w, "dekBase64"), writer_bytes(w, dek->data, dek->len);
     return writer_finish(w, out, e);

@@ -1,4 +1,3 @@
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,7 @@
 #include "schemas/digest.h"
 #include "schemas/envelope.h"
 
-enum { VAULT_SLOTS = 4 };
+enum { VAULT_SLOTS = 4, HEARTBEAT_S = 15 };
 
 static int complain(const struct err *e, int status)
 {
@@ -62,38 +61,43 @@ static int print_reply(const struct options *o, const struct client_answer *answ
 }
 
 /* Why there is no answer, in words and as exit status. */
-static int explain(enum client_outcome outcome, const struct composed *request, const struct err *e,
-                   const struct options *o)
+static int explain(const struct err *e, const struct composed *request)
 {
-    if (outcome == CLIENT_NO_ROUTE) {
-        fprintf(stderr, "keyferry: SYS.1009: no worker serves host %s: %s\n", request->host.text, e->text);
-        return EXIT_NO_ROUTE;
-    }
-    if (outcome == CLIENT_UNREACHABLE)
-        return complain(e, EXIT_UNREACHABLE);
-    fprintf(stderr, "keyferry: no reply within %" PRId64 " ms\n", o->timeout_ms);
-    return EXIT_NO_REPLY;
+    static const struct { enum err_kind kind; int status; } statuses[] = {
+        { ERR_TIMEOUT, EXIT_NO_REPLY }, { ERR_NO_ROUTE, EXIT_NO_ROUTE }, { ERR_CONFIG, EXIT_USAGE },
+    };
+
+    if (e->kind == ERR_NO_ROUTE)
+        fprintf(stderr, "keyferry: %s: no worker serves host %s: %s\n", e->code, request->host.text, e->text);
+    else
+        fprintf(stderr, "keyferry: %s\n", e->text);
+    for (size_t i = 0; i < COUNT(statuses); i++)
+        if (statuses[i].kind == e->kind)
+            return statuses[i].status;
+    return EXIT_UNREACHABLE;
 }
 
 static int ask(const struct options *o, const struct settings *s, const char *id, const struct composed *request,
                struct vault *vault)
 {
     char route[SHORTSTR_MAX_CHARS + 1], hex[UUID_HEX_CHARS + 1], name[64];
+    struct client_config config = { .urls = s->urls, .password = s->password[0] != '\0' ? s->password : NULL,
+                                    .name = name, .heartbeat_s = HEARTBEAT_S, .body_max_bytes = BODY_MAX_BYTES };
     struct client_request call = { .exchange = s->exchange, .routing_key = route, .content_type = "application/json",
                                    .id = id, .body = request->body.data, .body_bytes = request->body.len };
     struct client_answer answer = { .content_type = "" };
     struct client *client = NULL;
-    enum client_outcome outcome;
     struct err e;
     int status;
 
     uuid_hex(&request->host, hex);
     snprintf(route, sizeof(route), "host.%s", hex);
-    snprintf(name, sizeof(name), "keyferry-cli-%s", id);
-    outcome = client_open(s->urls, s->password[0] != '\0' ? s->password : NULL, name, o->timeout_ms, &client, &e);
-    if (outcome == CLIENT_ANSWERED)
-        outcome = client_call(client, &call, o->timeout_ms, &answer, &e);
-    status = outcome == CLIENT_ANSWERED ? print_reply(o, &answer, vault) : explain(outcome, request, &e, o);
+    snprintf(name, sizeof(name), "cli-%s", id);
+    if (client_open(&config, (unsigned)o->timeout_ms, &client, &e) &&
+        client_call(client, &call, (unsigned)o->timeout_ms, &answer, &e))
+        status = print_reply(o, &answer, vault);
+    else
+        status = explain(&e, request);
     bytes_free(&answer.body);
     client_close(client);
     return status;

@@ -31,7 +31,6 @@ static const struct {
     { "dst",            "dstHostUuid",   NULL,   "UUID",    "the host it goes to" },
     { "tpm",            "tpmUuid",       NULL,   "UUID",    "pre-migrate: the TPM, for the key manager" },
     { "outcome",        "outcome",       NULL,   "OUTCOME", "post-migrate: success or failure" },
-    { "lease",          "leaseSeconds",  NULL,   "SECONDS", "define, pre-migrate: how long a prepared secret lives" },
     { "force",          "force",         NULL,   NULL,      "delete: even if a running VM uses it" },
 };
 

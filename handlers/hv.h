@@ -42,15 +42,15 @@ enum hv_usage { HV_USAGE_VTPM, HV_USAGE_VOLUME };
 struct hv_secret {
     struct uuid uuid;
     enum hv_usage usage;
-    bool other_usage;         /* another type than the two above */
-    bool is_ours_in_form;     /* ephemeral and private */
-    char usage_id[USAGE_ID_MAX_CHARS + 1];           /* "" where it is longer than any of ours */
-    char description[HV_DESCRIPTION_MAX_BYTES + 1];  /* likewise */
+    bool other_usage;                               /* another type than the two above */
+    bool is_ours_in_form;                           /* ephemeral and private */
+    char usage_id[USAGE_ID_MAX_CHARS + 1];          /* "" where it is longer than any of ours */
+    char description[HV_DESCRIPTION_MAX_BYTES + 1]; /* likewise */
 };
 
 /* ERR_NOT_FOUND where there is none. *out is untouched on failure. */
-MUST_CHECK bool hv_secret_by_usage(struct hv *hv, enum hv_usage usage, const char *usage_id,
-                                   struct hv_secret *out, struct err *e);
+MUST_CHECK bool hv_secret_by_usage(struct hv *hv, enum hv_usage usage, const char *usage_id, struct hv_secret *out,
+                                   struct err *e);
 MUST_CHECK bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret *out, struct err *e);
 
 /*
@@ -63,7 +63,9 @@ MUST_CHECK bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct
  * file would stay: look before redefining.
  */
 MUST_CHECK bool hv_secret_define(struct hv *hv, const struct hv_secret *secret, const struct dek *dek, struct err *e);
-MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struct err *e);  /* ERR_NOT_FOUND: was not there */
+
+/* ERR_NOT_FOUND where it was not there. */
+MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struct err *e);
 
 /*
  * Who names a secret here, by its UUID or its usage id (NULL: its UUID alone) in a
@@ -72,16 +74,16 @@ MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struc
  */
 struct hv_users {
     bool used, named;
-    char domain[64];          /* the name of one that does, the active before the others; may be cut off */
+    char domain[64]; /* the name of one that does, the active before the others; may be cut off */
 };
-MUST_CHECK bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_id,
-                                struct hv_users *out, struct err *e);
+MUST_CHECK bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_id, struct hv_users *out,
+                                struct err *e);
 
 /* The TPM of a live domain. ERR_NOT_FOUND where no active domain has this UUID. */
 struct hv_tpm {
     bool present;
     bool encrypted;
-    struct uuid secret_uuid;  /* set if encrypted */
+    struct uuid secret_uuid; /* set if encrypted */
 };
 MUST_CHECK bool hv_live_tpm(struct hv *hv, const struct uuid *vm_uuid, struct hv_tpm *out, struct err *e);
 

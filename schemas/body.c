@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "schemas/text.h"
 #include "schemas/unpack.h"
 
 /* ---- which encoding ---- */
@@ -66,19 +67,9 @@ static bool tree_read(struct body *body, const uint8_t *bytes, size_t len, struc
 
 /* ---- tree to name and fields ---- */
 
-static bool is_name_text(const char *text, size_t len)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._$-";
-
-    for (size_t i = 0; i < len; i++)
-        if (memchr(allowed, text[i], sizeof(allowed) - 1) == NULL)
-            return false;
-    return true;
-}
-
 static bool name_split(struct body *body, const msgpack_object_str *whole, struct err *e)
 {
-    const char *dot = memrchr(whole->ptr, '.', whole->size);
+    const char *dot = whole->size == 0 ? NULL : memrchr(whole->ptr, '.', whole->size);
 
     body->prefix = whole->ptr;
     body->prefix_len = dot == NULL ? 0 : (size_t)(dot + 1 - whole->ptr);
@@ -87,9 +78,8 @@ static bool name_split(struct body *body, const msgpack_object_str *whole, struc
     if (body->name_len == 0 || body->name_len > NAME_MAX_CHARS || body->prefix_len > PREFIX_MAX_CHARS)
         return err_set(e, ERR_MALFORMED, "a message's name must be 1 to %d characters, after a prefix of up to %d",
                        NAME_MAX_CHARS, PREFIX_MAX_CHARS);
-    if (!is_name_text(whole->ptr, whole->size))
-        return err_set(e, ERR_MALFORMED,
-                       "a message's name must be letters, digits, '_', '$' and '-', a prefix dots too");
+    if (!text_is_plain(whole->ptr, whole->size))
+        return err_set(e, ERR_MALFORMED, "a message's name must be text without control characters");
     return true;
 }
 

@@ -140,6 +140,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
     ON_EXIT(release_body) struct body *body = NULL;
     bool envelope_ok;
 
+    r->envelope.encoding = encoding_of(d->body, d->body_bytes, d->content_type);
     if (!body_read(d->body, d->body_bytes, d->content_type, &body, e))
         return READING_FAILED;
     envelope_ok = envelope_read(body, &r->envelope, e);
@@ -171,5 +172,6 @@ void request_log(const struct request *r, int64_t now_ms, const char *reply_fate
               w->host != NULL ? w->host->uuid.text : "", "identity", r->identity, "outcome", outcome, "field",
               w->failed ? w->err.field : "", "details", w->failed ? w->err.text : "", "waited_ms", waited, "total_ms",
               total, "redelivered", r->delivery->redelivered ? "yes" : "", "duplicate",
-              r->is_duplicate ? "yes" : "", "user", r->delivery->user_id, "reply", reply_fate, (char *)NULL);
+              r->is_duplicate ? "yes" : "", "user", r->delivery->user_id, "reply_to",
+              request_reply_to(r), "reply", reply_fate, (char *)NULL);
 }

@@ -1,0 +1,57 @@
+/*
+ * Ask and wait: a bus of its own for a program that has nothing else to do, such
+ * as the CLI. It declares nothing but its own exclusive reply queue.
+ */
+#ifndef BUS_CLIENT_H
+#define BUS_CLIENT_H
+
+#include "schemas/err.h"
+#include "schemas/limits.h"
+
+struct client;
+
+struct client_config {
+    const char *urls;           /* as bus_config's */
+    const char *password;       /* or NULL: the URL's own */
+    const char *name;           /* unique among the programs that run: its reply queue is called after it */
+    const char *reply_exchange; /* where answers come by; NULL or "": the default exchange */
+    unsigned heartbeat_s;
+    uint32_t body_max_bytes; /* a larger answer is dropped, and its call runs out of time */
+};
+
+/* What is asked. Points to the caller's memory, only during client_call(). */
+struct client_request {
+    const char *exchange, *routing_key;
+    const char *content_type;
+    const char *id; /* AMQP message_id, and the correlation_id that the answer must carry */
+    const uint8_t *body;
+    size_t body_bytes;
+};
+
+struct client_answer {
+    char content_type[64]; /* "" where absent */
+    struct bytes body;     /* the caller's: bytes_free() */
+};
+
+/*
+ * Connect; blocks until all is ready, `timeout_ms` at most. Fails with ERR_CONFIG (a
+ * URL cannot be read), ERR_BUS (no broker could be reached, or it refused: told as
+ * soon as all URLs were tried once) or ERR_LOCAL. *out is the caller's: client_close().
+ */
+MUST_CHECK bool client_open(const struct client_config *config, unsigned timeout_ms, struct client **out,
+                            struct err *e);
+
+/*
+ * Send a request and wait for its answer, `timeout_ms` at most. Fails with
+ * ERR_TIMEOUT (no answer in time), ERR_NO_ROUTE (no queue is bound, or there is no
+ * such exchange), ERR_BUS (the connection was lost, or the broker refused the
+ * request) or ERR_LOCAL. May be called again after each of these but ERR_BUS; a
+ * late answer to an earlier request is dropped.
+ */
+MUST_CHECK bool client_call(struct client *client, const struct client_request *request, unsigned timeout_ms,
+                            struct client_answer *out, struct err *e);
+
+/* Parts from the broker in good order where it answers soon. NULL is fine. */
+void client_close(struct client *client);
+
+#endif
