@@ -22,11 +22,11 @@ static const char default_uri[] = "qemu:///system";
 struct reading {
     struct config *config;
     FILE *file;
-    int line;                        /* of the last line read */
+    int line; /* of the last line read */
     int bad_line;
     bool seen[OPTIONS_MAX];
-    bool uri_seen;                   /* in the present [host.*] section */
-    struct err err;                  /* the first */
+    bool uri_seen;  /* in the present [host.*] section */
+    struct err err; /* the first */
 };
 
 static bool refuse(struct reading *r, const struct err *why)
@@ -96,9 +96,11 @@ static bool store_word(struct config *c, const struct option *o, const char *val
 
 static bool store(struct config *c, const struct option *o, const char *value, struct err *e)
 {
-    static bool (*const by_type[])(struct config *, const struct option *, const char *, struct err *) = {
-        [OPTION_TEXT] = store_text, [OPTION_LIST] = store_list, [OPTION_WHOLE] = store_whole, [OPTION_WORD] = store_word
-    };
+    static bool (*const by_type[])(struct config *, const struct option *, const char *,
+                                   struct err *) = {[OPTION_TEXT] = store_text,
+                                                    [OPTION_LIST] = store_list,
+                                                    [OPTION_WHOLE] = store_whole,
+                                                    [OPTION_WORD] = store_word};
 
     if (!o->fixed)
         return by_type[o->type](c, o, value, e);
@@ -250,7 +252,7 @@ static bool check_whole(struct config *c, struct err *e)
 
 bool config_read(const char *path, struct config *out, struct err *e)
 {
-    struct reading r = { .config = out, .file = fopen(path, "re") };
+    struct reading r = {.config = out, .file = fopen(path, "re")};
     int bad;
 
     if (r.file == NULL)
@@ -275,7 +277,7 @@ bool config_read(const char *path, struct config *out, struct err *e)
 void config_done(struct config *config)
 {
     free(config->hosts);
-    wipe(config, sizeof(*config));  /* a URL may hold a password */
+    wipe(config, sizeof(*config)); /* a URL may hold a password */
 }
 
 bool config_password(const struct config *config, char **out, struct err *e)

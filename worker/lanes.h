@@ -7,8 +7,8 @@
 
 struct lane {
     char identity[UUID_CHARS + USAGE_ID_MAX_CHARS + 2];
-    TAILQ_HEAD(, request) queue;    /* the first one is being worked on */
-    size_t waiters;                 /* how many in it wait for other hosts */
+    TAILQ_HEAD(, request) queue; /* the first one is being worked on */
+    size_t waiters;              /* how many in it wait for other hosts */
 };
 
 /* The lane of an identity, or NULL where nobody is in one. */

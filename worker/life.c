@@ -14,8 +14,8 @@ static const unsigned may_follow[] = {
     [STAGE_BACKLOG] = BIT(STAGE_READING),
     [STAGE_LANE] = BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_JOINED] = BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
-    [STAGE_RUNNING] = BIT(STAGE_WAITING) | BIT(STAGE_AWAY) | BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) |
-                      BIT(STAGE_SETTLED),
+    [STAGE_RUNNING] =
+        BIT(STAGE_WAITING) | BIT(STAGE_AWAY) | BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_WAITING] = BIT(STAGE_RUNNING),
     [STAGE_AWAY] = BIT(STAGE_RUNNING),
     [STAGE_DEAD_LETTER] = BIT(STAGE_RESENDING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
@@ -188,7 +188,7 @@ void life_delivery(struct life *life, struct delivery *delivery)
     r = request_new(delivery, life_now(life));
     TAILQ_INSERT_TAIL(&life->all, r, all);
     life->in_hand++;
-    if (!TAILQ_EMPTY(&life->backlog)) {  /* queue order */
+    if (!TAILQ_EMPTY(&life->backlog)) { /* queue order */
         life_enter(r, STAGE_BACKLOG);
         TAILQ_INSERT_TAIL(&life->backlog, r, queue);
     } else if (!life_take_in(life, r)) {

@@ -21,12 +21,16 @@ static bool publish_call(struct life *life, const struct request *r, const char 
 {
     const struct call *call = &r->work.call;
     const struct world *w = &life->config->world;
-    ON_EXIT(release_bytes) struct bytes body = { 0 };
-    struct request_head head = { ENCODING_MSGPACK, call->message->name, id, life_now(life),
-                                 call->without_deadline ? 0 : r->answer_until_ms };
-    struct publication p = { .routing_key = call->route, .content_type = "application/msgpack", .mandatory = true,
-                             .exchange = life->config->request_exchange, .message_id = id, .correlation_id = id,
-                             .reply_to = life->config->reply_queue };
+    ON_EXIT(release_bytes) struct bytes body = {0};
+    struct request_head head = {ENCODING_MSGPACK, call->message->name, id, life_now(life),
+                                call->without_deadline ? 0 : r->answer_until_ms};
+    struct publication p = {.routing_key = call->route,
+                            .content_type = "application/msgpack",
+                            .mandatory = true,
+                            .exchange = life->config->request_exchange,
+                            .message_id = id,
+                            .correlation_id = id,
+                            .reply_to = life->config->reply_queue};
     struct err e;
 
     if (!request_write(&head, call->message->request, call->request, &body, &e))
@@ -129,7 +133,7 @@ void life_answer(struct life *life, const struct delivery *a)
 
     r = map_find(life->by_call, a->correlation_id, strlen(a->correlation_id));
     if (r == NULL)
-        return;  /* its request has stopped waiting */
+        return; /* its request has stopped waiting */
     call = &r->work.call;
     ok = reply_read(a->body, a->body_bytes, a->content_type, call->message->reply, call->answer, &e);
     call_ends(life, r, ok ? NULL : &e);
