@@ -22,6 +22,7 @@ SAN  := -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all
 FLAGS_release := -O2 -D_FORTIFY_SOURCE=3
 FLAGS_asan    := $(SAN) -fsanitize=address,undefined
 FLAGS_tsan    := $(SAN) -fsanitize=thread
+export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp
 
 CPPFLAGS := -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS   := -std=c17 -g $(WARN) $(HARD) $(FLAGS_$(MODE))

@@ -15,14 +15,14 @@ static void release_body(struct body **body)
 
 static void close_file(FILE **file)
 {
-    if (*file != NULL && *file != stdin)
+    if (*file != NULL)
         fclose(*file);
 }
 
 /* At most `room` bytes of a file; one byte more is an error. Unbuffered: stdio keeps no copy. */
 static bool read_file(const char *path, uint8_t *to, size_t room, size_t *len, struct err *e)
 {
-    ON_EXIT(close_file) FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    ON_EXIT(close_file) FILE *file = fopen(strcmp(path, "-") == 0 ? "/dev/stdin" : path, "re");
     uint8_t beyond;
 
     if (file == NULL)

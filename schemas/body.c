@@ -69,7 +69,7 @@ static bool tree_read(struct body *body, const uint8_t *bytes, size_t len, struc
 
 static bool name_split(struct body *body, const msgpack_object_str *whole, struct err *e)
 {
-    const char *dot = whole->size == 0 ? NULL : memrchr(whole->ptr, '.', whole->size);
+    const char *dot = memrchr(whole->ptr, '.', whole->size);
 
     body->prefix = whole->ptr;
     body->prefix_len = dot == NULL ? 0 : (size_t)(dot + 1 - whole->ptr);
@@ -91,8 +91,8 @@ static bool tree_split(struct body *body, struct err *e)
         return err_set(e, ERR_MALFORMED, "the body must be a map with one key, the message's name");
 
     const msgpack_object_kv *message = &root->via.map.ptr[0];
-    if (message->key.type != MSGPACK_OBJECT_STR)
-        return err_set(e, ERR_MALFORMED, "a message's name must be text");
+    if (message->key.type != MSGPACK_OBJECT_STR || message->key.via.str.size == 0)
+        return err_set(e, ERR_MALFORMED, "a message's name must be text, and not empty");
     if (message->val.type != MSGPACK_OBJECT_MAP)
         return err_set(e, ERR_MALFORMED, "a message's fields must be a map");
     body->fields = &message->val;

@@ -11,6 +11,10 @@
 #include "schemas/digest.h"
 #include "worker/config_options.h"
 
+/* GCC 12's analyzer does not see that a struct config keeps its hosts. */
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+
 static const char host_prefix[] = "host.";
 static const char default_uri[] = "qemu:///system";
 

@@ -4,18 +4,13 @@
 
 #include "worker/lanes.h"
 
-/* A publication nobody waits for: an undo sent after its request's time was over. */
-struct loose_end {
-    uint64_t number;
-    UT_hash_handle hh;
-};
-
 struct life {
     const struct life_config *config;
-    struct request *by_key;             /* those that may be joined by a duplicate */
-    struct request *by_call, *by_number;
-    struct lane *lanes;
-    struct loose_end *loose_ends;
+    struct map *by_key;                 /* host and id: requests that a duplicate may join */
+    struct map *by_call;                /* the id of its call: requests that wait for an answer */
+    struct map *by_number;              /* publication: requests that wait for its confirm */
+    struct map *loose_ends;             /* publication: itself, on the heap; of undos sent after their request's time */
+    struct map *lanes;                  /* identity: its lane */
     size_t *waiting;                    /* of each host: how many count against the cap */
     TAILQ_HEAD(request_list, request) all;
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */

@@ -29,7 +29,7 @@ static bool publish(struct life *life, struct request *r, enum stage stage, cons
         return false;
     life_enter(r, stage);
     r->sendings++;
-    HASH_ADD(by_number, life->by_number, number, sizeof(r->number), r);
+    map_add(&life->by_number, &r->number, sizeof(r->number), r);
     return true;
 }
 

@@ -3,7 +3,6 @@
 #define WORKER_REQUEST_H
 
 #include <sys/queue.h>
-#include <uthash.h>
 
 #include "schemas/envelope.h"
 #include "worker/life.h"
@@ -53,7 +52,6 @@ struct request {
     bool was_dead_lettered;
 
     char key_in_hand[ID_MAX_CHARS + 24];  /* "<host>:<id>" */
-    UT_hash_handle by_key, by_call, by_number;
     TAILQ_ENTRY(request) all, queue, timed;
 };
 
