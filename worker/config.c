@@ -56,12 +56,19 @@ static bool store_list(struct config *c, const struct option *o, const char *val
 {
     char *list = member(c, o);
     size_t used = strlen(list), more = strlen(value);
+    const char *comment = strstr(value, " ;"); /* inih leaves it on continuation lines */
+
+    if (comment != NULL)
+        more = (size_t)(comment - value);
+    while (more > 0 && value[more - 1] == ' ')
+        more--;
 
     if (used + more + 2 > o->size)
         return err_set(e, ERR_CONFIG, "%s is longer than %zu characters", o->key, o->size - 1);
     if (used != 0 && list[used - 1] != ',' && more != 0)
         list[used++] = ',';
-    memcpy(list + used, value, more + 1);
+    memcpy(list + used, value, more);
+    list[used + more] = '\0';
     return true;
 }
 
