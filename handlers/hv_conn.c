@@ -40,10 +40,22 @@ static void *run_events(void *arg)
     return NULL;
 }
 
+/* libvirt writes to a daemon that died, in the caller's thread, without MSG_NOSIGNAL. */
+static void ignore_sigpipe(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SIGPIPE, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+        return;
+    action.sa_handler = SIG_IGN;
+    (void)sigaction(SIGPIPE, &action, NULL);
+}
+
 static bool library_runs;
 
 static void library_start(void)
 {
+    ignore_sigpipe();
     xmlInitParser();
     virSetErrorFunc(NULL, stay_quiet);
     library_runs = virInitialize() == 0 && virEventRegisterDefaultImpl() == 0 && thread_start(run_events, NULL);
