@@ -27,7 +27,8 @@ typedef void hv_watch(void *arg, bool up, const char *why);
 
 /*
  * Begin to keep a connection to `uri`, for example "qemu:///system". Does not
- * block and does not wait for libvirt. `watch` may be NULL. Fails with ERR_LOCAL.
+ * block and does not wait for libvirt. `watch` may be NULL. SIGPIPE is ignored from
+ * then on, unless somebody handles it. Fails with ERR_LOCAL.
  */
 MUST_CHECK bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv **out, struct err *e);
 
