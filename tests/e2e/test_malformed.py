@@ -59,7 +59,7 @@ class Malformed(Scenario):
             "a list": "[]", "a text": '"SecretHostGetMsg"', "null": "null", "a number": "7", "no name": "{}",
             "two names": '{"SecretHostGetMsg": {}, "SecretHostDeleteMsg": {}}',
             "fields in a list": '{"SecretHostGetMsg": []}', "fields null": '{"SecretHostGetMsg": null}',
-            "fields a text": '{"SecretHostGetMsg": "x"}', "a name with a space": '{"SecretHostGetMsg ": {}}',
+            "fields a text": '{"SecretHostGetMsg": "x"}',
             "something behind": good + "x", "a second one behind": good + good, "a zero byte behind": good + "\0",
             "a comma too many": good[:-2] + ",}}", "single quotes": good.replace('"', "'"), "a comment": "/**/" + good,
             "no number": good.replace('"keyVersion":1', '"keyVersion":NaN'),
@@ -147,6 +147,8 @@ class Malformed(Scenario):
                 reply = self.client.ask(name, self.a, encoding=encoding)
                 self.refuses(reply, NO_HANDLER)
                 self.assertIn(name.rpartition(".")[2].strip(), reply.details)
+        for name in ("SecretHostGetMsg ", "\u00e4Msg", "a" * 300, "a." * 200 + "SecretHostGetMsg", ".", "SecretHostGetMsg."):
+            self.refuses(self.client.ask(name, self.a), NO_HANDLER, INVALID)
         self.assertEqual((0, 0), self.broker.queue("keyferry.dead"))
 
     def test_a_refused_field_is_answered_and_not_dead_lettered(self):
