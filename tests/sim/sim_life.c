@@ -81,7 +81,8 @@ static struct {
 } sim;
 
 static struct {
-    uint64_t requests, replies, channel_losses, outages, losses, returns, refusals, late, busy, duplicates;
+    uint64_t requests, replies, channel_losses, outages, losses, answer_losses, returns, refusals, late, busy,
+        duplicates;
 } total;
 
 #define CHECK(what, ...)                                                                                               \
@@ -275,6 +276,15 @@ static void channel_is_lost(size_t host)
     TRACE("channel of %zu lost", host);
     life_queue_down(sim.life, host);
     total.channel_losses++;
+}
+
+/* The connection of the reply queue is lost, and the queue with it. */
+static void answers_are_lost(void)
+{
+    while (sim.answer_count > 0)
+        bytes_free(&sim.answers[--sim.answer_count].body);
+    life_answers_lost(sim.life);
+    total.answer_losses++;
 }
 
 static size_t host_of_route(const char *routing_key)
@@ -528,9 +538,12 @@ static void something_goes_wrong(void)
     size_t host = roll(HOSTS);
     struct hv *hv = &sim.hvs[host];
 
-    switch (roll(3)) {
+    switch (roll(4)) {
     case 0:
         channel_is_lost(host);
+        return;
+    case 3:
+        answers_are_lost();
         return;
     case 1:
         fake_fault_set(hv, 1 + (unsigned)roll(4), faults[roll(COUNT(faults))]);
@@ -732,9 +745,10 @@ int main(int argc, char **argv)
     vault_close(vault);
     printf("simulation: %" PRIu64 " runs from seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " duplicates, %" PRIu64
            " replies, %" PRIu64 " lost channels, %" PRIu64 " outages of libvirt, %" PRIu64
-           " failed calls to it, %" PRIu64 " returns, %" PRIu64 " refusals, %" PRIu64 " late, %" PRIu64 " busy\n",
+           " failed calls to it, %" PRIu64 " lost reply queues, %" PRIu64 " returns, %" PRIu64 " refusals, %" PRIu64
+           " late, %" PRIu64 " busy\n",
            runs, first, total.requests, total.duplicates, total.replies, total.channel_losses, total.outages,
-           total.losses, total.returns, total.refusals, total.late, total.busy);
+           total.losses, total.answer_losses, total.returns, total.refusals, total.late, total.busy);
     printf("%" PRIu64 " passed, 0 failed\n", runs);
     return 0;
 }
