@@ -83,7 +83,7 @@ $(REAL): $(BUILD)/tests/%: tests/e2e/%.c $(TEST_DEPS)
 $(REPLAY): $(BUILD)/tests/replay_%: tests/fuzz/%.c tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a
 	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $< tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a $(LDLIBS) -o $@
 build/fuzz/%: tests/fuzz/%.c $(SRC) $(HEADERS)
-	@mkdir -p $(@D); echo $@; clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined $< \
+	@mkdir -p $(@D); echo $@; clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< \
 	    $(filter-out worker/main.c cli/%,$(SRC)) $(LDLIBS) -o $@
 
 unit: $(UNIT)

@@ -15,14 +15,14 @@ static void release_body(struct body **body)
 
 static void close_file(FILE **file)
 {
-    if (*file != NULL && *file != stdin)
+    if (*file != NULL)
         fclose(*file);
 }
 
 /* At most `room` bytes of a file; one byte more is an error. Unbuffered: stdio keeps no copy. */
 static bool read_file(const char *path, uint8_t *to, size_t room, size_t *len, struct err *e)
 {
-    ON_EXIT(close_file) FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    ON_EXIT(close_file) FILE *file = fopen(strcmp(path, "-") == 0 ? "/dev/stdin" : path, "re");
     uint8_t beyond;
 
     if (file == NULL)
@@ -145,7 +145,7 @@ bool compose(const struct options *options, const char *id, int64_t now_ms, stru
              struct err *e)
 {
     struct dek *dek = vault_take(vault);
-    struct composed c = { 0 };
+    struct composed c = {0};
     bool ok = read_dek(options, dek, e) && write_body(options, id, now_ms, dek, &c.body, e) &&
               check_body(options, vault, &c, e);
 
@@ -166,7 +166,7 @@ static bool find_host(struct composed *c, struct err *e)
 
 bool compose_from_file(const char *path, struct composed *out, struct err *e)
 {
-    struct composed c = { .body = { malloc(BODY_MAX_BYTES), 0 } };
+    struct composed c = {.body = {malloc(BODY_MAX_BYTES), 0}};
 
     if (c.body.data == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
@@ -174,7 +174,7 @@ bool compose_from_file(const char *path, struct composed *out, struct err *e)
         *out = c;
         return true;
     }
-    c.body.len = BODY_MAX_BYTES;  /* all of it may hold a DEK */
+    c.body.len = BODY_MAX_BYTES; /* all of it may hold a DEK */
     bytes_free(&c.body);
     return false;
 }

@@ -36,7 +36,7 @@ static void new_id(char out[UUID_HEX_CHARS + 1])
     struct uuid uuid;
 
     if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        abort();  /* cannot fail for 16 bytes: getrandom(2) */
+        abort(); /* cannot fail for 16 bytes: getrandom(2) */
     uuid_from_random(random, &uuid);
     uuid_hex(&uuid, out);
 }
@@ -46,7 +46,7 @@ static int print_reply(const struct options *o, const struct client_answer *answ
 {
     const struct schema *schema = o->command->message != NULL ? o->command->message->reply : NULL;
     void *fields = vault_take(vault);
-    struct err e = { .code = "" };
+    struct err e = {.code = ""};
     bool ok = reply_read(answer->body.data, answer->body.len, answer->content_type, schema, fields, &e);
 
     if (o->json || schema == NULL)
@@ -63,8 +63,13 @@ static int print_reply(const struct options *o, const struct client_answer *answ
 /* Why there is no answer, in words and as exit status. */
 static int explain(const struct err *e, const struct composed *request)
 {
-    static const struct { enum err_kind kind; int status; } statuses[] = {
-        { ERR_TIMEOUT, EXIT_NO_REPLY }, { ERR_NO_ROUTE, EXIT_NO_ROUTE }, { ERR_CONFIG, EXIT_USAGE },
+    static const struct {
+        enum err_kind kind;
+        int status;
+    } statuses[] = {
+        {ERR_TIMEOUT, EXIT_NO_REPLY},
+        {ERR_NO_ROUTE, EXIT_NO_ROUTE},
+        {ERR_CONFIG, EXIT_USAGE},
     };
 
     if (e->kind == ERR_NO_ROUTE)
@@ -81,11 +86,18 @@ static int ask(const struct options *o, const struct settings *s, const char *id
                struct vault *vault)
 {
     char route[SHORTSTR_MAX_CHARS + 1], hex[UUID_HEX_CHARS + 1], name[64];
-    struct client_config config = { .urls = s->urls, .password = s->password[0] != '\0' ? s->password : NULL,
-                                    .name = name, .heartbeat_s = HEARTBEAT_S, .body_max_bytes = BODY_MAX_BYTES };
-    struct client_request call = { .exchange = s->exchange, .routing_key = route, .content_type = "application/json",
-                                   .id = id, .body = request->body.data, .body_bytes = request->body.len };
-    struct client_answer answer = { .content_type = "" };
+    struct client_config config = {.urls = s->urls,
+                                   .password = s->password[0] != '\0' ? s->password : NULL,
+                                   .name = name,
+                                   .heartbeat_s = HEARTBEAT_S,
+                                   .body_max_bytes = BODY_MAX_BYTES};
+    struct client_request call = {.exchange = s->exchange,
+                                  .routing_key = route,
+                                  .content_type = "application/json",
+                                  .id = id,
+                                  .body = request->body.data,
+                                  .body_bytes = request->body.len};
+    struct client_answer answer = {.content_type = ""};
     struct client *client = NULL;
     struct err e;
     int status;
@@ -105,14 +117,13 @@ static int ask(const struct options *o, const struct settings *s, const char *id
 
 static int compose_and_ask(const struct options *o, const struct settings *s, struct vault *vault)
 {
-    struct composed request = { 0 };
+    struct composed request = {0};
     char id[UUID_HEX_CHARS + 1];
     struct err e;
     int status;
 
     new_id(id);
-    if (o->file != NULL ? !compose_from_file(o->file, &request, &e)
-                        : !compose(o, id, now_ms(), vault, &request, &e))
+    if (o->file != NULL ? !compose_from_file(o->file, &request, &e) : !compose(o, id, now_ms(), vault, &request, &e))
         return complain(&e, EXIT_USAGE);
     status = ask(o, s, id, &request, vault);
     bytes_free(&request.body);
@@ -121,10 +132,10 @@ static int compose_and_ask(const struct options *o, const struct settings *s, st
 
 static void harden(void)
 {
-    struct rlimit none = { 0, 0 };
+    struct rlimit none = {0, 0};
 
     setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__  /* its leak check attaches to the process */
+#ifndef __SANITIZE_ADDRESS__ /* its leak check attaches to the process */
     prctl(PR_SET_DUMPABLE, 0);
 #endif
 }

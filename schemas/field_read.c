@@ -146,6 +146,7 @@ static bool decode_texts(const struct field *f, const msgpack_object *v, void *o
     return true;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): a body is at most BODY_MAX_DEPTH deep */
 static bool tree_is_fine(const msgpack_object *v);
 
 static bool map_is_fine(const msgpack_object_map *map)
@@ -162,7 +163,6 @@ static bool map_is_fine(const msgpack_object_map *map)
     return true;
 }
 
-/* Recursion ends: a body is at most BODY_MAX_DEPTH deep. */
 static bool tree_is_fine(const msgpack_object *v)
 {
     if (v->type == MSGPACK_OBJECT_MAP)
@@ -173,6 +173,7 @@ static bool tree_is_fine(const msgpack_object *v)
                 return false;
     return true;
 }
+/* NOLINTEND(misc-no-recursion) */
 
 static bool decode_map(const struct field *f, const msgpack_object *v, void *out)
 {

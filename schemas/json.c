@@ -79,6 +79,11 @@ static bool twice_note(struct attempt *a, size_t end)
     return depth > 1;
 }
 
+static bool is_of_number(char c)
+{
+    return c != '\0' && strchr("+-.0123456789Ee", c) != NULL;
+}
+
 /* Put 0.5 in the place of the number that ends at `end`. False where that does not help. */
 static bool number_fix(struct attempt *a, size_t end)
 {
@@ -93,7 +98,7 @@ static bool number_fix(struct attempt *a, size_t end)
         memcpy(a->fixed, a->text, a->len);
         a->text = a->fixed;
     }
-    while (start > 0 && memchr("+-.0123456789Ee", a->text[start - 1], 15) != NULL)
+    while (start > 0 && is_of_number(a->text[start - 1]))
         start--;
     if (end - start < 3)
         return false;
@@ -165,6 +170,7 @@ static msgpack_object whole_value(json_int_t value)
                      : (msgpack_object){.type = MSGPACK_OBJECT_POSITIVE_INTEGER, .via.u64 = (uint64_t)value};
 }
 
+/* NOLINTBEGIN(misc-no-recursion): it ends at BODY_MAX_DEPTH */
 static bool value_build(json_t *from, msgpack_zone *zone, unsigned depth, msgpack_object *to, struct err *e);
 
 static bool map_build(json_t *from, msgpack_zone *zone, unsigned depth, msgpack_object *to, struct err *e)
@@ -227,6 +233,7 @@ static bool value_build(json_t *from, msgpack_zone *zone, unsigned depth, msgpac
     *to = (msgpack_object){.type = MSGPACK_OBJECT_NIL};
     return true;
 }
+/* NOLINTEND(misc-no-recursion) */
 
 bool json_read(const char *text, size_t len, msgpack_zone *zone, struct json_t **owner, msgpack_object *tree,
                struct twice *twice, struct err *e)

@@ -19,7 +19,7 @@ NO_DEK = [("a number", 7), ("true", True), ("a list", [1, 2]), ("a map", {}), ("
           ("the alphabet for URLs", "-_-_"), ("bits to spare", "YWJ="), ("1025 bytes", b64(b"x" * 1025)),
           ("30000 bytes", b64(b"x" * 30000)), ("a zero byte", "YWJj\0")]
 NO_MIGRATION = NO_TEXT + [("65 characters", "m" * 65), ("a space", "m 1"), ("a slash", "m/1"), ("an umlaut", "\u00e4"),
-                          ("a line break", "m\n"), ("bytes", b"m-1")]
+                          ("a line break", "m\n"), ("bytes", b"m")]
 NO_BOOL = [("a text", "true"), ("a number", 1), ("zero", 0), ("a list", []), ("a map", {})]
 NO_TEXTS = [("a text", "tag"), ("a number", 7), ("a map", {}), ("numbers", [1]), ("lists", [["tag"]]), ("null in it", [None])]
 

@@ -27,6 +27,7 @@ class Malformed(Scenario):
 
     def dead_letters_all(self, cases, answered=True):
         """cases: {label: (body, content type)}: each is dead-lettered as it came and (with an id) answered SYS.1007."""
+        self.pa.reset()
         asked = {label: self.send(*case) for label, case in cases.items()}
         dead = {}
         for properties, body in self.client.dead_letters(len(cases), 30):
@@ -56,9 +57,9 @@ class Malformed(Scenario):
         good = self.body("json").decode()
         cases = {"a list": "[]", "a text": '"SecretHostGetMsg"', "null": "null", "a number": "7", "no name": "{}",
                  "two names": '{"SecretHostGetMsg": {}, "SecretHostDeleteMsg": {}}', "fields in a list": '{"SecretHostGetMsg": []}',
-                 "fields null": '{"SecretHostGetMsg": null}', "fields a text": '{"SecretHostGetMsg": "x"}',
+                 "fields null": '{"SecretHostGetMsg": null}', "fields a text": '{"SecretHostGetMsg": "x"}', "a name with a space": '{"SecretHostGetMsg ": {}}',
                  "something behind": good + "x", "a second one behind": good + good, "a comma too many": good[:-2] + ",}}",
-                 "single quotes": good.replace('"', "'"), "no number": good.replace("1", "NaN", 1), "a comment": "/**/" + good,
+                 "single quotes": good.replace('"', "'"), "no number": good.replace('"keyVersion":1', '"keyVersion":NaN'), "a comment": "/**/" + good,
                  "a control character": good.replace("vtpm", "vt\x01pm"), "a half surrogate": good.replace("vtpm", "\\ud800"),
                  "a zero byte behind": good + "\0"}
         cases = {label: (text.encode(), MIME["json"]) for label, text in cases.items()}
@@ -95,9 +96,9 @@ class Malformed(Scenario):
         for depth in (20, 1000, 30000):
             cases[f"{depth} lists in JSON"] = (b'{"SecretHostGetMsg":{"id":' + b"[" * depth + b"]" * depth + b"}}", MIME["json"])
             cases[f"{depth} open lists in JSON"] = (b"[" * depth, MIME["json"])
-            cases[f"{depth} maps in JSON"] = (b'{"a":' * (depth // 4) + b"1" + b"}" * (depth // 4), MIME["json"])
+            cases[f"{depth} maps in JSON"] = (b'{"a":' * min(depth, 10000) + b"1" + b"}" * min(depth, 10000), MIME["json"])
             cases[f"{depth} lists in msgpack"] = (b"\x81\xa1x\x81\xa1y" + b"\x91" * depth + b"\xc0", MIME["msgpack"])
-            cases[f"{depth} maps in msgpack"] = (b"\x81\xa1x" * (depth // 3) + b"\xc0", MIME["msgpack"])
+            cases[f"{depth} maps in msgpack"] = (b"\x81\xa1x" * min(depth, 20000) + b"\xc0", MIME["msgpack"])
         self.dead_letters_all(cases)
 
     def test_without_an_id_or_an_address_it_is_dead_lettered_all_the_same(self):
@@ -132,7 +133,7 @@ class Malformed(Scenario):
 
     def test_an_unknown_message_is_answered_and_not_dead_lettered(self):
         for name in ("SecretHostFrobnicateMsg", "SecretHostDefine", "secrethostdefinemsg", "Msg", "SecretHostGetReply",
-                     "org.zstack.header.secret.SecretHostFrobnicateMsg", "VtpmPreMigrateMsg ", "m" * 64, "ResourceKeyGetMsg"):
+                     "org.zstack.header.secret.SecretHostFrobnicateMsg", "m" * 64, "ResourceKeyGetMsg"):
             for encoding in ENCODINGS:
                 reply = self.client.ask(name, self.a, encoding=encoding)
                 self.refuses(reply, NO_HANDLER)

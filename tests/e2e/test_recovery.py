@@ -207,13 +207,13 @@ class Recovery(Scenario):
         cases = self.queue_up(300)
         self.wa.signal(signal.SIGTERM)
         self.wa.thaw()
-        self.assertEqual(0, self.wa.stop())
+        self.assertEqual(0, self.wa.wait_end())
         self.wa.start()
         self.all_answered(cases)
         self.drained()
         self.assertEqual(0, self.client.settle(), "a request was answered twice")
 
-    def test_a_worker_that_is_stopped_while_it_waits_gives_the_request_back(self):
+    def test_a_worker_that_is_stopped_while_it_waits_finishes_first(self):
         key, dek = new_key(), new_dek()
         self.defined(self.a, key, dek)
         self.wb.freeze()
@@ -222,8 +222,19 @@ class Recovery(Scenario):
         self.wa.signal(signal.SIGTERM)
         time.sleep(0.5)
         self.wb.thaw()
-        self.assertEqual(0, self.wa.stop())
-        self.wa.start()
+        self.assertEqual(0, self.wa.wait_end())
+        self.succeeds(self.client.wait(waiting))
+
+    def test_a_worker_that_may_not_wait_any_longer_gives_the_request_back(self):
+        host, key, dek = self.a.alias(), new_key(), new_dek()
+        worker = self.worker(host, settings={"worker": {"drain_timeout_ms": 500}})
+        self.defined(host, key, dek)
+        self.wb.freeze()
+        waiting = self.client.send("VtpmPreMigrateMsg", host, **self.pre_migrate_fields(host, self.b, key, dek))
+        self.client.settle(0.5)
+        self.assertEqual(1, worker.stop())
+        self.wb.thaw()
+        worker.start()
         self.succeeds(self.client.wait(waiting))
 
     def test_a_worker_that_is_stopped_while_the_broker_is_away_ends_in_time(self):
@@ -237,7 +248,9 @@ class Recovery(Scenario):
         first = self.worker(host, name="first")
         second = self.with_part(self.lab.worker(self.broker, host, name="second", state=first.state_dir,
                                                 waits_ready=False)).start()
-        wait_until(lambda: (self.broker.queue("keyferry.host." + host.hex) or (0, 0))[1] == 2, 20, "two consumers")
+        queue = "keyferry.host." + host.hex
+        wait_until(lambda: [row["queue_name"] for row in self.broker.rows("consumers", "queue_name")].count(queue) == 2, 20,
+                   "two consumers")
         self.assertIs(True, self.succeeds(self.define(host, (key := new_key()), (dek := new_dek())))["created"])
         first.kill()
         self.assertIs(False, self.succeeds(self.define(host, key, dek))["created"])

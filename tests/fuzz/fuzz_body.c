@@ -57,6 +57,7 @@ static void check_body(const uint8_t *data, size_t size, const char *content_typ
 {
     const struct message *m;
     struct envelope envelope;
+    struct uuid host;
     struct body *body;
     struct err e;
 
@@ -66,6 +67,8 @@ static void check_body(const uint8_t *data, size_t size, const char *content_typ
         return;
     }
     if (!envelope_read(body, &envelope, &e))
+        check_error(&e);
+    if (!body_host(body, &host, &e))
         check_error(&e);
     MUST(envelope.name[0] != '\0' && envelope.name[NAME_MAX_CHARS] == '\0');
     MUST(envelope.id[0] == '\0' || id_is_acceptable(envelope.id));

@@ -116,7 +116,7 @@ class Client:
         else:
             self.queue = self.channel.queue_declare("", exclusive=True).method.queue
             self.channel.basic_consume(DIRECT_REPLY_TO, self._on_reply, auto_ack=True)
-        self.channel.basic_consume(self.queue, self._on_reply, auto_ack=True)
+        self.channel.basic_consume(self.queue, self._on_reply, auto_ack=not self.durable)
 
     def outlive_broker(self):
         """From now on replies come to a queue that outlives connection and broker, and every publication waits until
@@ -143,7 +143,9 @@ class Client:
                 pass
         self._close()
 
-    def _on_reply(self, _channel, _method, properties, body):
+    def _on_reply(self, channel, method, properties, body):
+        if self.durable:  # else what was on its way when the broker died would be lost
+            channel.basic_ack(method.delivery_tag)
         self.replies.setdefault(properties.correlation_id, []).append(Reply(properties, body))
 
     # Raw.

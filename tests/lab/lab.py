@@ -69,8 +69,8 @@ class Lab:
     def worker(self, broker, *hypervisors, **options):
         return self._add(Worker(self, broker, hypervisors, **options))
 
-    def client(self, broker):
-        return self._add(Client(broker))
+    def client(self, broker, url=None):
+        return self._add(Client(broker, url))
 
     def keymanager(self, broker, **options):
         return self._add(KeyManager(broker, **options))
