@@ -66,10 +66,12 @@ class Duplicates(Scenario):
         secret_uuid = self.defined(self.a, key, dek)
         fields = self.pre_migrate_fields(self.a, fake, key, dek, id=new_uuid())
         for _ in range(3):
-            self.assertEqual(secret_uuid, self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
+            self.assertEqual(secret_uuid,
+                             self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
         self.assertEqual(1, len({request.fields["id"] for request in fake.requests}))
         self.assertEqual(1, len({request.fields["migrationId"] for request in fake.requests}))
         for _ in range(2):
             fields = self.pre_migrate_fields(self.a, self.b, key, dek, id=fields["id"][::-1])
-            self.assertEqual(secret_uuid, self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
+            self.assertEqual(secret_uuid,
+                             self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
         self.holds(self.b, key, secret_uuid)
