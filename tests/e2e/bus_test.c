@@ -916,7 +916,7 @@ static void *impostor_run(void *arg)
         if (recv(fd, greeting, sizeof(greeting), MSG_WAITALL) == (ssize_t)sizeof(greeting) && impostor->len > 0)
             send(fd, impostor->words, impostor->len, MSG_NOSIGNAL);
         if (impostor->len > 0)
-            usleep(200000);
+            usleep(20000); /* or the reset would overtake them */
         else
             recv(fd, greeting, sizeof(greeting), MSG_WAITALL);
         close(fd);
@@ -1000,6 +1000,82 @@ static void a_broker_that_does_not_answer_is_given_up_after_10_s(void **state)
     impostor_end(&impostor);
 }
 
+/* A broker that speaks AMQP and means nothing by it: whatever it says, we end the connection and go on. */
+
+static uint32_t chance(uint32_t *state)
+{
+    *state = *state * 1664525 + 1013904223;
+    return *state >> 8;
+}
+
+static size_t mad_frame(uint32_t *seed, uint8_t *at)
+{
+    static const uint8_t methods[][4] = {
+        {0, 60, 0, 60}, {0, 60, 0, 60}, {0, 60, 0, 80}, {0, 60, 0, 120}, {0, 60, 0, 50}, {0, 60, 0, 30},
+        {0, 20, 0, 40}, {0, 20, 0, 41}, {0, 20, 0, 11}, {0, 10, 0, 50},  {0, 10, 0, 60}, {0, 60, 0, 21},
+    };
+    static const uint8_t types[] = {1, 1, 1, 2, 2, 3, 3, 8};
+    uint8_t type = types[chance(seed) % COUNT(types)];
+    uint8_t channel = (uint8_t)(chance(seed) % 5);
+    size_t len = chance(seed) % 60;
+
+    if (type == 8)
+        len = channel = 0;
+    for (size_t i = 0; i < len; i++)
+        at[7 + i] = (uint8_t)(chance(seed) % 4 == 0 ? chance(seed) : 0);
+    if (type == 1)
+        memcpy(at + 7, methods[chance(seed) % COUNT(methods)], 4);
+    if (type == 2)
+        at[8] = 60;
+    len = type == 1 && len < 24 ? 24 : type == 2 && len < 14 ? 14 : len;
+    memcpy(at, (uint8_t[]){type, 0, channel, 0, 0, 0, (uint8_t)len}, 7);
+    at[7 + len] = 0xce;
+    return len + 8;
+}
+
+/* A fine beginning, up to consuming from the first queue, and then madness. */
+static size_t mad_words(uint32_t seed, uint8_t *words)
+{
+    static const char fine[] = "\1\0\0\0\0\0\27\0\12\0\12\0\11\0\0\0\0\0\0\0\5PLAIN\0\0\0\0\316"
+                               "\1\0\0\0\0\0\14\0\12\0\36\7\377\0\2\0\0\0\0\316"
+                               "\1\0\0\0\0\0\5\0\12\0\51\0\316"
+                               "\1\0\3\0\0\0\10\0\24\0\13\0\0\0\0\316"
+                               "\1\0\3\0\0\0\4\0\74\0\13\316"
+                               "\1\0\3\0\0\0\5\0\74\0\25\0\316";
+    size_t len = sizeof(fine) - 1;
+
+    memcpy(words, fine, len);
+    for (int i = 0; i < 40; i++)
+        len += mad_frame(&seed, words + len);
+    return len;
+}
+
+static void a_broker_gone_mad_is_survived(void **state)
+{
+    struct bus_config config = plain_config();
+    uint8_t words[8192];
+    int lost = 0;
+
+    (void)state;
+    config.declare = false;
+    for (uint32_t seed = 1; seed <= 150; seed++) {
+        struct impostor impostor;
+        struct bus_news news;
+        struct rig rig;
+
+        impostor_begin(&impostor, words, mad_words(seed, words));
+        config.urls = impostor.url;
+        rig_open(&rig, &config);
+        while (rig_next(&rig, &news, 1) != BUS_QUIET && news.event != BUS_QUEUE_DOWN)
+            if (news.event == BUS_DELIVERY)
+                bus_settle(rig.bus, news.delivery, VERDICT_ACK);
+        lost += news.event == BUS_QUEUE_DOWN;
+        rig_close(&rig);
+        impostor_end(&impostor);
+    }
+    assert_true(lost > 100);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, take_new_names)
@@ -1029,6 +1105,7 @@ int main(void)
         TEST(a_client_asks_and_is_answered_or_told_why_not),
         TEST(a_client_is_told_at_once_that_there_is_no_broker),
         TEST(whatever_is_no_broker_is_told),
+        TEST(a_broker_gone_mad_is_survived),
         TEST(a_broker_that_does_not_answer_is_given_up_after_10_s),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,7 @@ class Duplicates(Scenario):
         first = self.client.send("VtpmPreMigrateMsg", self.a, **fields)
         asked, = fake.wait_for("SecretHostDefineMsg")
         again = self.client.send("VtpmPreMigrateMsg", self.a, **fields)
+        self.assertEqual(0, self.client.settle(0.5))
         fake.reply(asked, {"success": True, "created": True, "secretUuid": new_uuid()})
         replies = self.client.wait_many([first, again])
         for reply in replies:

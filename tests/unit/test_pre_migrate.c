@@ -156,12 +156,16 @@ static void what_the_destination_had_already_was_not_created(void **state)
 static void forgets_the_dek_once_the_destination_has_it(void **state)
 {
     struct fake_host *fake = *state;
-    struct dek dek = fake_dek(0xd7);
+    struct resource_key_reply *answer;
+    struct dek dek = {.len = DEK_MAX_BYTES};
 
+    memset(dek.data, 0xd7, DEK_MAX_BYTES);
     source_set(fake);
     request.dek.len = 0;
     begin(fake);
-    keymanager_answered(fake, 0xd7, 1);
+    answer = fake->work.call.answer;
+    *answer = (struct resource_key_reply){.dek = dek, .key_version = 1};
+    fake_answered(fake, NULL);
     assert_non_null(memmem(fake->notes, sizeof(fake->notes), dek.data, dek.len));
     destination_defined(fake, UUID_1, true);
     assert_null(memmem(fake->notes, sizeof(fake->notes), dek.data, 8));
