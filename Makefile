@@ -22,6 +22,7 @@ SAN  := -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all
 FLAGS_release := -O2 -D_FORTIFY_SOURCE=3
 FLAGS_asan    := $(SAN) -fsanitize=address,undefined
 FLAGS_tsan    := $(SAN) -fsanitize=thread
+export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp
 
 CPPFLAGS := -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS   := -std=c17 -g $(WARN) $(HARD) $(FLAGS_$(MODE))
@@ -58,15 +59,13 @@ help:
 $(BUILD)/keyferryd: $(LIB_OBJ) $(BUILD)/worker/main.o
 $(BUILD)/keyferry: $(CLI_OBJ)
 $(BUILD)/keyferryd $(BUILD)/keyferry:
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@echo $@; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/libkeyferry.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+	@rm -f $@; echo $@; ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # A test's first line, "// with: fake_hv.c", names what is linked beside it, before the archive.
 LINK_TEST = @mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) $< \
@@ -82,7 +81,7 @@ $(REAL): $(BUILD)/tests/%: tests/e2e/%.c $(TEST_DEPS)
 $(REPLAY): $(BUILD)/tests/replay_%: tests/fuzz/%.c tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a
 	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $< tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a $(LDLIBS) -o $@
 build/fuzz/%: tests/fuzz/%.c $(SRC) $(HEADERS)
-	@mkdir -p $(@D); echo $@; clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined $< \
+	@mkdir -p $(@D); echo $@; clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< \
 	    $(filter-out worker/main.c cli/%,$(SRC)) $(LDLIBS) -o $@
 
 unit: $(UNIT)
@@ -97,7 +96,7 @@ real: $(REAL)
 e2e: $(BUILD)/keyferryd $(BUILD)/keyferry
 	MODE=$(MODE) tests/e2e/run $(E2E)
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
-	MODE=$(MODE) tests/e2e/run order migrate recovery
+	MODE=$(MODE) tests/e2e/run order: crosswise duplicates "in the midst"
 fuzz: $(FUZZ)
 	@set -e; for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p build/corpus/$$n; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -malloc_limit_mb=16 build/corpus/$$n tests/fuzz/corpus/$$n; done

@@ -15,14 +15,14 @@ static void release_body(struct body **body)
 
 static void close_file(FILE **file)
 {
-    if (*file != NULL && *file != stdin)
+    if (*file != NULL)
         fclose(*file);
 }
 
 /* At most `room` bytes of a file; one byte more is an error. Unbuffered: stdio keeps no copy. */
 static bool read_file(const char *path, uint8_t *to, size_t room, size_t *len, struct err *e)
 {
-    ON_EXIT(close_file) FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    ON_EXIT(close_file) FILE *file = fopen(strcmp(path, "-") == 0 ? "/dev/stdin" : path, "re");
     uint8_t beyond;
 
     if (file == NULL)
@@ -86,9 +86,11 @@ static bool write_body(const struct options *o, const char *id, int64_t now_ms, 
     writer_key(w, "id"), writer_text(w, id);
     writer_key(w, "createdTime"), writer_whole(w, now_ms);
     writer_key(w, "timeout"), writer_whole(w, o->timeout_ms);
-    for (size_t i = 0; (name = option_field(i, &option)) != NULL; i++)
-        if (o->values[i] != NULL)
-            writer_key(w, name), write_value(w, field_of(schema, name), o->values[i]);
+    for (size_t i = 0; (name = option_field(i, &option)) != NULL; i++) {
+        const struct field *field = field_of(schema, name);
+        if (o->values[i] != NULL && field != NULL)
+            writer_key(w, name), write_value(w, field, o->values[i]);
+    }
     if (o->dek_file != NULL)
         writer_key(w, "dekBase64"), writer_bytes(w, dek->data, dek->len);
     return writer_finish(w, out, e);
@@ -143,7 +145,7 @@ bool compose(const struct options *options, const char *id, int64_t now_ms, stru
              struct err *e)
 {
     struct dek *dek = vault_take(vault);
-    struct composed c = { 0 };
+    struct composed c = {0};
     bool ok = read_dek(options, dek, e) && write_body(options, id, now_ms, dek, &c.body, e) &&
               check_body(options, vault, &c, e);
 
@@ -164,7 +166,7 @@ static bool find_host(struct composed *c, struct err *e)
 
 bool compose_from_file(const char *path, struct composed *out, struct err *e)
 {
-    struct composed c = { .body = { malloc(BODY_MAX_BYTES), 0 } };
+    struct composed c = {.body = {malloc(BODY_MAX_BYTES), 0}};
 
     if (c.body.data == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
@@ -172,7 +174,7 @@ bool compose_from_file(const char *path, struct composed *out, struct err *e)
         *out = c;
         return true;
     }
-    c.body.len = BODY_MAX_BYTES;  /* all of it may hold a DEK */
+    c.body.len = BODY_MAX_BYTES; /* all of it may hold a DEK */
     bytes_free(&c.body);
     return false;
 }

@@ -6,7 +6,7 @@
 #include "schemas/vault.h"
 
 struct composed {
-    struct bytes body;                     /* JSON; the caller's: bytes_free() */
+    struct bytes body; /* JSON; the caller's: bytes_free() */
     struct uuid host;
 };
 

@@ -1,4 +1,3 @@
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,7 @@
 #include "schemas/digest.h"
 #include "schemas/envelope.h"
 
-enum { VAULT_SLOTS = 4 };
+enum { VAULT_SLOTS = 4, HEARTBEAT_S = 15 };
 
 static int complain(const struct err *e, int status)
 {
@@ -37,7 +36,7 @@ static void new_id(char out[UUID_HEX_CHARS + 1])
     struct uuid uuid;
 
     if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        abort();  /* cannot fail for 16 bytes: getrandom(2) */
+        abort(); /* cannot fail for 16 bytes: getrandom(2) */
     uuid_from_random(random, &uuid);
     uuid_hex(&uuid, out);
 }
@@ -47,7 +46,7 @@ static int print_reply(const struct options *o, const struct client_answer *answ
 {
     const struct schema *schema = o->command->message != NULL ? o->command->message->reply : NULL;
     void *fields = vault_take(vault);
-    struct err e = { .code = "" };
+    struct err e = {.code = ""};
     bool ok = reply_read(answer->body.data, answer->body.len, answer->content_type, schema, fields, &e);
 
     if (o->json || schema == NULL)
@@ -62,38 +61,55 @@ static int print_reply(const struct options *o, const struct client_answer *answ
 }
 
 /* Why there is no answer, in words and as exit status. */
-static int explain(enum client_outcome outcome, const struct composed *request, const struct err *e,
-                   const struct options *o)
+static int explain(const struct err *e, const struct composed *request)
 {
-    if (outcome == CLIENT_NO_ROUTE) {
-        fprintf(stderr, "keyferry: SYS.1009: no worker serves host %s: %s\n", request->host.text, e->text);
-        return EXIT_NO_ROUTE;
-    }
-    if (outcome == CLIENT_UNREACHABLE)
-        return complain(e, EXIT_UNREACHABLE);
-    fprintf(stderr, "keyferry: no reply within %" PRId64 " ms\n", o->timeout_ms);
-    return EXIT_NO_REPLY;
+    static const struct {
+        enum err_kind kind;
+        int status;
+    } statuses[] = {
+        {ERR_TIMEOUT, EXIT_NO_REPLY},
+        {ERR_NO_ROUTE, EXIT_NO_ROUTE},
+        {ERR_CONFIG, EXIT_USAGE},
+    };
+
+    if (e->kind == ERR_NO_ROUTE)
+        fprintf(stderr, "keyferry: %s: no worker serves host %s: %s\n", e->code, request->host.text, e->text);
+    else
+        fprintf(stderr, "keyferry: %s\n", e->text);
+    for (size_t i = 0; i < COUNT(statuses); i++)
+        if (statuses[i].kind == e->kind)
+            return statuses[i].status;
+    return EXIT_UNREACHABLE;
 }
 
 static int ask(const struct options *o, const struct settings *s, const char *id, const struct composed *request,
                struct vault *vault)
 {
     char route[SHORTSTR_MAX_CHARS + 1], hex[UUID_HEX_CHARS + 1], name[64];
-    struct client_request call = { .exchange = s->exchange, .routing_key = route, .content_type = "application/json",
-                                   .id = id, .body = request->body.data, .body_bytes = request->body.len };
-    struct client_answer answer = { .content_type = "" };
+    struct client_config config = {.urls = s->urls,
+                                   .password = s->password[0] != '\0' ? s->password : NULL,
+                                   .name = name,
+                                   .heartbeat_s = HEARTBEAT_S,
+                                   .body_max_bytes = BODY_MAX_BYTES};
+    struct client_request call = {.exchange = s->exchange,
+                                  .routing_key = route,
+                                  .content_type = "application/json",
+                                  .id = id,
+                                  .body = request->body.data,
+                                  .body_bytes = request->body.len};
+    struct client_answer answer = {.content_type = ""};
     struct client *client = NULL;
-    enum client_outcome outcome;
     struct err e;
     int status;
 
     uuid_hex(&request->host, hex);
     snprintf(route, sizeof(route), "host.%s", hex);
-    snprintf(name, sizeof(name), "keyferry-cli-%s", id);
-    outcome = client_open(s->urls, s->password[0] != '\0' ? s->password : NULL, name, o->timeout_ms, &client, &e);
-    if (outcome == CLIENT_ANSWERED)
-        outcome = client_call(client, &call, o->timeout_ms, &answer, &e);
-    status = outcome == CLIENT_ANSWERED ? print_reply(o, &answer, vault) : explain(outcome, request, &e, o);
+    snprintf(name, sizeof(name), "cli-%s", id);
+    if (client_open(&config, (unsigned)o->timeout_ms, &client, &e) &&
+        client_call(client, &call, (unsigned)o->timeout_ms, &answer, &e))
+        status = print_reply(o, &answer, vault);
+    else
+        status = explain(&e, request);
     bytes_free(&answer.body);
     client_close(client);
     return status;
@@ -101,14 +117,13 @@ static int ask(const struct options *o, const struct settings *s, const char *id
 
 static int compose_and_ask(const struct options *o, const struct settings *s, struct vault *vault)
 {
-    struct composed request = { 0 };
+    struct composed request = {0};
     char id[UUID_HEX_CHARS + 1];
     struct err e;
     int status;
 
     new_id(id);
-    if (o->file != NULL ? !compose_from_file(o->file, &request, &e)
-                        : !compose(o, id, now_ms(), vault, &request, &e))
+    if (o->file != NULL ? !compose_from_file(o->file, &request, &e) : !compose(o, id, now_ms(), vault, &request, &e))
         return complain(&e, EXIT_USAGE);
     status = ask(o, s, id, &request, vault);
     bytes_free(&request.body);
@@ -117,10 +132,10 @@ static int compose_and_ask(const struct options *o, const struct settings *s, st
 
 static void harden(void)
 {
-    struct rlimit none = { 0, 0 };
+    struct rlimit none = {0, 0};
 
     setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__  /* its leak check attaches to the process */
+#ifndef __SANITIZE_ADDRESS__ /* its leak check attaches to the process */
     prctl(PR_SET_DUMPABLE, 0);
 #endif
 }

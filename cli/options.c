@@ -12,8 +12,16 @@
 enum { DEFAULT_TIMEOUT_MS = 30000 };
 
 /* What getopt_long() returns for the options that are no field; a field option returns FIELD + its index. */
-enum { OPTION_HELP = 'h', OPTION_VERSION = 'V', OPTION_CONFIG = 'c', OPTION_URL = 256, OPTION_JSON, OPTION_TIMEOUT,
-       OPTION_DEK_FILE, FIELD };
+enum {
+    OPTION_HELP = 'h',
+    OPTION_VERSION = 'V',
+    OPTION_CONFIG = 'c',
+    OPTION_URL = 256,
+    OPTION_JSON,
+    OPTION_TIMEOUT,
+    OPTION_DEK_FILE,
+    FIELD
+};
 
 /* clang-format off */
 static const struct {
@@ -31,7 +39,6 @@ static const struct {
     { "dst",            "dstHostUuid",   NULL,   "UUID",    "the host it goes to" },
     { "tpm",            "tpmUuid",       NULL,   "UUID",    "pre-migrate: the TPM, for the key manager" },
     { "outcome",        "outcome",       NULL,   "OUTCOME", "post-migrate: success or failure" },
-    { "lease",          "leaseSeconds",  NULL,   "SECONDS", "define, pre-migrate: how long a prepared secret lives" },
     { "force",          "force",         NULL,   NULL,      "delete: even if a running VM uses it" },
 };
 
@@ -92,19 +99,22 @@ static void print_help(void)
 static void list_options(struct option list[FIELD_OPTIONS_MAX + 8])
 {
     static const struct option general[] = {
-        { "help", no_argument, NULL, OPTION_HELP },          { "version", no_argument, NULL, OPTION_VERSION },
-        { "config", required_argument, NULL, OPTION_CONFIG }, { "url", required_argument, NULL, OPTION_URL },
-        { "json", no_argument, NULL, OPTION_JSON },          { "timeout", required_argument, NULL, OPTION_TIMEOUT },
-        { "dek-file", required_argument, NULL, OPTION_DEK_FILE },
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {"config", required_argument, NULL, OPTION_CONFIG},
+        {"url", required_argument, NULL, OPTION_URL},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+        {"dek-file", required_argument, NULL, OPTION_DEK_FILE},
     };
     size_t n = 0;
 
     for (; n < COUNT(general); n++)
         list[n] = general[n];
     for (size_t i = 0; i < COUNT(fields); i++)
-        list[n++] = (struct option){ fields[i].option, fields[i].argument != NULL ? required_argument : no_argument,
-                                     NULL, FIELD + (int)i };
-    list[n] = (struct option){ 0 };
+        list[n++] = (struct option){fields[i].option, fields[i].argument != NULL ? required_argument : no_argument,
+                                    NULL, FIELD + (int)i};
+    list[n] = (struct option){0};
 }
 
 static bool read_timeout(const char *text, int64_t *out)
@@ -125,10 +135,18 @@ static bool take_option(struct options *o, int option, int *status)
 {
     *status = EXIT_USAGE;
     switch (option) {
-    case OPTION_CONFIG: o->config_path = optarg; return true;
-    case OPTION_URL: o->url = optarg; return true;
-    case OPTION_JSON: o->json = true; return true;
-    case OPTION_DEK_FILE: o->dek_file = optarg; return true;
+    case OPTION_CONFIG:
+        o->config_path = optarg;
+        return true;
+    case OPTION_URL:
+        o->url = optarg;
+        return true;
+    case OPTION_JSON:
+        o->json = true;
+        return true;
+    case OPTION_DEK_FILE:
+        o->dek_file = optarg;
+        return true;
     case OPTION_TIMEOUT:
         if (read_timeout(optarg, &o->timeout_ms))
             return true;
@@ -144,7 +162,7 @@ static bool take_option(struct options *o, int option, int *status)
         return false;
     default:
         if (option < FIELD)
-            return false;  /* getopt has said what is wrong */
+            return false; /* getopt has said what is wrong */
         o->values[option - FIELD] = optarg != NULL ? optarg : "true";
         return true;
     }
@@ -223,7 +241,7 @@ bool options_read(int argc, char **argv, struct options *out, int *status)
     struct option list[FIELD_OPTIONS_MAX + 8];
     int option;
 
-    *out = (struct options){ .timeout_ms = DEFAULT_TIMEOUT_MS };
+    *out = (struct options){.timeout_ms = DEFAULT_TIMEOUT_MS};
     list_options(list);
     while ((option = getopt_long(argc, argv, "c:hV", list, NULL)) != -1)
         if (!take_option(out, option, status))

@@ -12,9 +12,9 @@ struct options {
     bool json;
     int64_t timeout_ms;
     const struct command *command;
-    const char *file;                          /* send: the envelope; "-" is stdin */
-    const char *dek_file;                      /* "-" is stdin; NULL: none */
-    const char *values[FIELD_OPTIONS_MAX];     /* as given; a flag is "true"; NULL: not given */
+    const char *file;                      /* send: the envelope; "-" is stdin */
+    const char *dek_file;                  /* "-" is stdin; NULL: none */
+    const char *values[FIELD_OPTIONS_MAX]; /* as given; a flag is "true"; NULL: not given */
 };
 
 /* One command. `message` NULL: `send`. */

@@ -10,17 +10,28 @@ static void print_value(const struct field *f, const void *at)
     const struct text_list *list = at;
 
     switch (f->type) {
-    case FIELD_TEXT: fputs(at, stdout); return;
-    case FIELD_UUID: fputs(uuid->text, stdout); return;
-    case FIELD_WHOLE: printf("%" PRId64, *(const int64_t *)at); return;
-    case FIELD_BOOL: fputs(*(const bool *)at ? "yes" : "no", stdout); return;
-    case FIELD_CHOICE: fputs(*choice == YES ? "yes" : "no", stdout); return;
+    case FIELD_TEXT:
+        fputs(at, stdout);
+        return;
+    case FIELD_UUID:
+        fputs(uuid->text, stdout);
+        return;
+    case FIELD_WHOLE:
+        printf("%" PRId64, *(const int64_t *)at);
+        return;
+    case FIELD_BOOL:
+        fputs(*(const bool *)at ? "yes" : "no", stdout);
+        return;
+    case FIELD_CHOICE:
+        fputs(*choice == YES ? "yes" : "no", stdout);
+        return;
     case FIELD_TEXTS:
         for (size_t i = 0; i < list->count; i++)
             printf("%s%s", i == 0 ? "" : " ", list->texts[i]);
         return;
     case FIELD_BYTES:
-    case FIELD_MAP: return;
+    case FIELD_MAP:
+        return;
     }
 }
 

@@ -74,10 +74,10 @@ static bool read_file(const char *path, struct reading *r, struct err *e)
 
 bool settings_read(const struct options *options, struct settings *out, struct err *e)
 {
-    struct reading r = { .settings = out };
+    struct reading r = {.settings = out};
     const char *path = options->config_path != NULL ? options->config_path : default_path;
 
-    *out = (struct settings){ .exchange = "keyferry.p2p" };
+    *out = (struct settings){.exchange = "keyferry.p2p"};
     if ((options->url == NULL || options->config_path != NULL) && !read_file(path, &r, e))
         return false;
     if (options->url != NULL)

@@ -7,7 +7,7 @@
 struct settings {
     char urls[4096];
     char exchange[256];
-    char password[256];        /* "": the URL's own; wiped by settings_done() */
+    char password[256]; /* "": the URL's own; wiped by settings_done() */
 };
 
 /* Fails with ERR_CONFIG. Of a file, only [bus] url, password_file and exchange are read. */

@@ -11,30 +11,31 @@
 #include "handlers/secret.h"
 
 struct define_notes {
-    struct uuid uuid; /* the secret's: wanted, or made here; a retry must use the same */
-    bool made;        /* we defined it, or may have; it was not there before */
-    bool old_is_gone; /* `old` was undefined to make room, or may have been */
-    struct hv_secret old;
+    struct uuid uuid;     /* the secret's: wanted, or made here; a retry must use the same */
+    bool made;            /* we defined it, or may have; it was not there before */
+    bool old_is_gone;     /* `old` was undefined to make room, or may have been */
+    struct hv_secret old; /* uuid "": nothing is replaced */
 };
 
 _Static_assert(sizeof(struct define_notes) <= VAULT_SLOT_BYTES, "notes fit their slot");
 
-static const struct uuid *wanted_uuid(const struct work *work)
+/* The UUID that the secret must have, or "": any. Once a replacement has begun, it is that of the replacement. */
+static const struct uuid *uuid_bound(const struct work *work)
 {
     const struct define_request *request = work->request;
+    const struct define_notes *notes = work->notes;
 
-    return &request->secret_uuid;
+    return uuid_is_set(&notes->old.uuid) ? &notes->uuid : &request->secret_uuid;
 }
 
-/* The wanted UUID, or a random one. */
+/* The wanted UUID, or a random one; once chosen it stays. */
 static bool uuid_choose(const struct uuid *wanted, struct uuid *out, struct err *e)
 {
     uint8_t random[16];
 
+    if (!uuid_is_set(out))
+        *out = *wanted;
     if (uuid_is_set(out))
-        return true;
-    *out = *wanted;
-    if (uuid_is_set(wanted))
         return true;
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return err_set(e, ERR_LOCAL, "the system gave no random bytes");
@@ -85,13 +86,14 @@ static bool secret_create(struct work *work, struct err *e)
     const struct define_request *request = work->request;
     struct define_notes *notes = work->notes;
     bool same_uuid = notes->old_is_gone && uuid_equal(&notes->uuid, &notes->old.uuid);
+    struct define_reply *reply = (struct define_reply *)work->reply;
     struct hv_secret secret;
     struct mark before, mark;
 
     mark_read(notes->old.description, &before);
     mark_make(work, same_uuid ? &before : NULL, &mark);
     secret_identify(&request->to.key, &secret);
-    secret.uuid = notes->uuid;
+    secret.uuid = reply->secret_uuid = notes->uuid;
 
     bool done = secret_define(work, &secret, &mark, &request->dek, e);
     notes->made |= done || e->effect != EFFECT_NONE;
@@ -123,7 +125,8 @@ static bool secret_ensure(struct work *work, struct held *held, struct err *e)
 {
     const struct define_request *request = work->request;
     struct define_notes *notes = work->notes;
-    const struct uuid *uuid = uuid_is_set(wanted_uuid(work)) ? wanted_uuid(work) : &held->secret.uuid;
+    struct define_reply *reply = (struct define_reply *)work->reply;
+    const struct uuid *uuid = uuid_is_set(uuid_bound(work)) ? uuid_bound(work) : &held->secret.uuid;
     struct mark mark;
 
     if (!uuid_equal(&notes->uuid, &held->secret.uuid))
@@ -133,22 +136,22 @@ static bool secret_ensure(struct work *work, struct held *held, struct err *e)
     if (!uuid_equal(uuid, &held->secret.uuid) || !held->secret.is_ours_in_form)
         return secret_replace(work, held, uuid, e);
     mark_make(work, &held->mark, &mark);
-    notes->uuid = *uuid;
+    reply->secret_uuid = *uuid;
     return secret_define(work, &held->secret, &mark, &request->dek, e);
 }
 
-/* What is held under the wanted UUID. Another identity's is a conflict; *found is false where there is none. */
-static bool wanted_find(const struct work *work, struct held *out, bool *found, struct err *e)
+/* What is held under the UUID that it must have. Another identity's is a conflict; *found: there is one. */
+static bool bound_find(const struct work *work, struct held *out, bool *found, struct err *e)
 {
-    const struct uuid *wanted = wanted_uuid(work);
+    const struct uuid *uuid = uuid_bound(work);
 
     *found = false;
-    if (!uuid_is_set(wanted))
+    if (!uuid_is_set(uuid))
         return true;
-    if (!hv_secret_by_uuid(work->host->hv, wanted, &out->secret, e))
+    if (!hv_secret_by_uuid(work->host->hv, uuid, &out->secret, e))
         return e->kind == ERR_NOT_FOUND;
     if (!secret_is(&out->secret, secret_key_of(work)))
-        return err_set(e, ERR_CONFLICT, "secret %s belongs to another identity", wanted->text);
+        return err_set(e, ERR_CONFLICT, "secret %s belongs to another identity", uuid->text);
     mark_read(out->secret.description, &out->mark);
     *found = true;
     return true;
@@ -156,12 +159,13 @@ static bool wanted_find(const struct work *work, struct held *out, bool *found, 
 
 static bool define(struct work *work, struct err *e)
 {
+    const struct define_request *request = work->request;
     struct define_notes *notes = work->notes;
     struct err conflict;
     struct held held;
     bool found;
 
-    if (!uuid_choose(wanted_uuid(work), &notes->uuid, e) || !wanted_find(work, &held, &found, e))
+    if (!uuid_choose(&request->secret_uuid, &notes->uuid, e) || !bound_find(work, &held, &found, e))
         return false;
     if (found)
         return secret_ensure(work, &held, e);
@@ -185,9 +189,8 @@ static enum step_result run(struct work *work, struct err *e)
 
     if (!define(work, e))
         return STEP_FAIL;
-    reply->secret_uuid = notes->uuid;
     reply->created = notes->made;
-    if (notes->old_is_gone && uuid_equal(&notes->old.uuid, &notes->uuid))
+    if (notes->old_is_gone && uuid_equal(&notes->old.uuid, &reply->secret_uuid))
         reply->created = false;
     else if (notes->old_is_gone)
         reply->replaced_secret_uuid = notes->old.uuid;

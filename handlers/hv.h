@@ -1,6 +1,6 @@
 /*
- * The hypervisor, as little of it as the handlers need. hv_libvirt.c, hv_keeper.c
- * and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
+ * The hypervisor, as little of it as the handlers need. hv_libvirt.c, hv_keeper.c,
+ * hv_conn.c and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
  *
  * One struct hv is one libvirt URI, kept connected by a thread of its own, since
  * virConnectOpen() may block for ever. Any thread may call anything below; calls
@@ -27,7 +27,8 @@ typedef void hv_watch(void *arg, bool up, const char *why);
 
 /*
  * Begin to keep a connection to `uri`, for example "qemu:///system". Does not
- * block and does not wait for libvirt. `watch` may be NULL. Fails with ERR_LOCAL.
+ * block and does not wait for libvirt. `watch` may be NULL. SIGPIPE is ignored from
+ * then on, unless somebody handles it. Fails with ERR_LOCAL.
  */
 MUST_CHECK bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv **out, struct err *e);
 
@@ -42,15 +43,15 @@ enum hv_usage { HV_USAGE_VTPM, HV_USAGE_VOLUME };
 struct hv_secret {
     struct uuid uuid;
     enum hv_usage usage;
-    bool other_usage;         /* another type than the two above */
-    bool is_ours_in_form;     /* ephemeral and private */
-    char usage_id[USAGE_ID_MAX_CHARS + 1];           /* "" where it is longer than any of ours */
-    char description[HV_DESCRIPTION_MAX_BYTES + 1];  /* likewise */
+    bool other_usage;                               /* another type than the two above */
+    bool is_ours_in_form;                           /* ephemeral and private */
+    char usage_id[USAGE_ID_MAX_CHARS + 1];          /* "" where it is longer than any of ours */
+    char description[HV_DESCRIPTION_MAX_BYTES + 1]; /* likewise */
 };
 
 /* ERR_NOT_FOUND where there is none. *out is untouched on failure. */
-MUST_CHECK bool hv_secret_by_usage(struct hv *hv, enum hv_usage usage, const char *usage_id,
-                                   struct hv_secret *out, struct err *e);
+MUST_CHECK bool hv_secret_by_usage(struct hv *hv, enum hv_usage usage, const char *usage_id, struct hv_secret *out,
+                                   struct err *e);
 MUST_CHECK bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret *out, struct err *e);
 
 /*
@@ -63,7 +64,9 @@ MUST_CHECK bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct
  * file would stay: look before redefining.
  */
 MUST_CHECK bool hv_secret_define(struct hv *hv, const struct hv_secret *secret, const struct dek *dek, struct err *e);
-MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struct err *e);  /* ERR_NOT_FOUND: was not there */
+
+/* ERR_NOT_FOUND where it was not there. */
+MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struct err *e);
 
 /*
  * Who names a secret here, by its UUID or its usage id (NULL: its UUID alone) in a
@@ -72,16 +75,16 @@ MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struc
  */
 struct hv_users {
     bool used, named;
-    char domain[64];          /* the name of one that does, the active before the others; may be cut off */
+    char domain[64]; /* the name of one that does, the active before the others; may be cut off */
 };
-MUST_CHECK bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_id,
-                                struct hv_users *out, struct err *e);
+MUST_CHECK bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_id, struct hv_users *out,
+                                struct err *e);
 
 /* The TPM of a live domain. ERR_NOT_FOUND where no active domain has this UUID. */
 struct hv_tpm {
     bool present;
     bool encrypted;
-    struct uuid secret_uuid;  /* set if encrypted */
+    struct uuid secret_uuid; /* set if encrypted */
 };
 MUST_CHECK bool hv_live_tpm(struct hv *hv, const struct uuid *vm_uuid, struct hv_tpm *out, struct err *e);
 

@@ -16,7 +16,7 @@
 
 enum {
     MARK_BY_MAX_CHARS = 15,
-    MARK_MAX_BYTES    = 640,  /* every word at its longest is under 230, and the text 256 */
+    MARK_MAX_BYTES = 640, /* every word at its longest is under 230, and the text 256 */
 };
 
 #define MADE_BY_REQUEST   "request"
@@ -24,13 +24,13 @@ enum {
 
 /* What a description says. All of it is "" or false where it does not. */
 struct mark {
-    char key_name[DIGEST_KEY_NAME_CHARS + 1];         /* of the key that `digest` was made with */
-    char digest[DIGEST_CHARS + 1];                    /* of the DEK: digest_dek() */
-    char by[MARK_BY_MAX_CHARS + 1];                   /* how it was made */
-    char migration_id[MIGRATION_ID_MAX_CHARS + 1];    /* the migration that made it */
-    bool confirmed;                                   /* ... and succeeded: the secret is permanent */
-    char leaving[MIGRATION_ID_MAX_CHARS + 1];         /* the migration that is taking the VM elsewhere */
-    char text[DESCRIPTION_MAX_BYTES + 1];             /* for people, as it was given */
+    char key_name[DIGEST_KEY_NAME_CHARS + 1];      /* of the key that `digest` was made with */
+    char digest[DIGEST_CHARS + 1];                 /* of the DEK: digest_dek() */
+    char by[MARK_BY_MAX_CHARS + 1];                /* how it was made */
+    char migration_id[MIGRATION_ID_MAX_CHARS + 1]; /* the migration that made it */
+    bool confirmed;                                /* ... and succeeded: the secret is permanent */
+    char leaving[MIGRATION_ID_MAX_CHARS + 1];      /* the migration that is taking the VM elsewhere */
+    char text[DESCRIPTION_MAX_BYTES + 1];          /* for people, as it was given */
 };
 
 /* Take a description apart. One that is not ours leaves *out all zero: nothing is known. */

@@ -20,28 +20,28 @@ struct host {
     struct uuid uuid;
     struct hv *hv;
     const struct digest_key *digest_key;
-    bool sends_clear_deks;      /* plaintext_dek allows a clear DEK on this broker */
+    bool sends_clear_deks; /* plaintext_dek allows a clear DEK on this broker */
 };
 
 enum { ROUTE_MAX_CHARS = 64 };
 
 /* One request to another worker or service. The worker sends it and brings the answer. */
 struct call {
-    char route[ROUTE_MAX_CHARS + 1];    /* routing key: "host.<hex>" or "service.keymanager" */
+    char route[ROUTE_MAX_CHARS + 1]; /* routing key: "host.<hex>" or "service.keymanager" */
     const struct message *message;
-    const char *step;                   /* derives the id of the request: digest_derived_id() */
-    bool without_deadline;              /* an undo: it must be done however late */
-    void *request;                      /* by message->request; in the work's own memory */
-    void *answer;                       /* by message->reply; likewise; written by the worker */
-    bool failed;                        /* then `err` says why, and `answer` is all zero */
+    const char *step;      /* derives the id of the request: digest_derived_id() */
+    bool without_deadline; /* an undo: it must be done however late */
+    void *request;         /* by message->request; in the work's own memory */
+    void *answer;          /* by message->reply; likewise; written by the worker */
+    bool failed;           /* then `err` says why, and `answer` is all zero */
     struct err err;
 };
 
 enum step_result {
-    STEP_NEXT,      /* done: the next step, or the end */
-    STEP_CALL,      /* work->call is filled in; `answered` runs when the answer is there */
-    STEP_FINISH,    /* the whole row is done, successfully, with no further step */
-    STEP_FAIL,      /* *e says why; what was done is undone */
+    STEP_NEXT,   /* done: the next step, or the end */
+    STEP_CALL,   /* work->call is filled in; `answered` runs when the answer is there */
+    STEP_FINISH, /* the whole row is done, successfully, with no further step */
+    STEP_FAIL,   /* *e says why; what was done is undone */
 };
 
 /*
@@ -55,13 +55,13 @@ enum step_result {
 struct step {
     const char *name;
     enum step_result (*run)(struct work *work, struct err *e);
-    enum step_result (*answered)(struct work *work, struct err *e);  /* never STEP_CALL */
+    enum step_result (*answered)(struct work *work, struct err *e); /* never STEP_CALL */
     enum step_result (*undo)(struct work *work);
 };
 
 enum lane_rule {
-    LANE_NONE,      /* acts at once, beside everything */
-    LANE_IDENTITY,  /* in queue order with all of the same hostUuid and key */
+    LANE_NONE,     /* acts at once, beside everything */
+    LANE_IDENTITY, /* in queue order with all of the same hostUuid and key */
 };
 
 /* One handler per file; table.c lists them all. */
@@ -69,28 +69,28 @@ struct handler {
     const struct message *message;
     const struct step *steps;
     size_t count;
-    size_t notes_bytes;         /* of work->notes; at most VAULT_SLOT_BYTES */
+    size_t notes_bytes; /* of work->notes; at most VAULT_SLOT_BYTES */
     enum lane_rule lane;
-    bool (*waits_for_peers)(const void *request);  /* true: counts against the cap on waiting requests; NULL: never */
+    bool (*waits_for_peers)(const void *request); /* true: counts against the cap on waiting requests; NULL: never */
 };
 
 /* The handler for a message name, or NULL. */
 const struct handler *handler_find(const char *name);
-const struct handler *handler_at(size_t index);  /* NULL past the last */
+const struct handler *handler_at(size_t index); /* NULL past the last */
 
 enum { WORK_REPLY_MAX_BYTES = 512 };
 
 /* How far a row has come. */
 enum work_state {
-    WORK_DONE,      /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
-    WORK_CALLING,   /* send `call`, write into it what came of it, then work_advance() */
-    WORK_AWAY,      /* libvirt is away: work_advance() again when it is back, or work_give_up() */
+    WORK_DONE,    /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
+    WORK_CALLING, /* send `call`, write into it what came of it, then work_advance() */
+    WORK_AWAY,    /* libvirt is away: work_advance() again when it is back, or work_give_up() */
 };
 
 enum work_phase {
     PHASE_RUN,
-    PHASE_ANSWERED,  /* the present step's call was sent */
-    PHASE_UNDO,      /* the failed row is being undone; a call is an undo's */
+    PHASE_ANSWERED, /* the present step's call was sent */
+    PHASE_UNDO,     /* the failed row is being undone; a call is an undo's */
 };
 
 /*
@@ -100,18 +100,18 @@ enum work_phase {
 struct work {
     const struct handler *handler;
     const struct host *host;
-    const char *id;             /* the request's */
-    const void *request;        /* decoded by handler->message->request */
-    void *notes;                /* a vault slot, zeroed; NULL where the handler wants none */
-    size_t step;                /* the present one; once the row has failed: how many are still to undo */
+    const char *id;      /* the request's */
+    const void *request; /* decoded by handler->message->request */
+    void *notes;         /* a vault slot, zeroed; NULL where the handler wants none */
+    size_t step;         /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
-    bool begun;                 /* this host was changed, or may have been */
+    bool begun; /* this host was changed, or may have been */
     bool failed;
-    struct err err;             /* the first one */
-    struct work *next;          /* for whoever holds it, to keep it in a list */
-    enum work_state state;      /* what work_advance() said last, for the same */
-    _Alignas(8) uint8_t reply[WORK_REPLY_MAX_BYTES];  /* by handler->message->reply; zero until written */
+    struct err err;                                  /* the first one */
+    struct work *next;                               /* for whoever holds it, to keep it in a list */
+    enum work_state state;                           /* what work_advance() said last, for the same */
+    _Alignas(8) uint8_t reply[WORK_REPLY_MAX_BYTES]; /* by handler->message->reply; zero until written */
 };
 
 /* Go on until the row ends or must wait. Job thread; blocks on libvirt only. */

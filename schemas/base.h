@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* clang-format off */
 #define MUST_CHECK         __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a)  __attribute__((format(printf, f, a)))
 
@@ -17,6 +18,7 @@
     __extension__({ __typeof__(p) taken_ = (p); (p) = NULL; taken_; })
 
 #define COUNT(array)       (sizeof(array) / sizeof((array)[0]))
+/* clang-format on */
 
 /* Bytes on the heap that somebody owns. Freed, and wiped first, by bytes_free(). */
 struct bytes {

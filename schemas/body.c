@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "schemas/text.h"
 #include "schemas/unpack.h"
 
 /* ---- which encoding ---- */
@@ -66,16 +67,6 @@ static bool tree_read(struct body *body, const uint8_t *bytes, size_t len, struc
 
 /* ---- tree to name and fields ---- */
 
-static bool is_name_text(const char *text, size_t len)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._$-";
-
-    for (size_t i = 0; i < len; i++)
-        if (memchr(allowed, text[i], sizeof(allowed) - 1) == NULL)
-            return false;
-    return true;
-}
-
 static bool name_split(struct body *body, const msgpack_object_str *whole, struct err *e)
 {
     const char *dot = memrchr(whole->ptr, '.', whole->size);
@@ -87,9 +78,8 @@ static bool name_split(struct body *body, const msgpack_object_str *whole, struc
     if (body->name_len == 0 || body->name_len > NAME_MAX_CHARS || body->prefix_len > PREFIX_MAX_CHARS)
         return err_set(e, ERR_MALFORMED, "a message's name must be 1 to %d characters, after a prefix of up to %d",
                        NAME_MAX_CHARS, PREFIX_MAX_CHARS);
-    if (!is_name_text(whole->ptr, whole->size))
-        return err_set(e, ERR_MALFORMED,
-                       "a message's name must be letters, digits, '_', '$' and '-', a prefix dots too");
+    if (!text_is_plain(whole->ptr, whole->size))
+        return err_set(e, ERR_MALFORMED, "a message's name must be text without control characters");
     return true;
 }
 
@@ -101,8 +91,8 @@ static bool tree_split(struct body *body, struct err *e)
         return err_set(e, ERR_MALFORMED, "the body must be a map with one key, the message's name");
 
     const msgpack_object_kv *message = &root->via.map.ptr[0];
-    if (message->key.type != MSGPACK_OBJECT_STR)
-        return err_set(e, ERR_MALFORMED, "a message's name must be text");
+    if (message->key.type != MSGPACK_OBJECT_STR || message->key.via.str.size == 0)
+        return err_set(e, ERR_MALFORMED, "a message's name must be text, and not empty");
     if (message->val.type != MSGPACK_OBJECT_MAP)
         return err_set(e, ERR_MALFORMED, "a message's fields must be a map");
     body->fields = &message->val;

@@ -12,19 +12,19 @@
 
 _Static_assert(sizeof(USE_KEY_NAME) == crypto_generichash_blake2b_PERSONALBYTES + 1, "personalisations are 16 bytes");
 _Static_assert(sizeof(USE_DEK) == sizeof(USE_KEY_NAME) && sizeof(USE_CONTENT) == sizeof(USE_KEY_NAME) &&
-                   sizeof(USE_DERIVED_ID) == sizeof(USE_KEY_NAME), "as above");
+                   sizeof(USE_DERIVED_ID) == sizeof(USE_KEY_NAME),
+               "as above");
 
 enum { DIGEST_BYTES = DIGEST_CHARS / 2 };
 
-/* Keyed BLAKE2b of `context`, a NUL and `data`, in hex. `key` may be NULL. */
-static void digest(const char *use, const uint8_t *key, const char *context, const void *data, size_t len,
-                   char out[DIGEST_CHARS + 1])
+/* BLAKE2b of `context`, a NUL and `data`, in hex; keyed unless `key_len` is 0. */
+static void digest(const char *use, const uint8_t *key, size_t key_len, const char *context, const void *data,
+                   size_t len, char out[DIGEST_CHARS + 1])
 {
     crypto_generichash_blake2b_state state;
     uint8_t raw[DIGEST_BYTES];
 
-    crypto_generichash_blake2b_init_salt_personal(&state, key, key == NULL ? 0 : DIGEST_KEY_BYTES, sizeof(raw), NULL,
-                                                  (const uint8_t *)use);
+    crypto_generichash_blake2b_init_salt_personal(&state, key, key_len, sizeof(raw), NULL, (const uint8_t *)use);
     crypto_generichash_blake2b_update(&state, (const uint8_t *)context, strlen(context) + 1);
     crypto_generichash_blake2b_update(&state, data, len);
     crypto_generichash_blake2b_final(&state, raw, sizeof(raw));
@@ -36,20 +36,20 @@ void digest_key_name(struct digest_key *key)
 {
     char hex[DIGEST_CHARS + 1];
 
-    digest(USE_KEY_NAME, key->bytes, "", NULL, 0, hex);
+    digest(USE_KEY_NAME, key->bytes, DIGEST_KEY_BYTES, "", NULL, 0, hex);
     memcpy(key->name, hex, DIGEST_KEY_NAME_CHARS);
     key->name[DIGEST_KEY_NAME_CHARS] = '\0';
 }
 
 void digest_dek(const struct digest_key *key, const char *context, const struct dek *dek, char out[DIGEST_CHARS + 1])
 {
-    digest(USE_DEK, key->bytes, context, dek->data, dek->len, out);
+    digest(USE_DEK, key->bytes, DIGEST_KEY_BYTES, context, dek->data, dek->len, out);
 }
 
 void digest_content(const struct digest_key *key, const char *name, const void *message, size_t len,
                     char out[DIGEST_CHARS + 1])
 {
-    digest(USE_CONTENT, key->bytes, name, message, len, out);
+    digest(USE_CONTENT, key->bytes, DIGEST_KEY_BYTES, name, message, len, out);
 }
 
 bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1])
@@ -62,7 +62,7 @@ void digest_derived_id(const char *id, const char *step, char out[ID_MAX_CHARS +
     size_t step_len = strlen(step);
 
     assert(step_len <= DIGEST_STEP_MAX_CHARS);
-    digest(USE_DERIVED_ID, NULL, id, step, step_len, out);
+    digest(USE_DERIVED_ID, NULL, 0, id, step, step_len, out);
     out[DIGEST_CHARS] = '.';
     memcpy(out + DIGEST_CHARS + 1, step, step_len + 1);
 }

@@ -7,8 +7,8 @@
 
 enum {
     DIGEST_KEY_BYTES = 32,
-    DIGEST_KEY_NAME_CHARS = 8,   /* hex: tells keys apart, says nothing about them */
-    DIGEST_CHARS = 32,           /* hex of 128 bits */
+    DIGEST_KEY_NAME_CHARS = 8, /* hex: tells keys apart, says nothing about them */
+    DIGEST_CHARS = 32,         /* hex of 128 bits */
     DIGEST_STEP_MAX_CHARS = 31,
 };
 
@@ -22,8 +22,7 @@ struct digest_key {
 void digest_key_name(struct digest_key *key);
 
 /* Keyed BLAKE2b of `context`, a NUL and the DEK, as hex. Equal DEKs of two identities look different. */
-void digest_dek(const struct digest_key *key, const char *context, const struct dek *dek,
-                char out[DIGEST_CHARS + 1]);
+void digest_dek(const struct digest_key *key, const char *context, const struct dek *dek, char out[DIGEST_CHARS + 1]);
 
 /* What a message asks for, as hex: keyed BLAKE2b of its name, a NUL and its decoded struct. */
 void digest_content(const struct digest_key *key, const char *name, const void *message, size_t len,
@@ -37,8 +36,5 @@ bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1]
  * and the step's name (at most DIGEST_STEP_MAX_CHARS of [a-z-]). Not secret.
  */
 void digest_derived_id(const char *id, const char *step, char out[ID_MAX_CHARS + 1]);
-
-/* Wipe in a way no compiler removes. */
-void wipe(void *data, size_t len);
 
 #endif

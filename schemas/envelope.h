@@ -20,9 +20,8 @@ struct body;
  * `bytes`. Keys given twice, deep nesting, trailing bytes and extension types
  * are found here or by the decoders below. *out is the caller's: body_free().
  */
-MUST_CHECK bool body_read(const uint8_t *bytes, size_t len, const char *content_type,
-                          struct body **out, struct err *e);
-void body_free(struct body *body);  /* wipes; NULL is fine */
+MUST_CHECK bool body_read(const uint8_t *bytes, size_t len, const char *content_type, struct body **out, struct err *e);
+void body_free(struct body *body); /* wipes; NULL is fine */
 
 /* The encoding body_read() would choose: for an answer to what it refused. */
 enum encoding encoding_of(const uint8_t *bytes, size_t len, const char *content_type);
@@ -30,18 +29,18 @@ enum encoding encoding_of(const uint8_t *bytes, size_t len, const char *content_
 /* What every request may carry beside its own fields. */
 struct envelope {
     enum encoding encoding;
-    char prefix[PREFIX_MAX_CHARS + 1];            /* "org.zstack.header.secret." or "" */
-    char name[NAME_MAX_CHARS + 1];                /* "SecretHostDefineMsg" */
-    char id[ID_MAX_CHARS + 1];                    /* "": none in the body */
-    int64_t created_ms;                           /* since 1970; 0: not said */
-    int64_t timeout_ms;                           /* 0 or less: none */
-    int64_t deadline_ms;                          /* messageDeadline, since 1970; 0 or less: none */
-    char correlation_id[SHORTSTR_MAX_CHARS + 1];  /* from the body's headers, or "" */
-    char reply_to[SHORTSTR_MAX_CHARS + 1];        /* likewise */
-    bool no_reply;                                /* likewise: the text "true", or true */
+    char prefix[PREFIX_MAX_CHARS + 1];           /* "org.zstack.header.secret." or "" */
+    char name[NAME_MAX_CHARS + 1];               /* "SecretHostDefineMsg" */
+    char id[ID_MAX_CHARS + 1];                   /* "": none in the body */
+    int64_t created_ms;                          /* since 1970; 0: not said */
+    int64_t timeout_ms;                          /* 0 or less: none */
+    int64_t deadline_ms;                         /* messageDeadline, since 1970; 0 or less: none */
+    char correlation_id[SHORTSTR_MAX_CHARS + 1]; /* from the body's headers, or "" */
+    char reply_to[SHORTSTR_MAX_CHARS + 1];       /* likewise */
+    bool no_reply;                               /* likewise: the text "true", or true */
 };
 
-extern const struct schema envelope_schema;       /* its keys, for schema_decode()'s `beside` and for documents */
+extern const struct schema envelope_schema; /* its keys, for schema_decode()'s `beside` and for documents */
 
 /* True for 1 to ID_MAX_CHARS of [A-Za-z0-9._:-]. */
 bool id_is_acceptable(const char *text);
@@ -67,18 +66,18 @@ struct request_head {
     const char *name;
     const char *id;
     int64_t created_ms;
-    int64_t deadline_ms;                          /* 0: none */
+    int64_t deadline_ms; /* 0: none */
 };
 
 /* Write a request. *out is the caller's: bytes_free(). Fails with ERR_LOCAL only. */
-MUST_CHECK bool request_write(const struct request_head *head, const struct schema *schema,
-                              const void *message, struct bytes *out, struct err *e);
+MUST_CHECK bool request_write(const struct request_head *head, const struct schema *schema, const void *message,
+                              struct bytes *out, struct err *e);
 
 struct reply_head {
     enum encoding encoding;
-    const char *prefix, *name;                    /* the request's: "...Msg" is answered by "...Reply" */
-    const char *id;                               /* the reply's own */
-    const char *correlation_id;                   /* what the requester matches by */
+    const char *prefix, *name;  /* the request's: "...Msg" is answered by "...Reply" */
+    const char *id;             /* the reply's own */
+    const char *correlation_id; /* what the requester matches by */
     int64_t created_ms;
 };
 
@@ -86,9 +85,8 @@ struct reply_head {
  * Write a reply: of success with `message` by `schema`, or of failure with
  * `failure` (then `schema` and `message` may be NULL). As request_write().
  */
-MUST_CHECK bool reply_write(const struct reply_head *head, const struct schema *schema,
-                            const void *message, const struct err *failure,
-                            struct bytes *out, struct err *e);
+MUST_CHECK bool reply_write(const struct reply_head *head, const struct schema *schema, const void *message,
+                            const struct err *failure, struct bytes *out, struct err *e);
 
 /*
  * Read a reply. True: success, and `out` holds the fields (keys the schema does
@@ -97,7 +95,7 @@ MUST_CHECK bool reply_write(const struct reply_head *head, const struct schema *
  * its fields is not as the schema has it; `out` is then all zero. A NULL schema
  * (then `out` is NULL too) reads any reply for its success or error alone.
  */
-MUST_CHECK bool reply_read(const uint8_t *bytes, size_t len, const char *content_type,
-                           const struct schema *schema, void *out, struct err *e);
+MUST_CHECK bool reply_read(const uint8_t *bytes, size_t len, const char *content_type, const struct schema *schema,
+                           void *out, struct err *e);
 
 #endif

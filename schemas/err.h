@@ -6,14 +6,15 @@
 
 /* What becomes of the delivery that caused the error. */
 enum fate {
-    FATE_ANSWER,       /* reply with the error, then ack */
-    FATE_DEAD_LETTER,  /* to the dead letters, reply where there is an address and an id, then ack */
+    FATE_ANSWER,      /* reply with the error, then ack */
+    FATE_DEAD_LETTER, /* to the dead letters, reply where there is an address and an id, then ack */
 };
 
 /* The kinds without a code never travel: they end a program, or a connection. */
 #define SAYS_1006 "a required field is missing or blank, or libvirt refused"
 #define SAYS_1007 "a field, or the form of the message, is not acceptable"
 
+/* clang-format off */
 /*   kind                  code on the wire                      the code's fixed meaning                                     retryable  fate */
 #define ERR_KINDS(X)                                                                                                                            \
     X(ERR_NONE,            "",                                   "",                                                              false, FATE_ANSWER) \
@@ -40,6 +41,7 @@ enum fate {
     X(ERR_BUS,             "",                                   "the broker could not be reached, or refused",                   true,  FATE_ANSWER) \
     X(ERR_CONFIG,          "",                                   "the configuration is not acceptable",                           false, FATE_ANSWER) \
     X(ERR_LOCAL,           "SYS.1006",                           SAYS_1006,                                                       false, FATE_ANSWER)
+/* clang-format on */
 
 enum err_kind {
 #define X(kind, code, meaning, retryable, fate) kind,
@@ -58,11 +60,11 @@ struct err {
     enum err_kind kind;
     enum effect effect;
     bool retryable;
-    int libvirt_code, libvirt_domain;  /* both 0: not libvirt's */
-    unsigned attempt;                  /* how often the request was begun; 0: not counted */
-    char code[48];                     /* on the wire; "" where the kind never travels */
-    char field[64];                    /* the field it is about, or "" */
-    char text[384];                    /* for people: one sentence, UTF-8, never a secret value */
+    int libvirt_code, libvirt_domain; /* both 0: not libvirt's */
+    unsigned attempt;                 /* how often the request was begun; 0: not counted */
+    char code[48];                    /* on the wire; "" where the kind never travels */
+    char field[64];                   /* the field it is about, or "" */
+    char text[384];                   /* for people: one sentence, UTF-8, never a secret value */
 };
 
 /*
@@ -84,7 +86,7 @@ bool err_from_wire(struct err *e, const char *code, const char *details, bool re
 
 const char *err_meaning(const struct err *e);
 enum fate err_fate(const struct err *e);
-const char *effect_name(enum effect effect);          /* "none", "done", "unknown" */
-enum effect effect_from_name(const char *name);       /* anything else: EFFECT_UNKNOWN */
+const char *effect_name(enum effect effect);    /* "none", "done", "unknown" */
+enum effect effect_from_name(const char *name); /* anything else: EFFECT_UNKNOWN */
 
 #endif

@@ -11,7 +11,7 @@ const struct field *field_find(const struct schema *schema, const msgpack_object
     const struct field *end = schema->fields + schema->count;
     const msgpack_object_str *name = &key->via.str;
 
-    if (key->type != MSGPACK_OBJECT_STR)
+    if (key->type != MSGPACK_OBJECT_STR || name->size == 0) /* msgpack-c has NULL for an empty text */
         return NULL;
     for (const struct field *f = schema->fields; f < end; f++)
         if (strncmp(f->name, name->ptr, name->size) == 0 && strlen(f->name) == name->size)
@@ -36,8 +36,9 @@ const msgpack_object *map_value(const msgpack_object *map, const char *key)
 
 static bool keys_are_equal(const msgpack_object *a, const msgpack_object *b)
 {
-    return a->type == MSGPACK_OBJECT_STR && b->type == MSGPACK_OBJECT_STR && a->via.str.size == b->via.str.size &&
-           memcmp(a->via.str.ptr, b->via.str.ptr, a->via.str.size) == 0;
+    if (a->type != MSGPACK_OBJECT_STR || b->type != MSGPACK_OBJECT_STR || a->via.str.size != b->via.str.size)
+        return false;
+    return a->via.str.size == 0 || memcmp(a->via.str.ptr, b->via.str.ptr, a->via.str.size) == 0;
 }
 
 bool key_refuse(const msgpack_object *key, const char *complaint, const char *whose, struct err *e)
@@ -145,6 +146,7 @@ static bool decode_texts(const struct field *f, const msgpack_object *v, void *o
     return true;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): a body is at most BODY_MAX_DEPTH deep */
 static bool tree_is_fine(const msgpack_object *v);
 
 static bool map_is_fine(const msgpack_object_map *map)
@@ -161,7 +163,6 @@ static bool map_is_fine(const msgpack_object_map *map)
     return true;
 }
 
-/* Recursion ends: a body is at most BODY_MAX_DEPTH deep. */
 static bool tree_is_fine(const msgpack_object *v)
 {
     if (v->type == MSGPACK_OBJECT_MAP)
@@ -172,6 +173,7 @@ static bool tree_is_fine(const msgpack_object *v)
                 return false;
     return true;
 }
+/* NOLINTEND(misc-no-recursion) */
 
 static bool decode_map(const struct field *f, const msgpack_object *v, void *out)
 {

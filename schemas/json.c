@@ -79,6 +79,11 @@ static bool twice_note(struct attempt *a, size_t end)
     return depth > 1;
 }
 
+static bool is_of_number(char c)
+{
+    return c != '\0' && strchr("+-.0123456789Ee", c) != NULL;
+}
+
 /* Put 0.5 in the place of the number that ends at `end`. False where that does not help. */
 static bool number_fix(struct attempt *a, size_t end)
 {
@@ -93,7 +98,7 @@ static bool number_fix(struct attempt *a, size_t end)
         memcpy(a->fixed, a->text, a->len);
         a->text = a->fixed;
     }
-    while (start > 0 && memchr("+-.0123456789Ee", a->text[start - 1], 15) != NULL)
+    while (start > 0 && is_of_number(a->text[start - 1]))
         start--;
     if (end - start < 3)
         return false;
@@ -114,20 +119,7 @@ static bool attempt_mend(struct attempt *a)
     return json_error_code(&a->error) == json_error_numeric_overflow && number_fix(a, at);
 }
 
-static json_t *text_parse(struct attempt *a)
-{
-    json_t *root;
-
-    do
-        root = json_loadb(a->text, a->len, a->flags, &a->error);
-    while (root == NULL && attempt_mend(a));
-    if (a->fixed != NULL)
-        wipe(a->fixed, a->len);
-    free(a->fixed);
-    return root;
-}
-
-static bool parse_fail(const json_error_t *error, struct err *e)
+static void parse_fail(const json_error_t *error, struct err *e)
 {
     static const char *const complaints[] = {
         [json_error_stack_overflow] = "it is nested too deep",
@@ -142,9 +134,26 @@ static bool parse_fail(const json_error_t *error, struct err *e)
     const char *complaint = code < COUNT(complaints) ? complaints[code] : NULL;
 
     if (code == json_error_out_of_memory)
-        return err_set(e, ERR_LOCAL, "out of memory for a JSON body");
-    return err_set(e, ERR_MALFORMED, "the body cannot be read as JSON: %s (at byte %d)",
-                   complaint != NULL ? complaint : "it breaks the grammar", error->position);
+        err_set(e, ERR_LOCAL, "out of memory for a JSON body");
+    else
+        err_set(e, ERR_MALFORMED, "the body cannot be read as JSON: %s (at byte %d)",
+                complaint != NULL ? complaint : "it breaks the grammar", error->position);
+}
+
+static json_t *text_parse(struct attempt *a, struct err *e)
+{
+    json_t *root;
+
+    do
+        root = json_loadb(a->text, a->len, a->flags, &a->error);
+    while (root == NULL && attempt_mend(a));
+    if (root == NULL)
+        parse_fail(&a->error, e);
+    wipe(&a->error, sizeof(a->error)); /* it quotes what could not be read */
+    if (a->fixed != NULL)
+        wipe(a->fixed, a->len);
+    free(a->fixed);
+    return root;
 }
 
 /* ---- the tree ---- */
@@ -161,6 +170,7 @@ static msgpack_object whole_value(json_int_t value)
                      : (msgpack_object){.type = MSGPACK_OBJECT_POSITIVE_INTEGER, .via.u64 = (uint64_t)value};
 }
 
+/* NOLINTBEGIN(misc-no-recursion): it ends at BODY_MAX_DEPTH */
 static bool value_build(json_t *from, msgpack_zone *zone, unsigned depth, msgpack_object *to, struct err *e);
 
 static bool map_build(json_t *from, msgpack_zone *zone, unsigned depth, msgpack_object *to, struct err *e)
@@ -223,6 +233,7 @@ static bool value_build(json_t *from, msgpack_zone *zone, unsigned depth, msgpac
     *to = (msgpack_object){.type = MSGPACK_OBJECT_NIL};
     return true;
 }
+/* NOLINTEND(misc-no-recursion) */
 
 bool json_read(const char *text, size_t len, msgpack_zone *zone, struct json_t **owner, msgpack_object *tree,
                struct twice *twice, struct err *e)
@@ -236,10 +247,8 @@ bool json_read(const char *text, size_t len, msgpack_zone *zone, struct json_t *
     };
 
     call_once(&set_up, jansson_set_up);
-    *owner = text_parse(&a);
-    if (*owner == NULL)
-        return parse_fail(&a.error, e);
-    return value_build(*owner, zone, 0, tree, e);
+    *owner = text_parse(&a, e);
+    return *owner != NULL && value_build(*owner, zone, 0, tree, e);
 }
 
 void json_release(struct json_t *owner)

@@ -2,6 +2,7 @@
 #ifndef SCHEMAS_LIMITS_H
 #define SCHEMAS_LIMITS_H
 
+/* clang-format off */
 enum {
     BODY_MAX_BYTES     = 64 * 1024,  /* the largest message has under 8 KiB of fields; rejected from its header frame */
     BODY_MAX_DEPTH     = 8,          /* envelope, message, headers, and room for a sender's own headers */
@@ -21,6 +22,7 @@ enum {
     TEXT_LIST_MAX      = 64,         /* systemTags, userTags: elements */
     MAP_MAX_PAIRS      = 128,        /* headers, and any map in them: finding a key given twice takes time squared */
 };
+/* clang-format on */
 
 /* Whole numbers stay exact in every JSON reader up to 2^53 - 1 (RFC 8259, 6). */
 #define WHOLE_MAX INT64_C(9007199254740991)

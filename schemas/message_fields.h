@@ -28,7 +28,7 @@
 /* The message `label`, from the structs and tables that are named after it. */
 #define MESSAGE(label, request_name, says_required, request_rule, reply_name, reply_rule) \
     const struct message label##_message = { \
-        .name = request_name, \
+        .name = (request_name), \
         .request = &(const struct schema)SCHEMA(request_name, says_required, struct label##_request, \
                                                 label##_request_fields, request_rule), \
         .reply = &(const struct schema)SCHEMA(reply_name, NULL, struct label##_reply, \

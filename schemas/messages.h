@@ -11,9 +11,9 @@
 /* The identity of a secret within one host. */
 struct secret_key {
     struct uuid vm_uuid;
-    char purpose[PURPOSE_MAX_CHARS + 1];          /* "vtpm" or "volume" */
-    int64_t key_version;                          /* 0 to 2147483647 */
-    char usage_instance[USAGE_MAX_CHARS + 1];     /* "tpm0" to "tpm9"; "volume-<uuid>" in libvirt's form */
+    char purpose[PURPOSE_MAX_CHARS + 1];      /* "vtpm" or "volume" */
+    int64_t key_version;                      /* 0 to 2147483647 */
+    char usage_instance[USAGE_MAX_CHARS + 1]; /* "tpm0" to "tpm9"; "volume-<uuid>" in libvirt's form */
 };
 
 /* "keyferry/<purpose>/<vmUuid>/<usageInstance>/v<keyVersion>": libvirt's usage id, and the identity as one text. */
@@ -24,12 +24,12 @@ void secret_usage_id(const struct secret_key *key, char out[USAGE_ID_MAX_CHARS +
 /* Every message to a host begins with these, so that the worker finds them without knowing the message. */
 struct addressed {
     struct uuid host_uuid;
-    struct secret_key key;                        /* all zero where the message has none */
+    struct secret_key key; /* all zero where the message has none */
 };
 
 struct define_request {
     struct addressed to;
-    struct uuid secret_uuid;                      /* wanted, or "" */
+    struct uuid secret_uuid; /* wanted, or "" */
     char description[DESCRIPTION_MAX_BYTES + 1];
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
     struct dek dek;
@@ -51,8 +51,8 @@ struct get_reply {
 
 struct delete_request {
     struct addressed to;
-    struct uuid secret_uuid;                      /* only if it is this one, or "" */
-    char migration_id[MIGRATION_ID_MAX_CHARS + 1];  /* only if this migration made it, or "" */
+    struct uuid secret_uuid;                       /* only if it is this one, or "" */
+    char migration_id[MIGRATION_ID_MAX_CHARS + 1]; /* only if this migration made it, or "" */
     bool force;
 };
 
@@ -61,7 +61,7 @@ struct delete_reply {
 };
 
 struct resolve_request {
-    struct addressed to;                          /* key.vm_uuid alone */
+    struct addressed to; /* key.vm_uuid alone */
 };
 
 struct resolve_reply {
@@ -69,37 +69,37 @@ struct resolve_reply {
 };
 
 struct pre_migrate_request {
-    struct addressed to;                          /* host_uuid = src_host_uuid */
+    struct addressed to; /* host_uuid = src_host_uuid */
     struct uuid src_host_uuid, dst_host_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
     struct uuid tpm_uuid, key_provider_uuid;
     char key_provider_name[PROVIDER_MAX_BYTES + 1];
-    struct dek dek;                               /* len 0: none given */
+    struct dek dek; /* len 0: none given */
 };
 
 struct pre_migrate_reply {
-    bool skipped;                                 /* then nothing else is set */
+    bool skipped; /* then nothing else is set */
     struct uuid secret_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
-    enum choice created;                          /* UNSAID when skipped */
-    char dek_source[12];                          /* "request", "keymanager" */
+    enum choice created; /* UNSAID when skipped */
+    char dek_source[12]; /* "request", "keymanager" */
 };
 
 struct post_migrate_request {
-    struct addressed to;                          /* host_uuid: source, or destination when forwarded */
+    struct addressed to; /* host_uuid: source, or destination when forwarded */
     struct uuid src_host_uuid, dst_host_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
-    char outcome[8];                              /* "success" or "failure" */
+    char outcome[8]; /* "success" or "failure" */
 };
 
 struct post_migrate_reply {
-    char deleted_on[12];                          /* "source", "destination" or "none" */
+    char deleted_on[12]; /* "source", "destination" or "none" */
 };
 
 struct resource_key_request {
-    struct addressed to;                          /* host_uuid: the asking host */
-    struct uuid resource_uuid;                    /* the TPM's */
-    char resource_type[16];                       /* "TpmVO" */
+    struct addressed to;       /* host_uuid: the asking host */
+    struct uuid resource_uuid; /* the TPM's */
+    char resource_type[16];    /* "TpmVO" */
     struct uuid key_provider_uuid;
     char key_provider_name[PROVIDER_MAX_BYTES + 1];
     struct uuid dst_host_uuid, secret_uuid;
@@ -112,14 +112,14 @@ struct resource_key_reply {
 
 /* One message: its name on the wire and both its schemas. */
 struct message {
-    const char *name;                             /* "SecretHostDefineMsg" */
+    const char *name; /* "SecretHostDefineMsg" */
     const struct schema *request, *reply;
 };
 
 /* Every message there is; NULL past the last. */
 const struct message *message_at(size_t index);
 
-extern const struct message define_message, get_message, delete_message, resolve_message,
-    pre_migrate_message, post_migrate_message, resource_key_message;
+extern const struct message define_message, get_message, delete_message, resolve_message, pre_migrate_message,
+    post_migrate_message, resource_key_message;
 
 #endif

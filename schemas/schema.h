@@ -30,8 +30,8 @@ enum field_type {
 };
 
 enum presence {
-    REQUIRED,     /* absent, null or blank is ERR_REQUIRED; always written, so false and 0 too */
-    OPTIONAL,     /* absent, null or blank leaves the member zero; zero is not written */
+    REQUIRED, /* absent, null or blank is ERR_REQUIRED; always written, so false and 0 too */
+    OPTIONAL, /* absent, null or blank leaves the member zero; zero is not written */
 };
 
 /* The DEK, or another short run of bytes. */
@@ -49,56 +49,59 @@ struct text_list {
 };
 
 struct field {
-    const char *name;        /* key on the wire */
+    const char *name; /* key on the wire */
     enum field_type type;
     enum presence presence;
-    bool secret;             /* never printed, logged or put in an error; wiped with its struct */
+    bool secret; /* never printed, logged or put in an error; wiped with its struct */
     size_t offset;
-    size_t size;             /* room in the struct, in bytes, NUL included; 0: checked, not kept, not written */
-    int64_t min, max;        /* WHOLE: value; TEXT: bytes without NUL; BYTES: bytes */
-    bool (*accept)(const char *text);  /* TEXT: extra rule, or NULL */
-    const char *wants;       /* for people: what is accepted, e.g. "'vtpm' or 'volume'" */
+    size_t size;      /* room in the struct, in bytes, NUL included; 0: checked, not kept, not written */
+    int64_t min, max; /* WHOLE: value; TEXT: bytes without NUL; BYTES: bytes */
+    bool (*accept)(const char *text); /* TEXT: extra rule, or NULL */
+    const char *wants;                /* for people: what is accepted, e.g. "'vtpm' or 'volume'" */
 };
 
 struct schema {
-    const char *name;        /* "SecretHostDefineMsg" */
-    const char *required;    /* begins the text about a missing field it names; NULL, or others: "<field> is required" */
-    size_t size;             /* sizeof the struct it decodes into; at most VAULT_SLOT_BYTES */
+    const char *name;     /* "SecretHostDefineMsg" */
+    const char *required; /* begins the text about a missing field it names; NULL, or others: "<field> is required" */
+    size_t size;          /* sizeof the struct it decodes into; at most VAULT_SLOT_BYTES */
     const struct field *fields;
-    size_t count;            /* at most 64 */
-    bool (*check)(void *message, struct err *e);  /* rules between fields, and last normalisations; or NULL */
+    size_t count;                                /* at most 64 */
+    bool (*check)(void *message, struct err *e); /* rules between fields, and last normalisations; or NULL */
 };
 
+/* clang-format off */
 /* sizeof(T.member), refused by the compiler unless the member has that type. */
-#define MEMBER(T, m)           (((T *)0)->m)
-#define SIZE_IF(T, m, want)    (sizeof(MEMBER(T, m)) + 0 * _Generic(&MEMBER(T, m), want *: 0))
+#define MEMBER(T, m) (((T *)0)->m)
+#define SIZE_IF(T, m, want) \
+    (sizeof(MEMBER(T, m)) + _Generic(&MEMBER(T, m), __typeof__(want) *: (size_t)0))
 #define SIZE_IF_TEXT(T, m) \
-    (sizeof(MEMBER(T, m)) + 0 * _Generic(&MEMBER(T, m), char (*)[sizeof(MEMBER(T, m))]: 0))
+    (sizeof(MEMBER(T, m)) + _Generic(&MEMBER(T, m), char (*)[sizeof(MEMBER(T, m))]: (size_t)0))
 
 #define TEXT(T, m, key, must, lo, hi, rule, says) \
-    { .name = key, .type = FIELD_TEXT, .presence = must, .offset = offsetof(T, m), \
-      .size = SIZE_IF_TEXT(T, m), .min = lo, .max = hi, .accept = rule, .wants = says }
+    { .name = (key), .type = FIELD_TEXT, .presence = (must), .offset = offsetof(T, m), \
+      .size = SIZE_IF_TEXT(T, m), .min = (lo), .max = (hi), .accept = (rule), .wants = (says) }
 #define UUID(T, m, key, must) \
-    { .name = key, .type = FIELD_UUID, .presence = must, .offset = offsetof(T, m), \
+    { .name = (key), .type = FIELD_UUID, .presence = (must), .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, struct uuid), .wants = "a UUID that is not nil" }
 #define WHOLE(T, m, key, must, lo, hi) \
-    { .name = key, .type = FIELD_WHOLE, .presence = must, .offset = offsetof(T, m), \
-      .size = SIZE_IF(T, m, int64_t), .min = lo, .max = hi }
+    { .name = (key), .type = FIELD_WHOLE, .presence = (must), .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, int64_t), .min = (lo), .max = (hi) }
 #define BOOL(T, m, key, must) \
-    { .name = key, .type = FIELD_BOOL, .presence = must, .offset = offsetof(T, m), \
+    { .name = (key), .type = FIELD_BOOL, .presence = (must), .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, bool), .wants = "true or false" }
 #define CHOICE(T, m, key) \
-    { .name = key, .type = FIELD_CHOICE, .presence = OPTIONAL, .offset = offsetof(T, m), \
+    { .name = (key), .type = FIELD_CHOICE, .presence = OPTIONAL, .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, enum choice), .wants = "true or false" }
 #define SECRET_BYTES(T, m, key, must, lo, hi) \
-    { .name = key, .type = FIELD_BYTES, .presence = must, .secret = true, .offset = offsetof(T, m), \
-      .size = SIZE_IF(T, m, struct dek), .min = lo, .max = hi }
+    { .name = (key), .type = FIELD_BYTES, .presence = (must), .secret = true, .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct dek), .min = (lo), .max = (hi) }
 #define CHECKED(key, kind, lo, hi) \
-    { .name = key, .type = kind, .presence = OPTIONAL, .min = lo, .max = hi }
+    { .name = (key), .type = (kind), .presence = OPTIONAL, .min = (lo), .max = (hi) }
 
 #define SCHEMA(label, says_required, T, table, rule) \
-    { .name = label, .required = says_required, .size = sizeof(T), .fields = table, \
-      .count = COUNT(table), .check = rule }
+    { .name = (label), .required = (says_required), .size = sizeof(T), .fields = (table), \
+      .count = COUNT(table), .check = (rule) }
+/* clang-format on */
 
 /*
  * Decode `map` into `out`, which must have room for schema->size bytes. Keys that

@@ -14,7 +14,9 @@ static char hex_digit(char c)
 {
     if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))
         return c;
-    return c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : '\0';
+    if (c >= 'A' && c <= 'F')
+        return hex_digits[c - 'A' + 10];
+    return '\0';
 }
 
 bool uuid_parse(const char *text, size_t len, struct uuid *out)

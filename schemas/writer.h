@@ -14,17 +14,17 @@ struct writer;
 
 /* NULL when out of memory. To be ended with writer_finish() or writer_free(). */
 struct writer *writer_new(enum encoding encoding);
-void writer_free(struct writer *w);  /* NULL is fine; wipes */
+void writer_free(struct writer *w); /* NULL is fine; wipes */
 
 /* A map of `pairs` pairs, or a list of `count` values, follows at once. */
 void writer_map(struct writer *w, size_t pairs);
 void writer_list(struct writer *w, size_t count);
 
 void writer_key(struct writer *w, const char *key);
-void writer_text(struct writer *w, const char *text);     /* NUL at the end; what is not UTF-8 becomes '?' */
+void writer_text(struct writer *w, const char *text); /* NUL at the end; what is not UTF-8 becomes '?' */
 void writer_whole(struct writer *w, int64_t value);
 void writer_bool(struct writer *w, bool value);
-void writer_bytes(struct writer *w, const uint8_t *data, size_t len);  /* msgpack: bin; JSON: base64 */
+void writer_bytes(struct writer *w, const uint8_t *data, size_t len); /* msgpack: bin; JSON: base64 */
 
 /*
  * The finished bytes, now the caller's; ends the writer either way. Out of memory

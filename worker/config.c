@@ -11,6 +11,11 @@
 #include "schemas/digest.h"
 #include "worker/config_options.h"
 
+/* GCC 12's analyzer does not see that a struct config keeps its hosts. */
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 static const char host_prefix[] = "host.";
 static const char default_uri[] = "qemu:///system";
 
@@ -18,11 +23,11 @@ static const char default_uri[] = "qemu:///system";
 struct reading {
     struct config *config;
     FILE *file;
-    int line;                        /* of the last line read */
+    int line; /* of the last line read */
     int bad_line;
     bool seen[OPTIONS_MAX];
-    bool uri_seen;                   /* in the present [host.*] section */
-    struct err err;                  /* the first */
+    bool uri_seen;  /* in the present [host.*] section */
+    struct err err; /* the first */
 };
 
 static bool refuse(struct reading *r, const struct err *why)
@@ -52,12 +57,19 @@ static bool store_list(struct config *c, const struct option *o, const char *val
 {
     char *list = member(c, o);
     size_t used = strlen(list), more = strlen(value);
+    const char *comment = strstr(value, " ;"); /* inih leaves it on continuation lines */
+
+    if (comment != NULL)
+        more = (size_t)(comment - value);
+    while (more > 0 && value[more - 1] == ' ')
+        more--;
 
     if (used + more + 2 > o->size)
         return err_set(e, ERR_CONFIG, "%s is longer than %zu characters", o->key, o->size - 1);
     if (used != 0 && list[used - 1] != ',' && more != 0)
         list[used++] = ',';
-    memcpy(list + used, value, more + 1);
+    memcpy(list + used, value, more);
+    list[used + more] = '\0';
     return true;
 }
 
@@ -92,9 +104,11 @@ static bool store_word(struct config *c, const struct option *o, const char *val
 
 static bool store(struct config *c, const struct option *o, const char *value, struct err *e)
 {
-    static bool (*const by_type[])(struct config *, const struct option *, const char *, struct err *) = {
-        [OPTION_TEXT] = store_text, [OPTION_LIST] = store_list, [OPTION_WHOLE] = store_whole, [OPTION_WORD] = store_word
-    };
+    static bool (*const by_type[])(struct config *, const struct option *, const char *,
+                                   struct err *) = {[OPTION_TEXT] = store_text,
+                                                    [OPTION_LIST] = store_list,
+                                                    [OPTION_WHOLE] = store_whole,
+                                                    [OPTION_WORD] = store_word};
 
     if (!o->fixed)
         return by_type[o->type](c, o, value, e);
@@ -246,7 +260,7 @@ static bool check_whole(struct config *c, struct err *e)
 
 bool config_read(const char *path, struct config *out, struct err *e)
 {
-    struct reading r = { .config = out, .file = fopen(path, "re") };
+    struct reading r = {.config = out, .file = fopen(path, "re")};
     int bad;
 
     if (r.file == NULL)
@@ -271,7 +285,7 @@ bool config_read(const char *path, struct config *out, struct err *e)
 void config_done(struct config *config)
 {
     free(config->hosts);
-    wipe(config, sizeof(*config));  /* a URL may hold a password */
+    wipe(config, sizeof(*config)); /* a URL may hold a password */
 }
 
 bool config_password(const struct config *config, char **out, struct err *e)

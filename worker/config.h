@@ -25,10 +25,10 @@ struct host_config {
  */
 struct config {
     /* [bus] */
-    char urls[CONFIG_URLS_MAX];             /* comma-separated */
+    char urls[CONFIG_URLS_MAX]; /* comma-separated */
     char password_file[CONFIG_TEXT_MAX];
     int64_t heartbeat_s, prefetch;
-    int64_t queue_type;                     /* enum queue_type of bus/bus.h */
+    int64_t queue_type; /* enum queue_type of bus/bus.h */
     int64_t declare;
     char exchange[CONFIG_TEXT_MAX], dead_exchange[CONFIG_TEXT_MAX];
     char events_exchange[CONFIG_TEXT_MAX], reply_exchange[CONFIG_TEXT_MAX];
@@ -37,9 +37,9 @@ struct config {
     char name[CONFIG_TEXT_MAX];
     int64_t threads;
     char state_dir[CONFIG_TEXT_MAX], http[CONFIG_TEXT_MAX];
-    int64_t plaintext_dek;                  /* enum plaintext */
+    int64_t plaintext_dek; /* enum plaintext */
     int64_t request_timeout_ms, hypervisor_wait_ms, drain_timeout_ms;
-    int64_t log_level;                      /* enum log_level */
+    int64_t log_level; /* enum log_level */
 
     struct host_config *hosts;
     size_t host_count;

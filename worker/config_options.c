@@ -2,11 +2,12 @@
 
 #include <string.h>
 
-static const char *const yes_no[] = { "no", "yes", NULL };
-static const char *const queue_types[] = { "quorum", "classic", NULL };
-static const char *const plaintexts[] = { "refuse", "loopback", "allow", NULL };
-static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const yes_no[] = {"no", "yes", NULL};
+static const char *const queue_types[] = {"quorum", "classic", NULL};
+static const char *const plaintexts[] = {"refuse", "loopback", "allow", NULL};
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
+/* clang-format off */
 #define AT(m)     .offset = offsetof(struct config, m), .size = sizeof(((struct config *)0)->m)
 #define TEXT_AT(s, k, m, d, says)          { s, k, OPTION_TEXT, d, NULL, 0, 0, false, AT(m), says }
 #define LIST_AT(s, k, m, d, says)          { s, k, OPTION_LIST, d, NULL, 0, 0, false, AT(m), says }
@@ -14,7 +15,6 @@ static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL
 #define WORD_AT(s, k, m, d, list, says)    { s, k, OPTION_WORD, d, list, 0, 0, false, AT(m), says }
 #define FIXED(s, k, d, says)               { s, k, OPTION_TEXT, d, NULL, 0, 0, true, 0, 0, says }
 
-/* clang-format off */
 const struct option options[] = {
     LIST_AT( "bus", "url",             urls,            "",  "amqp://user@host:5672/vhost; several, comma-separated or on indented lines, for failover"),
     TEXT_AT( "bus", "password_file",   password_file,   "",  "a file whose first line is the broker's password; KEYFERRY_BUS_PASSWORD wins over it"),

@@ -61,8 +61,8 @@ static bool is_ready(const struct readiness *r)
 
 static void tell(struct evbuffer *body, const struct readiness *r)
 {
-    evbuffer_add_printf(body, "%s %s%s%s\n", r->host, is_ready(r) ? "ready" : "not ready", r->why[0] != '\0' ? ": " : "",
-                        r->why);
+    evbuffer_add_printf(body, "%s %s%s%s\n", r->host, is_ready(r) ? "ready" : "not ready",
+                        r->why[0] != '\0' ? ": " : "", r->why);
 }
 
 static void answer_for_one(const struct http *http, struct evhttp_request *request, const char *wanted)
@@ -104,7 +104,7 @@ static void on_readyz(struct evhttp_request *request, void *arg)
 {
     const struct http *http = arg;
     const char *query = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
-    struct evkeyvalq fields = { 0 };
+    struct evkeyvalq fields = {0};
     const char *wanted = NULL;
 
     if (!is_get(request))

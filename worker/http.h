@@ -9,9 +9,9 @@ struct http;
 
 /* What /readyz tells of one host. */
 struct readiness {
-    const char *host;         /* its UUID */
+    const char *host; /* its UUID */
     bool is_consuming, is_hypervisor_up;
-    const char *why;          /* it is not ready, for people; or "" */
+    const char *why; /* it is not ready, for people; or "" */
 };
 
 /* Fill in *out for the host of this index; false past the last. Called in the loop. */
@@ -25,6 +25,6 @@ typedef bool http_readiness(void *arg, size_t index, struct readiness *out);
  */
 MUST_CHECK bool http_open(struct event_base *base, const char *address, http_readiness *readiness, void *arg,
                           struct http **out, struct err *e);
-void http_close(struct http *http);  /* NULL is fine */
+void http_close(struct http *http); /* NULL is fine */
 
 #endif

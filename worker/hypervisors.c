@@ -13,9 +13,9 @@ struct hypervisor {
     const char *uri;
     struct hv *hv;
     struct hypervisors *all;
-    bool is_up, is_changed;        /* under the lock: what its keeper last said */
-    char why[WHY_BYTES];           /* likewise */
-    bool shown_up;                 /* the loop's copy */
+    bool is_up, is_changed; /* under the lock: what its keeper last said */
+    char why[WHY_BYTES];    /* likewise */
+    bool shown_up;          /* the loop's copy */
     char shown_why[WHY_BYTES];
 };
 
@@ -24,9 +24,9 @@ struct hypervisors {
     struct wakeup *wakeup;
     hypervisors_watch *watch;
     void *arg;
-    struct hypervisor *list;       /* one for each URI */
+    struct hypervisor *list; /* one for each URI */
     size_t count;
-    size_t *of_host;               /* index into `list` */
+    size_t *of_host; /* index into `list` */
     size_t host_count;
 };
 

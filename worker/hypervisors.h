@@ -14,7 +14,7 @@ typedef void hypervisors_watch(void *arg, size_t host, bool up, const char *why)
 /* Begin to connect to every host's libvirt. Fails with ERR_LOCAL. */
 MUST_CHECK bool hypervisors_open(struct event_base *base, const struct config *config, hypervisors_watch *watch,
                                  void *arg, struct hypervisors **out, struct err *e);
-void hypervisors_close(struct hypervisors *hypervisors);  /* no work may be in progress; NULL is fine */
+void hypervisors_close(struct hypervisors *hypervisors); /* no work may be in progress; NULL is fine */
 
 struct hv *hypervisors_of(const struct hypervisors *hypervisors, size_t host);
 

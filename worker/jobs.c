@@ -14,8 +14,8 @@ struct chain {
 struct jobs {
     pthread_mutex_t lock;
     pthread_cond_t wanted;
-    struct chain todo, finished;   /* under the lock */
-    bool is_closing;               /* likewise */
+    struct chain todo, finished; /* under the lock */
+    bool is_closing;             /* likewise */
     struct wakeup *wakeup;
     jobs_done *done;
     void *arg;
@@ -91,7 +91,7 @@ static void on_finished(void *arg)
 
     pthread_mutex_lock(&jobs->lock);
     all = jobs->finished;
-    jobs->finished = (struct chain){ 0 };
+    jobs->finished = (struct chain){0};
     pthread_mutex_unlock(&jobs->lock);
     while ((work = chain_take(&all)) != NULL)
         jobs->done(jobs->arg, work);

@@ -3,15 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct lane *lane_find(struct lane *lanes, const char *identity)
+struct lane *lane_find(const struct map *lanes, const char *identity)
 {
-    struct lane *lane;
-
-    HASH_FIND_STR(lanes, identity, lane);
-    return lane;
+    return map_find(lanes, identity, strlen(identity));
 }
 
-static struct lane *lane_new(struct lane **lanes, const char *identity)
+static struct lane *lane_new(struct map **lanes, const char *identity)
 {
     struct lane *lane = calloc(1, sizeof(*lane));
 
@@ -19,11 +16,11 @@ static struct lane *lane_new(struct lane **lanes, const char *identity)
         abort();
     strcpy(lane->identity, identity);
     TAILQ_INIT(&lane->queue);
-    HASH_ADD_STR(*lanes, identity, lane);
+    map_add(lanes, lane->identity, strlen(lane->identity), lane);
     return lane;
 }
 
-bool lane_enter(struct lane **lanes, struct request *r, bool is_waiter)
+bool lane_enter(struct map **lanes, struct request *r, bool is_waiter)
 {
     struct lane *lane = lane_find(*lanes, r->identity);
 
@@ -35,7 +32,7 @@ bool lane_enter(struct lane **lanes, struct request *r, bool is_waiter)
     return TAILQ_FIRST(&lane->queue) == r;
 }
 
-struct request *lane_leave(struct lane **lanes, struct request *r, bool is_waiter)
+struct request *lane_leave(struct map **lanes, struct request *r, bool is_waiter)
 {
     struct lane *lane = TAKE(r->lane);
     bool was_first = TAILQ_FIRST(&lane->queue) == r;
@@ -43,7 +40,7 @@ struct request *lane_leave(struct lane **lanes, struct request *r, bool is_waite
     TAILQ_REMOVE(&lane->queue, r, queue);
     lane->waiters -= is_waiter;
     if (TAILQ_EMPTY(&lane->queue)) {
-        HASH_DEL(*lanes, lane);
+        (void)map_remove(lanes, lane->identity, strlen(lane->identity));
         free(lane);
         return NULL;
     }

@@ -14,8 +14,8 @@ static const unsigned may_follow[] = {
     [STAGE_BACKLOG] = BIT(STAGE_READING),
     [STAGE_LANE] = BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_JOINED] = BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
-    [STAGE_RUNNING] = BIT(STAGE_WAITING) | BIT(STAGE_AWAY) | BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) |
-                      BIT(STAGE_SETTLED),
+    [STAGE_RUNNING] =
+        BIT(STAGE_WAITING) | BIT(STAGE_AWAY) | BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_WAITING] = BIT(STAGE_RUNNING),
     [STAGE_AWAY] = BIT(STAGE_RUNNING),
     [STAGE_DEAD_LETTER] = BIT(STAGE_RESENDING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
@@ -65,8 +65,7 @@ static void uncount(struct life *life, struct request *r)
 
 static void forget_key(struct life *life, struct request *r)
 {
-    if (r->key_in_hand[0] != '\0')
-        HASH_DELETE(by_key, life->by_key, r);
+    (void)map_remove(&life->by_key, r->key_in_hand, strlen(r->key_in_hand));
     r->key_in_hand[0] = '\0';
 }
 
@@ -189,7 +188,7 @@ void life_delivery(struct life *life, struct delivery *delivery)
     r = request_new(delivery, life_now(life));
     TAILQ_INSERT_TAIL(&life->all, r, all);
     life->in_hand++;
-    if (!TAILQ_EMPTY(&life->backlog)) {  /* queue order */
+    if (!TAILQ_EMPTY(&life->backlog)) { /* queue order */
         life_enter(r, STAGE_BACKLOG);
         TAILQ_INSERT_TAIL(&life->backlog, r, queue);
     } else if (!life_take_in(life, r)) {
@@ -265,42 +264,41 @@ size_t life_in_hand(const struct life *life)
 
 void life_published(struct life *life, uint64_t number, enum published how, const char *text)
 {
-    struct request *r;
-    struct loose_end *loose;
+    uint64_t *loose_end = map_remove(&life->loose_ends, &number, sizeof(number));
+    struct request *r = map_remove(&life->by_number, &number, sizeof(number));
     struct err e;
 
-    HASH_FIND(hh, life->loose_ends, &number, sizeof(number), loose);
-    if (loose != NULL) {
-        HASH_DEL(life->loose_ends, loose);
-        free(loose);
-        return;
-    }
-    HASH_FIND(by_number, life->by_number, &number, sizeof(number), r);
+    free(loose_end);
     if (r == NULL)
         return;
-    HASH_DELETE(by_number, life->by_number, r);
     r->number = 0;
     if (r->stage != STAGE_WAITING) {
         reply_published(life, r, how, text);
     } else if (how != PUBLISHED_TAKEN) {
         err_set(&e, ERR_NO_ROUTE, how == PUBLISHED_RETURNED ? "nobody serves %s" : "the broker took no request for %s",
                 r->work.call.route);
+        e.effect = r->was_asked_again ? EFFECT_UNKNOWN : EFFECT_NONE;
         call_ends(life, r, &e);
     }
+    life_pump(life);
+}
+
+static void empty(struct map **map)
+{
+    while (map_take(map) != NULL)
+        continue;
 }
 
 void life_free(struct life *life)
 {
     struct request *r;
-    struct loose_end *loose, *next_loose;
+    uint64_t *loose_end;
 
-    HASH_CLEAR(by_key, life->by_key);
-    HASH_CLEAR(by_call, life->by_call);
-    HASH_CLEAR(by_number, life->by_number);
-    HASH_ITER(hh, life->loose_ends, loose, next_loose) {
-        HASH_DEL(life->loose_ends, loose);
-        free(loose);
-    }
+    empty(&life->by_key);
+    empty(&life->by_call);
+    empty(&life->by_number);
+    while ((loose_end = map_take(&life->loose_ends)) != NULL)
+        free(loose_end);
     while ((r = TAILQ_FIRST(&life->all)) != NULL) {
         if (r->lane != NULL)
             (void)lane_leave(&life->lanes, r, false);

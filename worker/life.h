@@ -20,41 +20,47 @@ struct life;
 /* The outside, as the life cycle needs it. */
 struct world {
     void *ctx;
-    int64_t (*now_ms)(void *ctx);                              /* since 1970 */
-    void (*run)(void *ctx, struct work *work);                 /* work_advance() on a job thread, then life_advanced() */
-    bool (*publish)(void *ctx, const struct publication *what, uint64_t *number);  /* then life_published() */
+    int64_t (*now_ms)(void *ctx);              /* since 1970 */
+    void (*run)(void *ctx, struct work *work); /* work_advance() on a job thread, then life_advanced() */
+    bool (*publish)(void *ctx, const struct publication *what, uint64_t *number); /* then life_published() */
     void (*forget)(void *ctx, uint64_t number);
     void (*settle)(void *ctx, struct delivery *delivery, enum verdict verdict);
-    bool (*host_is_up)(void *ctx, size_t host);                /* its libvirt */
-    void (*wake_at)(void *ctx, int64_t when_ms);               /* life_tick() is wanted then, or earlier */
-    void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]);   /* for a reply */
+    bool (*host_is_up)(void *ctx, size_t host);              /* its libvirt */
+    void (*wake_at)(void *ctx, int64_t when_ms);             /* life_tick() is wanted then, or earlier */
+    void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]); /* for a reply */
 };
 
 /* Read only, and outlives the life. */
 struct life_config {
     struct world world;
-    const struct host *hosts;          /* a delivery's queue is the index of its host */
+    const struct host *hosts; /* a delivery's queue is the index of its host */
     size_t host_count;
     struct vault *vault;
-    const struct digest_key *content_key;  /* tells whether two requests of one id ask for the same */
+    const struct digest_key *content_key; /* tells whether two requests of one id ask for the same */
     size_t prefetch;
     int64_t request_timeout_ms, hypervisor_wait_ms;
     const char *request_exchange, *reply_exchange, *dead_exchange;
-    const char *const *queue_names;    /* of the hosts */
-    const char *reply_queue;           /* where answers to our own calls come */
+    const char *const *queue_names; /* of the hosts */
+    const char *reply_queue;        /* where answers to our own calls come */
     bool accepts_clear_deks;
 };
 
 struct life *life_new(const struct life_config *config);
-void life_free(struct life *life);  /* frees every request in hand, settling none */
+void life_free(struct life *life); /* frees every request in hand, settling none */
 
-void life_delivery(struct life *life, struct delivery *delivery);  /* now the life's */
+void life_delivery(struct life *life, struct delivery *delivery); /* now the life's */
 void life_advanced(struct life *life, struct work *work, enum work_state state);
-void life_answer(struct life *life, const struct delivery *answer);  /* still the caller's */
+void life_answer(struct life *life, const struct delivery *answer); /* still the caller's */
 void life_published(struct life *life, uint64_t number, enum published how, const char *text);
 
 /* The channel of a host's queue is gone: what was not begun will come again, and is dropped here. */
 void life_queue_down(struct life *life, size_t queue);
+
+/*
+ * The reply queue is a new one: what was answered meanwhile is lost. Whoever waits asks again, under the same ids, and
+ * whoever was asked gives the outcome it knows.
+ */
+void life_answers_lost(struct life *life);
 
 /* The libvirt of these hosts is back. */
 void life_host_up(struct life *life, size_t host);

@@ -19,7 +19,7 @@ static bool joins(struct life *life, struct request *r)
     struct err e;
 
     key_of(r, key);
-    HASH_FIND(by_key, life->by_key, key, strlen(key), known);
+    known = map_find(life->by_key, key, strlen(key));
     if (known == NULL)
         return false;
     if (!digest_equal(known->content, r->content) || strcmp(known->envelope.name, r->envelope.name) != 0) {
@@ -60,7 +60,7 @@ static void admit(struct life *life, struct request *r)
     if (joins(life, r) || is_over_the_cap(life, r))
         return;
     key_of(r, r->key_in_hand);
-    HASH_ADD_KEYPTR(by_key, life->by_key, r->key_in_hand, strlen(r->key_in_hand), r);
+    map_add(&life->by_key, r->key_in_hand, strlen(r->key_in_hand), r);
     if (r->identity[0] == '\0' || lane_enter(&life->lanes, r, life_is_waiter(r)))
         life_run(life, r);
     else

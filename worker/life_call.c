@@ -21,12 +21,16 @@ static bool publish_call(struct life *life, const struct request *r, const char 
 {
     const struct call *call = &r->work.call;
     const struct world *w = &life->config->world;
-    ON_EXIT(release_bytes) struct bytes body = { 0 };
-    struct request_head head = { ENCODING_MSGPACK, call->message->name, id, life_now(life),
-                                 call->without_deadline ? 0 : r->answer_until_ms };
-    struct publication p = { .routing_key = call->route, .content_type = "application/msgpack", .mandatory = true,
-                             .exchange = life->config->request_exchange, .message_id = id, .correlation_id = id,
-                             .reply_to = life->config->reply_queue };
+    ON_EXIT(release_bytes) struct bytes body = {0};
+    struct request_head head = {ENCODING_MSGPACK, call->message->name, id, life_now(life),
+                                call->without_deadline ? 0 : r->answer_until_ms};
+    struct publication p = {.routing_key = call->route,
+                            .content_type = "application/msgpack",
+                            .mandatory = true,
+                            .exchange = life->config->request_exchange,
+                            .message_id = id,
+                            .correlation_id = id,
+                            .reply_to = life->config->reply_queue};
     struct err e;
 
     if (!request_write(&head, call->message->request, call->request, &body, &e))
@@ -50,12 +54,12 @@ static void answer(struct life *life, struct request *r, const struct err *why)
 
 static void add_loose_end(struct life *life, uint64_t number)
 {
-    struct loose_end *loose = calloc(1, sizeof(*loose));
+    uint64_t *loose_end = malloc(sizeof(*loose_end));
 
-    if (loose == NULL)
+    if (loose_end == NULL)
         abort();
-    loose->number = number;
-    HASH_ADD(hh, life->loose_ends, number, sizeof(loose->number), loose);
+    *loose_end = number;
+    map_add(&life->loose_ends, loose_end, sizeof(*loose_end), loose_end);
 }
 
 /* The request leaves on its way; its answer is waited for unless the time is over, as it can be for an undo. */
@@ -70,9 +74,10 @@ static void await(struct life *life, struct request *r, const char *id, uint64_t
         return;
     }
     strcpy(r->call_id, id);
+    r->was_asked_again = false;
     r->number = number;
-    HASH_ADD(by_call, life->by_call, call_id, strlen(r->call_id), r);
-    HASH_ADD(by_number, life->by_number, number, sizeof(r->number), r);
+    map_add(&life->by_call, r->call_id, strlen(r->call_id), r);
+    map_add(&life->by_number, &r->number, sizeof(r->number), r);
     life_wait(life, r, STAGE_WAITING, r->answer_until_ms);
 }
 
@@ -97,16 +102,36 @@ void call_send(struct life *life, struct request *r)
     await(life, r, id, number);
 }
 
+/* What the broker has not confirmed yet, the bus publishes again by itself. */
+static void ask_again(struct life *life, struct request *r)
+{
+    uint64_t number;
+
+    if (r->stage != STAGE_WAITING || r->number != 0 || !publish_call(life, r, r->call_id, &number))
+        return;
+    r->was_asked_again = true;
+    r->number = number;
+    map_add(&life->by_number, &r->number, sizeof(r->number), r);
+}
+
+void life_answers_lost(struct life *life)
+{
+    struct request *r;
+
+    TAILQ_FOREACH(r, &life->timed, timed)
+    ask_again(life, r);
+}
+
 static void leave_wait(struct life *life, struct request *r)
 {
     const struct world *w = &life->config->world;
 
     life_wait_over(life, r);
-    HASH_DELETE(by_call, life->by_call, r);
+    (void)map_remove(&life->by_call, r->call_id, strlen(r->call_id));
     r->call_id[0] = '\0';
     if (r->number == 0)
         return;
-    HASH_DELETE(by_number, life->by_number, r);
+    (void)map_remove(&life->by_number, &r->number, sizeof(r->number));
     if (r->work.call.without_deadline)
         add_loose_end(life, r->number);
     else
@@ -127,9 +152,9 @@ void life_answer(struct life *life, const struct delivery *a)
     struct err e;
     bool ok;
 
-    HASH_FIND(by_call, life->by_call, a->correlation_id, strlen(a->correlation_id), r);
+    r = map_find(life->by_call, a->correlation_id, strlen(a->correlation_id));
     if (r == NULL)
-        return;  /* its request has stopped waiting */
+        return; /* its request has stopped waiting */
     call = &r->work.call;
     ok = reply_read(a->body, a->body_bytes, a->content_type, call->message->reply, call->answer, &e);
     call_ends(life, r, ok ? NULL : &e);

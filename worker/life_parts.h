@@ -4,19 +4,14 @@
 
 #include "worker/lanes.h"
 
-/* A publication nobody waits for: an undo sent after its request's time was over. */
-struct loose_end {
-    uint64_t number;
-    UT_hash_handle hh;
-};
-
 struct life {
     const struct life_config *config;
-    struct request *by_key;             /* those that may be joined by a duplicate */
-    struct request *by_call, *by_number;
-    struct lane *lanes;
-    struct loose_end *loose_ends;
-    size_t *waiting;                    /* of each host: how many count against the cap */
+    struct map *by_key;     /* host and id: requests that a duplicate may join */
+    struct map *by_call;    /* the id of its call: requests that wait for an answer */
+    struct map *by_number;  /* publication: requests that wait for its confirm */
+    struct map *loose_ends; /* publication: itself, on the heap; of undos sent after their request's time */
+    struct map *lanes;      /* identity: its lane */
+    size_t *waiting;        /* of each host: how many count against the cap */
     TAILQ_HEAD(request_list, request) all;
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
     struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */
@@ -33,26 +28,26 @@ void life_enter(struct request *r, enum stage stage);
 void life_wait(struct life *life, struct request *r, enum stage stage, int64_t until_ms);
 void life_wait_over(struct life *life, struct request *r);
 
-void life_run(struct life *life, struct request *r);           /* on a job thread */
-void life_settle(struct life *life, struct request *r, const char *reply_fate);  /* ack and free */
+void life_run(struct life *life, struct request *r);                            /* on a job thread */
+void life_settle(struct life *life, struct request *r, const char *reply_fate); /* ack and free */
 
 void life_refuse(struct life *life, struct request *r, const struct err *why);
-bool life_is_waiter(const struct request *r);                  /* it will wait for other hosts */
-void life_pump(struct life *life);                             /* begin what has become possible; ends every entry */
+bool life_is_waiter(const struct request *r); /* it will wait for other hosts */
+void life_pump(struct life *life);            /* begin what has become possible; ends every entry */
 
 /* life_admit.c */
-bool life_take_in(struct life *life, struct request *r);       /* false: no room, it waits in the backlog */
-bool life_read_backlog(struct life *life);                     /* true if the first of it found room */
+bool life_take_in(struct life *life, struct request *r); /* false: no room, it waits in the backlog */
+bool life_read_backlog(struct life *life);               /* true if the first of it found room */
 
 /* life_wait.c */
-void life_go_away(struct life *life, struct request *r);       /* libvirt is away: wait for it, but not for ever */
+void life_go_away(struct life *life, struct request *r); /* libvirt is away: wait for it, but not for ever */
 
 /* life_call.c */
 void call_send(struct life *life, struct request *r);
-void call_ends(struct life *life, struct request *r, const struct err *why);  /* without an answer */
+void call_ends(struct life *life, struct request *r, const struct err *why); /* without an answer */
 
 /* life_reply.c */
-void reply_send(struct life *life, struct request *r);         /* the outcome is known: tell it, or tell it again */
+void reply_send(struct life *life, struct request *r); /* the outcome is known: tell it, or tell it again */
 void reply_published(struct life *life, struct request *r, enum published how, const char *text);
 
 #endif

@@ -8,7 +8,7 @@
 
 enum {
     RESEND_MS = 1000,
-    SENDINGS_MAX = 5,   /* of a reply; a dead letter is sent until it is taken */
+    SENDINGS_MAX = 5, /* of a reply; a dead letter is sent until it is taken */
 };
 
 static void release_bytes(struct bytes *b)
@@ -29,7 +29,7 @@ static bool publish(struct life *life, struct request *r, enum stage stage, cons
         return false;
     life_enter(r, stage);
     r->sendings++;
-    HASH_ADD(by_number, life->by_number, number, sizeof(r->number), r);
+    map_add(&life->by_number, &r->number, sizeof(r->number), r);
     return true;
 }
 
@@ -38,13 +38,13 @@ static bool write_reply(struct life *life, const struct request *r, struct bytes
     const struct world *w = &life->config->world;
     const struct handler *h = r->work.handler;
     char id[UUID_HEX_CHARS + 1];
-    struct reply_head head = { r->envelope.encoding, r->envelope.prefix, r->envelope.name, id,
-                               request_correlation_id(r), life_now(life) };
+    struct reply_head head = {r->envelope.encoding,      r->envelope.prefix, r->envelope.name, id,
+                              request_correlation_id(r), life_now(life)};
     struct err e;
 
     w->new_id(w->ctx, id);
-    return reply_write(&head, h != NULL ? h->message->reply : NULL, r->work.reply,
-                       r->work.failed ? &r->work.err : NULL, out, &e);
+    return reply_write(&head, h != NULL ? h->message->reply : NULL, r->work.reply, r->work.failed ? &r->work.err : NULL,
+                       out, &e);
 }
 
 /* RabbitMQ reports a mandatory publish to a direct reply-to as unroutable even when it delivers it. */
@@ -57,11 +57,13 @@ static bool is_direct(const char *reply_to)
 
 static void send_reply(struct life *life, struct request *r)
 {
-    ON_EXIT(release_bytes) struct bytes body = { 0 };
+    ON_EXIT(release_bytes) struct bytes body = {0};
     const char *to = request_reply_to(r);
-    struct publication p = { .exchange = life->config->reply_exchange, .routing_key = to, .mandatory = !is_direct(to),
-                             .content_type = content_type(r->envelope.encoding),
-                             .correlation_id = request_correlation_id(r) };
+    struct publication p = {.exchange = life->config->reply_exchange,
+                            .routing_key = to,
+                            .mandatory = !is_direct(to),
+                            .content_type = content_type(r->envelope.encoding),
+                            .correlation_id = request_correlation_id(r)};
 
     if (write_reply(life, r, &body)) {
         p.body = body.data;
@@ -76,13 +78,27 @@ static void send_reply(struct life *life, struct request *r)
 static void send_dead_letter(struct life *life, struct request *r)
 {
     const struct delivery *d = r->delivery;
-    const char *headers[] = { "x-keyferry-code", r->work.err.code, "x-keyferry-details", r->work.err.text,
-                              "x-keyferry-queue", life->config->queue_names[r->host], "x-keyferry-routing-key", d->routing_key,
-                              "x-keyferry-user", d->user_id, NULL };
-    struct publication p = { .exchange = life->config->dead_exchange, .routing_key = d->routing_key, .mandatory = true,
-                             .content_type = d->content_type, .message_id = d->message_id,
-                             .correlation_id = d->correlation_id, .reply_to = d->reply_to, .headers = headers,
-                             .body = d->body, .body_bytes = d->body_bytes };
+    const char *headers[] = {"x-keyferry-code",
+                             r->work.err.code,
+                             "x-keyferry-details",
+                             r->work.err.text,
+                             "x-keyferry-queue",
+                             life->config->queue_names[r->host],
+                             "x-keyferry-routing-key",
+                             d->routing_key,
+                             "x-keyferry-user",
+                             d->user_id,
+                             NULL};
+    struct publication p = {.exchange = life->config->dead_exchange,
+                            .routing_key = d->routing_key,
+                            .mandatory = true,
+                            .content_type = d->content_type,
+                            .message_id = d->message_id,
+                            .correlation_id = d->correlation_id,
+                            .reply_to = d->reply_to,
+                            .headers = headers,
+                            .body = d->body,
+                            .body_bytes = d->body_bytes};
 
     if (publish(life, r, STAGE_DEAD_LETTER, &p))
         return;

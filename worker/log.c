@@ -22,7 +22,7 @@ void log_set_level(enum log_level level)
 
 static void put(struct line *line, char c)
 {
-    if (line->len < LINE_BYTES - 1)  /* one is kept for the newline */
+    if (line->len < LINE_BYTES - 1) /* one is kept for the newline */
         line->text[line->len++] = c;
 }
 
@@ -85,8 +85,8 @@ static void put_time(struct line *line)
 
 void log_event(enum log_level level, const char *event, ...)
 {
-    static const char *const names[] = { "error", "warn", "info", "debug" };
-    struct line line = { .len = 0 };
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    struct line line = {.len = 0};
     const char *key, *value;
     va_list args;
 

@@ -12,31 +12,30 @@ enum { EXIT_UNFINISHED = 1, EXIT_USAGE = 2, EXIT_SETUP = 3 };
 
 enum action { ACTION_SERVE, ACTION_CHECK, ACTION_PRINT };
 
-static const char help[] =
-    "Usage: keyferryd -c FILE [--check-config | --print-config]\n"
-    "\n"
-    "Consumes requests for the hosts named in FILE, acts on their libvirt, and replies.\n"
-    "\n"
-    "  -c, --config FILE   the configuration\n"
-    "      --check-config  read it, say what is wrong with it, and end\n"
-    "      --print-config  print it with every option and its default, and end\n"
-    "  -V, --version       print the version and end\n"
-    "  -h, --help          print this and end\n"
-    "\n"
-    "SIGTERM finishes what runs and ends; SIGHUP reads the configuration again.\n"
-    "Exit status: 0 drained, or the configuration is good; 1 ended with requests\n"
-    "unfinished (the broker still has them); 2 usage; 3 cannot start.\n"
-    "\n"
-    "Example:\n"
-    "  keyferryd -c /etc/keyferry/keyferry.conf\n";
+static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-config]\n"
+                           "\n"
+                           "Consumes requests for the hosts named in FILE, acts on their libvirt, and replies.\n"
+                           "\n"
+                           "  -c, --config FILE   the configuration\n"
+                           "      --check-config  read it, say what is wrong with it, and end\n"
+                           "      --print-config  print it with every option and its default, and end\n"
+                           "  -V, --version       print the version and end\n"
+                           "  -h, --help          print this and end\n"
+                           "\n"
+                           "SIGTERM finishes what runs and ends; SIGHUP reads the configuration again.\n"
+                           "Exit status: 0 drained, or the configuration is good; 1 ended with requests\n"
+                           "unfinished (the broker still has them); 2 usage; 3 cannot start.\n"
+                           "\n"
+                           "Example:\n"
+                           "  keyferryd -c /etc/keyferry/keyferry.conf\n";
 
 /* What passes through here must not be found in a core file, nor by a debugger of the same user. */
 static void harden(void)
 {
-    struct rlimit none = { 0, 0 };
+    struct rlimit none = {0, 0};
 
     setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__  /* its leak check attaches to the process */
+#ifndef __SANITIZE_ADDRESS__ /* its leak check attaches to the process */
     prctl(PR_SET_DUMPABLE, 0);
 #endif
 }
@@ -85,9 +84,9 @@ static int act(enum action action, const char *path)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "config", required_argument, NULL, 'c' }, { "check-config", no_argument, NULL, 'k' },
-        { "print-config", no_argument, NULL, 'p' }, { "version", no_argument, NULL, 'V' },
-        { "help", no_argument, NULL, 'h' },         { 0 },
+        {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
+        {"print-config", no_argument, NULL, 'p'}, {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},         {0},
     };
     enum action action = ACTION_SERVE;
     const char *path = NULL;

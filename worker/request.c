@@ -16,7 +16,7 @@ struct request *request_new(struct delivery *delivery, int64_t now_ms)
     struct request *r = calloc(1, sizeof(*r));
 
     if (r == NULL)
-        abort();  /* the broker still has the delivery */
+        abort(); /* the broker still has the delivery */
     r->delivery = delivery;
     r->host = delivery->queue;
     r->arrived_ms = now_ms;
@@ -62,8 +62,8 @@ static bool read_id(struct request *r, struct err *e)
         strcpy(r->id, outer);
     if (r->id[0] != '\0')
         return true;
-    return err_field(e, ERR_REQUIRED, "id", "id is required, in the body or as AMQP's message_id: 1 to %d of [A-Za-z0-9._:-]",
-                     ID_MAX_CHARS);
+    return err_field(e, ERR_REQUIRED, "id",
+                     "id is required, in the body or as AMQP's message_id: 1 to %d of [A-Za-z0-9._:-]", ID_MAX_CHARS);
 }
 
 static bool take_slots(struct request *r, const struct handler *handler, struct vault *vault)
@@ -108,8 +108,8 @@ static bool check_clear_dek(const struct request *r, const struct life_config *c
 
     if (config->accepts_clear_deks || !schema_has_secret(r->work.handler->message->request, r->slot, &field))
         return true;
-    return err_field(e, ERR_PLAINTEXT, field, "%s came in clear, which plaintext_dek in [worker] refuses on this broker",
-                     field);
+    return err_field(e, ERR_PLAINTEXT, field,
+                     "%s came in clear, which plaintext_dek in [worker] refuses on this broker", field);
 }
 
 /* What the body says in types, once its name is known to have a handler. */
@@ -140,6 +140,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
     ON_EXIT(release_body) struct body *body = NULL;
     bool envelope_ok;
 
+    r->envelope.encoding = encoding_of(d->body, d->body_bytes, d->content_type);
     if (!body_read(d->body, d->body_bytes, d->content_type, &body, e))
         return READING_FAILED;
     envelope_ok = envelope_read(body, &r->envelope, e);
@@ -170,6 +171,6 @@ void request_log(const struct request *r, int64_t now_ms, const char *reply_fate
     log_event(w->failed ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request", "msg", r->envelope.name, "id", r->id, "host",
               w->host != NULL ? w->host->uuid.text : "", "identity", r->identity, "outcome", outcome, "field",
               w->failed ? w->err.field : "", "details", w->failed ? w->err.text : "", "waited_ms", waited, "total_ms",
-              total, "redelivered", r->delivery->redelivered ? "yes" : "", "duplicate",
-              r->is_duplicate ? "yes" : "", "user", r->delivery->user_id, "reply", reply_fate, (char *)NULL);
+              total, "redelivered", r->delivery->redelivered ? "yes" : "", "duplicate", r->is_duplicate ? "yes" : "",
+              "user", r->delivery->user_id, "reply_to", request_reply_to(r), "reply", reply_fate, (char *)NULL);
 }

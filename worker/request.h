@@ -3,23 +3,22 @@
 #define WORKER_REQUEST_H
 
 #include <sys/queue.h>
-#include <uthash.h>
 
 #include "schemas/envelope.h"
 #include "worker/life.h"
 
 enum stage {
-    STAGE_READING,      /* just made */
-    STAGE_BACKLOG,      /* waits for room in the vault */
-    STAGE_LANE,         /* waits for those before it of the same identity */
-    STAGE_JOINED,       /* a duplicate: waits for the outcome of the one that runs */
-    STAGE_RUNNING,      /* a job thread has it */
-    STAGE_WAITING,      /* its call is out */
-    STAGE_AWAY,         /* its host's libvirt is away */
-    STAGE_DEAD_LETTER,  /* on its way to the dead letters */
-    STAGE_REPLYING,     /* its reply is published, not yet confirmed */
-    STAGE_RESENDING,    /* the broker refused its reply or dead letter: again in a while */
-    STAGE_SETTLED,      /* acked; about to be freed */
+    STAGE_READING,     /* just made */
+    STAGE_BACKLOG,     /* waits for room in the vault */
+    STAGE_LANE,        /* waits for those before it of the same identity */
+    STAGE_JOINED,      /* a duplicate: waits for the outcome of the one that runs */
+    STAGE_RUNNING,     /* a job thread has it */
+    STAGE_WAITING,     /* its call is out */
+    STAGE_AWAY,        /* its host's libvirt is away */
+    STAGE_DEAD_LETTER, /* on its way to the dead letters */
+    STAGE_REPLYING,    /* its reply is published, not yet confirmed */
+    STAGE_RESENDING,   /* the broker refused its reply or dead letter: again in a while */
+    STAGE_SETTLED,     /* acked; about to be freed */
 };
 
 struct lane;
@@ -29,31 +28,31 @@ struct request {
     struct delivery *delivery;
     size_t host;
     int64_t arrived_ms, begun_ms;
-    int64_t deadline_ms;              /* 0: none */
-    int64_t wait_until_ms;            /* WAITING, AWAY, RESENDING: when that ends */
-    int64_t away_until_ms;            /* AWAY: when libvirt must be back; 0: was not away */
-    int64_t answer_until_ms;          /* when waiting for others ends; set when it begins */
+    int64_t deadline_ms;     /* 0: none */
+    int64_t wait_until_ms;   /* WAITING, AWAY, RESENDING: when that ends */
+    int64_t away_until_ms;   /* AWAY: when libvirt must be back; 0: was not away */
+    int64_t answer_until_ms; /* when waiting for others ends; set when it begins */
 
     struct envelope envelope;
-    char id[ID_MAX_CHARS + 1];        /* "" where it has none */
-    char identity[UUID_CHARS + USAGE_ID_MAX_CHARS + 2];  /* of its lane; "" where it has none */
-    char content[DIGEST_CHARS + 1];   /* what it asks for */
-    void *slot;                       /* the decoded request, in the vault; NULL when it is done */
+    char id[ID_MAX_CHARS + 1];                          /* "" where it has none */
+    char identity[UUID_CHARS + USAGE_ID_MAX_CHARS + 2]; /* of its lane; "" where it has none */
+    char content[DIGEST_CHARS + 1];                     /* what it asks for */
+    void *slot;                                         /* the decoded request, in the vault; NULL when it is done */
     struct work work;
 
     struct lane *lane;
-    bool is_counted;                  /* against the cap on waiting requests */
-    bool is_duplicate;                /* it has joined another */
-    struct request *original;         /* JOINED: whose outcome it waits for */
+    bool is_counted;          /* against the cap on waiting requests */
+    bool is_duplicate;        /* it has joined another */
+    struct request *original; /* JOINED: whose outcome it waits for */
     TAILQ_HEAD(, request) duplicates;
 
-    char call_id[ID_MAX_CHARS + 1];   /* WAITING: the id of what it asked */
-    uint64_t number;                  /* of the publication that is not confirmed; 0: none */
-    unsigned sendings;                /* of the reply or dead letter */
+    char call_id[ID_MAX_CHARS + 1]; /* WAITING: the id of what it asked */
+    bool was_asked_again;           /* WAITING: the first asking may have had an effect */
+    uint64_t number;                /* of the publication that is not confirmed; 0: none */
+    unsigned sendings;              /* of the reply or dead letter */
     bool was_dead_lettered;
 
-    char key_in_hand[ID_MAX_CHARS + 24];  /* "<host>:<id>" */
-    UT_hash_handle by_key, by_call, by_number;
+    char key_in_hand[ID_MAX_CHARS + 24]; /* "<host>:<id>" */
     TAILQ_ENTRY(request) all, queue, timed;
 };
 
@@ -65,9 +64,9 @@ void request_free(struct request *r, struct vault *vault);
 void request_release_slots(struct request *r, struct vault *vault);
 
 enum reading {
-    READING_DONE,       /* typed, checked and addressed: it can be begun */
-    READING_FAILED,     /* *e says why: to be answered, or dead-lettered */
-    READING_NO_ROOM,    /* the vault is full: again later */
+    READING_DONE,    /* typed, checked and addressed: it can be begun */
+    READING_FAILED,  /* *e says why: to be answered, or dead-lettered */
+    READING_NO_ROOM, /* the vault is full: again later */
 };
 
 /*

@@ -10,15 +10,17 @@
 #include "worker/worker_parts.h"
 
 enum {
-    IN_HAND_MAX = 1024,   /* requests whose fields are in the vault at once; more wait undecoded */
-    SLOTS_EACH = 2,       /* the request and its handler's notes */
+    IN_HAND_MAX = 1024, /* requests whose fields are in the vault at once; more wait undecoded */
+    SLOTS_EACH = 2,     /* the request and its handler's notes */
 };
 
 static bool open_loop(struct worker *w, struct err *e)
 {
-    static const struct { int number; event_callback_fn fn; } signals[] = {
-        { SIGTERM, worker_on_stop_signal }, { SIGINT, worker_on_stop_signal }, { SIGHUP, worker_on_reload_signal }
-    };
+    static const struct {
+        int number;
+        event_callback_fn fn;
+    } signals[] = {
+        {SIGTERM, worker_on_stop_signal}, {SIGINT, worker_on_stop_signal}, {SIGHUP, worker_on_reload_signal}};
 
     w->base = event_base_new();
     if (w->base == NULL)
@@ -76,19 +78,27 @@ static bool open_bus(struct worker *w, struct err *e)
 {
     const struct config *c = &w->config;
     struct bus_queue *queues = calloc(c->host_count, sizeof(*queues));
-    struct bus_config config = { .urls = c->urls, .name = c->name, .heartbeat_s = (unsigned)c->heartbeat_s,
-                                 .prefetch = (uint16_t)c->prefetch, .queue_type = (enum queue_type)c->queue_type,
-                                 .declare = c->declare != 0, .answers_wanted = true, .exchange = c->exchange,
-                                 .dead_exchange = c->dead_exchange, .events_exchange = c->events_exchange,
-                                 .reply_exchange = c->reply_exchange, .body_max_bytes = BODY_MAX_BYTES,
-                                 .queues = queues, .queue_count = c->host_count };
+    struct bus_config config = {.urls = c->urls,
+                                .name = c->name,
+                                .heartbeat_s = (unsigned)c->heartbeat_s,
+                                .prefetch = (uint16_t)c->prefetch,
+                                .queue_type = (enum queue_type)c->queue_type,
+                                .declare = c->declare != 0,
+                                .answers_wanted = true,
+                                .exchange = c->exchange,
+                                .dead_exchange = c->dead_exchange,
+                                .events_exchange = c->events_exchange,
+                                .reply_exchange = c->reply_exchange,
+                                .body_max_bytes = BODY_MAX_BYTES,
+                                .queues = queues,
+                                .queue_count = c->host_count};
     char *password = NULL;
     bool ok;
 
     if (queues == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
     for (size_t i = 0; i < c->host_count; i++)
-        queues[i] = (struct bus_queue){ w->served[i].queue, w->served[i].routing_key };
+        queues[i] = (struct bus_queue){w->served[i].queue, w->served[i].routing_key};
     ok = config_password(c, &password, e);
     config.password = password;
     ok = ok && bus_open(w->base, &config, worker_on_bus, w, &w->bus, e);
@@ -112,11 +122,19 @@ static void open_life(struct worker *w)
 
     w->life_config = (struct life_config){
         .world = world_ops,
-        .hosts = w->hosts, .host_count = c->host_count, .vault = w->vault, .content_key = w->content_key,
-        .prefetch = (size_t)c->prefetch, .request_timeout_ms = c->request_timeout_ms,
-        .hypervisor_wait_ms = c->hypervisor_wait_ms, .request_exchange = c->exchange,
-        .reply_exchange = c->reply_exchange, .dead_exchange = c->dead_exchange, .queue_names = w->queue_names,
-        .reply_queue = bus_reply_queue(w->bus), .accepts_clear_deks = clear,
+        .hosts = w->hosts,
+        .host_count = c->host_count,
+        .vault = w->vault,
+        .content_key = w->content_key,
+        .prefetch = (size_t)c->prefetch,
+        .request_timeout_ms = c->request_timeout_ms,
+        .hypervisor_wait_ms = c->hypervisor_wait_ms,
+        .request_exchange = c->exchange,
+        .reply_exchange = c->reply_exchange,
+        .dead_exchange = c->dead_exchange,
+        .queue_names = w->queue_names,
+        .reply_queue = bus_reply_queue(w->bus),
+        .accepts_clear_deks = clear,
     };
     w->life_config.world.ctx = w;
     w->life = life_new(&w->life_config);

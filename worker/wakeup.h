@@ -10,8 +10,8 @@ struct wakeup;
 /* `fn` runs in the loop of `base` some time after wakeup_call(). Fails with ERR_LOCAL. */
 MUST_CHECK bool wakeup_open(struct event_base *base, void (*fn)(void *arg), void *arg, struct wakeup **out,
                             struct err *e);
-void wakeup_close(struct wakeup *wakeup);  /* loop thread; nobody may call it any more. NULL is fine */
+void wakeup_close(struct wakeup *wakeup); /* loop thread; nobody may call it any more. NULL is fine */
 
-void wakeup_call(struct wakeup *wakeup);   /* any thread; does not block */
+void wakeup_call(struct wakeup *wakeup); /* any thread; does not block */
 
 #endif

@@ -61,13 +61,13 @@ static void world_wake_at(void *ctx, int64_t when_ms)
 {
     struct worker *w = ctx;
     int64_t wait_ms = when_ms - world_now_ms(NULL);
-    struct timeval wait = { 0, 0 };
+    struct timeval wait = {0, 0};
 
     if (w->timer_ms != 0 && w->timer_ms <= when_ms)
         return;
     w->timer_ms = when_ms;
     if (wait_ms > 0)
-        wait = (struct timeval){ wait_ms / 1000, wait_ms % 1000 * 1000 };
+        wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
     evtimer_add(w->timer, &wait);
 }
 
@@ -78,14 +78,14 @@ static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
 
     (void)ctx;
     if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        abort();  /* cannot fail for 16 bytes once the system has started: getrandom(2) */
+        abort(); /* cannot fail for 16 bytes once the system has started: getrandom(2) */
     uuid_from_random(random, &uuid);
     uuid_hex(&uuid, out);
 }
 
 const struct world world_ops = {
-    NULL,          world_now_ms,     world_run,     world_publish, world_forget,
-    world_settle,  world_host_is_up, world_wake_at, world_new_id,
+    NULL,         world_now_ms,     world_run,     world_publish, world_forget,
+    world_settle, world_host_is_up, world_wake_at, world_new_id,
 };
 
 /* ---- the loop ---- */
@@ -156,7 +156,9 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "broker-up" : "broker-down", "details", news->text,
               (char *)NULL);
     tell_status(w, up ? "connected to the broker" : "waiting for the broker");
-    if (!up && w->is_stopping)
+    if (up)
+        life_answers_lost(w->life);
+    else if (w->is_stopping)
         event_base_loopbreak(w->base);
 }
 
@@ -218,10 +220,10 @@ void worker_on_stop_signal(int fd, short what, void *arg)
 {
     struct worker *w = arg;
     int64_t ms = w->config.drain_timeout_ms;
-    struct timeval limit = { ms / 1000, ms % 1000 * 1000 };
+    struct timeval limit = {ms / 1000, ms % 1000 * 1000};
 
     (void)what;
-    if (w->is_draining) {  /* asked twice: at once */
+    if (w->is_draining) { /* asked twice: at once */
         event_base_loopbreak(w->base);
         return;
     }
@@ -251,7 +253,8 @@ void worker_on_reload_signal(int fd, short what, void *arg)
     w->config.drain_timeout_ms = fresh.drain_timeout_ms;
     config_done(&fresh);
     log_event(LOG_LEVEL_INFO, "reloaded", "details",
-              "log_level, request_timeout_ms, hypervisor_wait_ms and drain_timeout_ms are in force; the rest at the next start",
+              "log_level, request_timeout_ms, hypervisor_wait_ms and drain_timeout_ms are in force; the rest at the "
+              "next start",
               (char *)NULL);
 }
 

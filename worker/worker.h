@@ -12,7 +12,7 @@ struct worker;
  * Fails with ERR_CONFIG or ERR_LOCAL. *out is the caller's: worker_close().
  */
 MUST_CHECK bool worker_open(const struct config *config, const char *path, struct worker **out, struct err *e);
-void worker_close(struct worker *worker);  /* NULL is fine */
+void worker_close(struct worker *worker); /* NULL is fine */
 
 /* Serve until SIGTERM or SIGINT; drains before it returns. True if all that had begun was finished. */
 bool worker_run(struct worker *worker);

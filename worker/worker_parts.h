@@ -18,11 +18,11 @@ struct served {
 };
 
 struct worker {
-    struct config config;         /* but for `hosts`, which main() owns, a copy */
+    struct config config; /* but for `hosts`, which main() owns, a copy */
     const char *path;
     struct event_base *base;
     struct event *timer, *drain_timer, *signals[3];
-    int64_t timer_ms;             /* when `timer` goes off; 0: it is not set */
+    int64_t timer_ms; /* when `timer` goes off; 0: it is not set */
     struct vault *vault;
     struct digest_key *digest_key, *content_key;
     struct hypervisors *hypervisors;
@@ -38,7 +38,7 @@ struct worker {
 };
 
 /* What happens, as struct worker's `arg`; all in the loop. */
-extern const struct world world_ops;   /* but for `ctx` */
+extern const struct world world_ops; /* but for `ctx` */
 void worker_on_timer(int fd, short what, void *arg);
 void worker_on_drain_timeout(int fd, short what, void *arg);
 void worker_on_stop_signal(int fd, short what, void *arg);

@@ -90,16 +90,12 @@ class PostMigrate(Scenario):
         self.assertEqual("none", self.finish())
         self.holds(self.a, self.key, secret_uuid)
         vm.remove()
-        self.cleanups_done(vm)
 
         self.key = new_key()
         secret_uuid = self.prepared()
         vm = self.vm(self.b, "encrypted", secret_uuid, self.key["vmUuid"], paused=True)
         self.assertEqual("none", self.finish("failure"))
         self.holds(self.b, self.key, secret_uuid)
-
-    def cleanups_done(self, vm):
-        vm.remove = lambda: None  # it is removed already
 
     def test_any_define_clears_the_mark(self):
         secret_uuid = self.prepared()
@@ -111,7 +107,8 @@ class PostMigrate(Scenario):
         secret_uuid = self.prepared()
         self.assertEqual("source", self.finish())
         self.succeeds(self.pre_migrate(self.b, self.a, self.key, self.dek, migration="m-2"))
-        self.assertEqual("source", self.succeeds(self.post_migrate(self.b, self.a, self.key, migration="m-2"))["deletedOn"])
+        self.assertEqual("source",
+                         self.succeeds(self.post_migrate(self.b, self.a, self.key, migration="m-2"))["deletedOn"])
         for outcome in ("success", "failure"):
             self.assertEqual("none", self.finish(outcome))
             self.assertEqual("none", self.succeeds(

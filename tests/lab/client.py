@@ -63,7 +63,7 @@ def decode(body, content_type):
 
 
 class Reply:
-    """One answer: .name, .fields, .success, .code (of the error), .opaque, .details, .properties, .body; reply["key"]."""
+    """One answer: .name, .fields (also reply["field"]), .success, the error's .code, .details, .opaque; .properties."""
 
     def __init__(self, properties, body):
         self.properties, self.body = properties, body
@@ -101,6 +101,7 @@ class Client:
     def __init__(self, broker, url=None):
         self.name = "client"
         self.broker, self.url = broker, url or broker.url
+        self.replies, self.returned, self.durable = {}, [], False
         self.connect()
 
     def connect(self):
@@ -108,19 +109,43 @@ class Client:
         parameters.heartbeat = 0
         self.connection = pika.BlockingConnection(parameters)
         self.channel = self.connection.channel()
-        self.replies, self.returned = {}, []
-        self.queue = self.channel.queue_declare("", exclusive=True).method.queue
-        self.channel.basic_consume(self.queue, self._on_reply, auto_ack=True)
-        self.channel.basic_consume(DIRECT_REPLY_TO, self._on_reply, auto_ack=True)
         self.channel.add_on_return_callback(lambda _, method, properties, body: self.returned.append(properties))
+        if self.durable:
+            self.channel.queue_declare(self.queue, durable=True)
+            self.channel.confirm_delivery()
+        else:
+            self.queue = self.channel.queue_declare("", exclusive=True).method.queue
+            self.channel.basic_consume(DIRECT_REPLY_TO, self._on_reply, auto_ack=True)
+        self.channel.basic_consume(self.queue, self._on_reply, auto_ack=not self.durable)
 
-    def end(self):
+    def outlive_broker(self):
+        """From now on replies come to a queue that outlives connection and broker, and every publication waits until
+        the broker has it safely."""
+        self.durable, self.queue = True, f"test.replies.{uuid.uuid4()}"
+        self.reconnect()
+
+    def reconnect(self):
+        """After the broker was away. What was answered is kept."""
+        self._close()
+        self.connect()
+
+    def _close(self):
         try:
             self.connection.close()
         except pika.exceptions.AMQPError:
             pass  # the broker went first
 
-    def _on_reply(self, _channel, _method, properties, body):
+    def end(self):
+        if self.durable and self.connection.is_open:
+            try:
+                self.channel.queue_delete(self.queue)
+            except pika.exceptions.AMQPError:
+                pass
+        self._close()
+
+    def _on_reply(self, channel, method, properties, body):
+        if self.durable:  # else what was on its way when the broker died would be lost
+            channel.basic_ack(method.delivery_tag)
         self.replies.setdefault(properties.correlation_id, []).append(Reply(properties, body))
 
     # Raw.
@@ -139,7 +164,8 @@ class Client:
         host_uuid = getattr(host, "uuid", host)
         fields = {"id": str(uuid.uuid4()), "hostUuid": host_uuid, "createdTime": int(time.time() * 1000), **fields}
         fields = {name: value for name, value in fields.items() if value is not ...}
-        return self.send_fields(message, fields, key or "host." + host_uuid.replace("-", "").lower(), encoding, properties)
+        return self.send_fields(message, fields, key or "host." + host_uuid.replace("-", "").lower(), encoding,
+                                properties)
 
     def send_fields(self, message, fields, routing_key, encoding="json", properties=None):
         """The same with exactly these fields (a dict, or Pairs)."""
@@ -194,5 +220,5 @@ class Client:
                 self.connection.sleep(0.05)
         return found
 
-    def empty_dead_letters(self):
+    def purge_dead_letters(self):
         self.channel.queue_purge(DEAD)

@@ -229,8 +229,13 @@ class VM:
         self.domain().undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
 
     def remove(self):
-        self.stop()
-        self.undefine()
+        """Stop and undefine, where it is still there."""
+        try:
+            self.stop()
+            self.undefine()
+        except libvirt.libvirtError as e:
+            if e.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise
 
     def __repr__(self):
         return f"<VM {self.name} on {self.host.name}>"

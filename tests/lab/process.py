@@ -6,8 +6,8 @@ import socket
 import subprocess
 import time
 
-# Under valgrind or a sanitizer everything takes longer; KEYFERRY_PATIENCE multiplies every wait.
-PATIENCE = float(os.environ.get("KEYFERRY_PATIENCE", "1"))
+# Under valgrind or a sanitizer everything takes longer: KEYFERRY_PATIENCE multiplies every wait.
+PATIENCE = float(os.environ.get("KEYFERRY_PATIENCE") or (3 if "san" in os.environ.get("KEYFERRY_BUILD", "") else 1))
 
 
 class LabError(Exception):
@@ -135,13 +135,17 @@ class Process:
         self.signal(signal.SIGCONT)
 
     def stop(self, within=30):
-        """SIGTERM; gives its exit status. Past `within` it is killed and that is an error."""
+        """SIGTERM, and wait for its end. Gives its exit status."""
         self.signal(signal.SIGTERM)
+        return self.wait_end(within)
+
+    def wait_end(self, within=30):
+        """Gives its exit status. Past `within` it is killed and that is an error."""
         try:
             return self.popen.wait(patience(within)) if self.popen else None
         except subprocess.TimeoutExpired:
             self.kill()
-            raise LabError(f"{self.name} did not stop within {patience(within):g} s\n{self.log_tail()}") from None
+            raise LabError(f"{self.name} did not end within {patience(within):g} s\n{self.log_tail()}") from None
 
     def kill(self):
         """SIGKILL, and what it leaves behind."""

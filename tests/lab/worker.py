@@ -15,15 +15,14 @@ ALARM = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:
 
 def program(name):
     """The command for one of our programs, as a list: $KEYFERRYD or $KEYFERRY (which may hold a whole command such as
-    "valgrind -q build/keyferryd"), else the one that make MODE=$MODE left."""
+    "valgrind -q build/keyferryd"), else the one in the folder $KEYFERRY_BUILD, or build."""
     if os.environ.get(name.upper()):
         return shlex.split(os.environ[name.upper()])
-    mode = os.environ.get("MODE", "release")
-    return [os.path.join(REPO, "build" if mode == "release" else f"build/{mode}-gcc", name)]
+    return [os.path.join(REPO, os.environ.get("KEYFERRY_BUILD", "build"), name)]
 
 
 class Worker(Process):
-    """start() waits until it consumes; stop(), kill(), freeze()…; `settings` are {"section": {"key": value}} on top."""
+    """start() waits until it consumes; stop(), kill(), freeze()…; `settings`: {"section": {"key": value}} on top."""
 
     ready_within = 30
 

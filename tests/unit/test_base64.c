@@ -51,6 +51,22 @@ static void refuses_what_is_not_strict(void **state)
     }
 }
 
+static void refuses_every_byte_that_is_not_of_the_alphabet(void **state)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        char text[] = {'A', (char)byte, 'A', 'A'};
+        bool is_in = memchr(alphabet, byte, 64) != NULL;
+        uint8_t raw[3];
+        size_t len;
+
+        if (base64_read(text, 4, raw, sizeof(raw), &len) != is_in)
+            fail_msg("byte 0x%02x", (unsigned)byte);
+    }
+}
+
 static void refuses_what_does_not_fit(void **state)
 {
     uint8_t raw[4];
@@ -66,6 +82,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_and_reads_the_figures_of_rfc_4648_10),
         cmocka_unit_test(refuses_what_is_not_strict),
+        cmocka_unit_test(refuses_every_byte_that_is_not_of_the_alphabet),
         cmocka_unit_test(refuses_what_does_not_fit),
     };
 

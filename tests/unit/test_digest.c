@@ -36,6 +36,8 @@ static void agrees_with_another_implementation(void **state)
     assert_string_equal(key.name, "10fbf5ba");
     digest_dek(&key, "context", &dek, out);
     assert_string_equal(out, "49c686b908f2410b4dbb6b937c0d2fee");
+    digest_content(&key, "FooMsg", "content", 7, out);
+    assert_string_equal(out, "e3861543280573fe840894a1545f4bc2");
     digest_derived_id("an-id", "define", out);
     assert_string_equal(out, "3b92c78315f79a4e63280ca1678d1e99.define");
 }

@@ -243,6 +243,34 @@ static void a_deadline_is_said_or_follows_from_the_timeout(void **state)
     }
 }
 
+static bool read_host(const struct say *fields, size_t count, struct uuid *out, struct err *e)
+{
+    const struct said *s = say_body(ENCODING_JSON, "NewerMsg", fields, count);
+    struct body *body;
+
+    assert_true(body_read(s->bytes, s->len, NULL, &body, e));
+    bool ok = body_host(body, out, e);
+    body_free(body);
+    return ok;
+}
+
+static void the_host_of_an_unknown_message_can_be_read(void **state)
+{
+    struct say fields[] = {STRING("hostUuid", "3F2504E04F8941D39A0C0305E82C3301"), STRING("newer", "x"),
+                           NUL("hostUuid")};
+    struct uuid host = {"as before"};
+    struct err e;
+
+    (void)state;
+    assert_true(read_host(fields, 2, &host, &e));
+    assert_string_equal(host.text, "3f2504e0-4f89-41d3-9a0c-0305e82c3301");
+    assert_false(read_host(fields, 3, &host, &e));
+    assert_int_equal(e.kind, ERR_INVALID);
+    assert_false(read_host(fields + 1, 1, &host, &e));
+    assert_int_equal(e.kind, ERR_REQUIRED);
+    assert_string_equal(e.field, "hostUuid");
+}
+
 static void a_request_is_written_with_its_id_and_times(void **state)
 {
     static const char expected[] =
@@ -281,6 +309,7 @@ int main(void)
         cmocka_unit_test(a_key_given_twice_is_refused),
         cmocka_unit_test(ids_have_a_form),
         cmocka_unit_test(a_deadline_is_said_or_follows_from_the_timeout),
+        cmocka_unit_test(the_host_of_an_unknown_message_can_be_read),
         cmocka_unit_test(a_request_is_written_with_its_id_and_times),
     };
 

@@ -35,7 +35,7 @@ static int remove_top(void **state)
 
 static void makes_a_key_that_only_we_can_read_and_keeps_it(void **state)
 {
-    struct digest_key first = { 0 }, second = { 0 };
+    struct digest_key first = {0}, second = {0};
     struct stat st;
     struct err e;
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -103,6 +104,8 @@ static void any_thread_may_take_and_give(void **state)
     }
 }
 
+enum { NOT_BOUND = 77 }; /* the sanitizers make mlock() a call that does nothing */
+
 /* In a child: as another user than root, whom RLIMIT_MEMLOCK does not bind. */
 static int open_without_locked_memory(void)
 {
@@ -113,6 +116,8 @@ static int open_without_locked_memory(void)
     setrlimit(RLIMIT_MEMLOCK, &none);
     if (geteuid() == 0 && setuid(65534) != 0)
         return 2;
+    if (mlock(&none, 1) == 0)
+        return NOT_BOUND;
     if (vault_open(64, &vault, &e))
         return 3;
     return e.kind == ERR_LOCAL && vault == NULL && strstr(e.text, "RLIMIT_MEMLOCK") != NULL &&
@@ -131,6 +136,8 @@ static void says_so_where_memory_cannot_be_locked(void **state)
         _exit(open_without_locked_memory());
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == NOT_BOUND)
+        skip();
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 

@@ -1,0 +1,177 @@
+"""keyferry, as people and scripts use it."""
+import json
+import os
+import subprocess
+import time
+
+from tests.e2e.base import IN_USE, NOT_FOUND, Scenario, new_dek, new_key, new_uuid
+from tests.lab import patience, program
+
+
+class Cli(Scenario):
+    def setUp(self):
+        super().setUp()
+        self.key, self.dek = new_key(), new_dek()
+        self.folder = self.lab.make_folder("cli-" + new_uuid()[:8])
+        self.dek_file = self.write("dek", self.dek)
+
+    def write(self, name, data):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as f:
+            f.write(data)
+        return path
+
+    def run_it(self, *arguments, url=None, stdin=b"", **environment):
+        """(exit status, stdout, stderr)."""
+        where = ["--url", url or self.broker.url]
+        run = subprocess.run([*program("keyferry"), *where, *arguments], input=stdin, capture_output=True,
+                             timeout=patience(60), env={**os.environ, **environment}, check=False)
+        return run.returncode, run.stdout.decode(), run.stderr.decode()
+
+    def cli(self, status, *arguments, **more):
+        """Run it with --json; the exit status must be that. Gives the reply's fields."""
+        got, out, said = self.run_it("--json", *arguments, **more)
+        self.assertEqual(status, got, (out, said))
+        (fields,) = json.loads(out).values()
+        return fields
+
+    def identity(self, key=None):
+        key = key or self.key
+        return ("--vm", key["vmUuid"], "--key-version", str(key["keyVersion"]))
+
+    def on(self, host):
+        return ("--host", host.uuid, *self.identity())
+
+    def test_defines_gets_resolves_and_deletes(self):
+        defined = self.cli(0, "define", *self.on(self.a), "--dek-file", self.dek_file)
+        self.assertIs(True, defined["created"])
+        self.holds(self.a, self.key, defined["secretUuid"])
+        self.assertEqual(defined["secretUuid"], self.cli(0, "get", *self.on(self.a))["secretUuid"])
+        vm = self.vm(self.a, "encrypted", defined["secretUuid"], self.key["vmUuid"])
+        self.assertEqual(defined["secretUuid"],
+                         self.cli(0, "resolve", "--host", self.a.uuid, "--vm", vm.uuid)["secretUuid"])
+        self.assertEqual(IN_USE, self.cli(1, "delete", *self.on(self.a))["error"]["code"])
+        self.assertIs(True, self.cli(0, "delete", *self.on(self.a), "--force")["deleted"])
+
+    def test_the_dek_it_sends_is_the_files_bytes(self):
+        self.cli(0, "define", *self.on(self.a), "--dek-file", self.dek_file)
+        self.assertIs(False, self.succeeds(self.define(self.a, self.key, self.dek))["created"])
+
+    def test_prepares_and_finishes_a_migration(self):
+        self.cli(0, "define", *self.on(self.a), "--dek-file", self.dek_file)
+        move = ("--src", self.a.uuid, "--dst", self.b.uuid, *self.identity())
+        prepared = self.cli(0, "pre-migrate", *move, "--migration-id", "m-1", "--dek-file", self.dek_file)
+        self.assertEqual((False, "request"), (prepared["skipped"], prepared["dekSource"]))
+        finished = self.cli(0, "post-migrate", *move, "--migration-id", "m-1", "--outcome", "success")
+        self.assertEqual("source", finished["deletedOn"])
+
+    def test_takes_all_options_of_a_define_and_a_delete(self):
+        volume, wanted = new_uuid(), new_uuid()
+        key = {**self.key, "purpose": "volume", "usageInstance": "volume-" + volume, "keyVersion": 7}
+        options = ("--host", self.a.hex, *self.identity(key), "--purpose", "volume",
+                   "--usage-instance", "volume-" + volume)
+        defined = self.cli(0, "define", *options, "--secret-uuid", wanted, "--description", "a \u00fc",
+                           "--migration-id", "m-5", "--dek-file", self.dek_file)
+        self.assertEqual(wanted, defined["secretUuid"])
+        self.holds(self.a, key, wanted)
+        self.assertIn("a \u00fc", self.a.secrets()[wanted])
+        self.assertIs(False, self.cli(0, "delete", *options, "--migration-id", "m-6")["deleted"])
+        deleted = self.cli(0, "delete", *options, "--migration-id", "m-5", "--secret-uuid", wanted)
+        self.assertIs(True, deleted["deleted"])
+
+    def test_takes_the_dek_from_stdin_and_never_from_the_command_line(self):
+        self.cli(0, "define", *self.on(self.a), "--dek-file", "-", stdin=self.dek)
+        self.assertIs(False, self.succeeds(self.define(self.a, self.key, self.dek))["created"])
+        for option in ("--dek", "--dek-base64", "--dekBase64"):
+            self.assertEqual(2, self.run_it("define", *self.on(self.a), option, "YWJj")[0])
+
+    def test_refuses_a_dek_file_that_is_missing_empty_or_too_large(self):
+        for path in (os.path.join(self.folder, "none"), self.write("empty", b""), self.write("large", b"x" * 1025),
+                     self.folder):
+            status, out, said = self.run_it("define", *self.on(self.a), "--dek-file", path)
+            self.assertIn(status, (1, 2), (path, out, said))
+            self.assertTrue(said)
+        self.holds(self.a, self.key, None)
+
+    def test_prints_for_people_and_errors_with_their_code_on_stderr(self):
+        status, out, said = self.run_it("define", *self.on(self.a), "--dek-file", self.dek_file)
+        self.assertEqual((0, ""), (status, said))
+        secret_uuid = self.a.secret_of(f"keyferry/vtpm/{self.key['vmUuid']}/tpm0/v1")
+        self.assertIn(secret_uuid, out)
+        self.assertNotIn("{", out)
+        self.cli(0, "delete", *self.on(self.a))
+        status, out, said = self.run_it("get", *self.on(self.a))
+        self.assertEqual(1, status)
+        self.assertIn(NOT_FOUND, said + out)
+
+    def test_the_json_of_an_error_is_the_replys_envelope(self):
+        status, out, _ = self.run_it("--json", "get", *self.on(self.a))
+        self.assertEqual(1, status)
+        (name, fields), = json.loads(out).items()
+        self.assertEqual(("SecretHostGetReply", False, NOT_FOUND), (name, fields["success"], fields["error"]["code"]))
+
+    def test_sends_an_envelope_as_it_is(self):
+        def envelope():
+            fields = {"id": new_uuid(), "hostUuid": self.a.uuid, **self.key}
+            return json.dumps({"org.zstack.header.secret.SecretHostGetMsg": fields}).encode()
+        path = self.write("envelope.json", envelope())
+        self.assertEqual(NOT_FOUND, self.cli(1, "send", path)["error"]["code"])
+        secret_uuid = self.defined(self.a, self.key)
+        self.assertEqual(secret_uuid, self.cli(0, "send", "-", stdin=envelope())["secretUuid"])
+
+    def test_refuses_to_send_what_is_no_envelope(self):
+        for body in (b"", b"{", b"[]", b"{}", b'{"SecretHostGetMsg": {}}', b'{"SecretHostGetMsg": {"hostUuid": "x"}}',
+                     os.urandom(100)):
+            status, out, said = self.run_it("send", self.write("body", body))
+            self.assertEqual(2, status, (body, out, said))
+            self.assertTrue(said)
+
+    def test_exits_with_2_for_wrong_usage(self):
+        get = ("get", *self.on(self.a))
+        for arguments in (
+                (), ("nonsense",), ("define",), ("send",), ("get", "--host"), ("get", "--host", self.a.uuid),
+                ("get", "--host", "x", *self.identity()), (*get, "--nonsense"), (*get, "more"),
+                ("--timeout", "x", *get), (*get, "--key-version", "x"), (*get, "--usage-instance", "tpm10"),
+                (*get, "--dek-file", self.dek_file), ("define", *self.on(self.a)),
+                ("send", os.path.join(self.folder, "none"))):
+            with self.subTest(arguments=" ".join(arguments)):
+                status, out, said = self.run_it(*arguments)
+                self.assertEqual((2, ""), (status, out), said)
+                self.assertTrue(said)
+
+    def test_commands_and_options_that_are_yet_to_come_exit_with_2(self):
+        for command in ("host-key", "status", "queues", "dead list", "reconcile", "audit", "watch", "bench", "doctor"):
+            self.assertEqual(2, self.run_it(*command.split())[0], command)
+        self.assertEqual(2, self.run_it("define", *self.on(self.a), "--dek-file", self.dek_file, "--lease", "60")[0])
+
+    def test_exits_with_3_where_no_reply_comes_in_time(self):
+        silent = self.fake_host({"SecretHostGetMsg": None})
+        began = time.monotonic()
+        status, _, said = self.run_it("--timeout", "700", "get", "--host", silent.uuid, *self.identity())
+        self.assertEqual(3, status, said)
+        self.assertLess(time.monotonic() - began, patience(5))
+
+    def test_exits_with_4_where_nobody_serves_the_host(self):
+        status, _, said = self.run_it("get", "--host", new_uuid(), *self.identity())
+        self.assertEqual(4, status, said)
+        self.assertTrue(said)
+
+    def test_exits_with_5_where_the_broker_cannot_be_reached_or_refuses(self):
+        for url in ("amqp://guest:guest@127.0.0.1:9/", f"amqp://guest:wrong@127.0.0.1:{self.broker.port}/",
+                    f"amqp://guest:guest@127.0.0.1:{self.broker.port}/no-such-vhost"):
+            status, _, said = self.run_it("--timeout", "3000", "get", *self.on(self.a), url=url)
+            self.assertEqual(5, status, (url, said))
+            self.assertNotIn("wrong@", said)
+
+    def test_takes_the_broker_from_a_workers_configuration(self):
+        run = subprocess.run([*program("keyferry"), "-c", self.wa.config, "--json", "get", *self.on(self.a)],
+                             capture_output=True, timeout=patience(30), check=False)
+        self.assertEqual(1, run.returncode, run.stderr)
+        self.assertEqual(2, subprocess.run([*program("keyferry"), "-c", self.folder + "/none", "get", *self.on(self.a)],
+                                           capture_output=True, timeout=patience(30), check=False).returncode)
+
+    def test_says_what_it_is(self):
+        for option in ("--help", "--version"):
+            status, out, _ = self.run_it(option)
+            self.assertEqual(0, status)
+            self.assertIn("keyferry", out)

@@ -1,0 +1,121 @@
+#include "fake_host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "handlers/handlers.h"
+
+int fake_host_open(void **state)
+{
+    struct fake_host *fake = calloc(1, sizeof(*fake));
+    struct err e;
+
+    if (fake == NULL || !hv_open("", NULL, NULL, &fake->host.hv, &e))
+        return -1;
+    memset(fake->digest_key.bytes, 7, sizeof(fake->digest_key.bytes));
+    digest_key_name(&fake->digest_key);
+    fake->host.uuid = fake_uuid(HOST_A);
+    fake->host.digest_key = &fake->digest_key;
+    fake->host.sends_clear_deks = true;
+    *state = fake;
+    return 0;
+}
+
+int fake_host_close(void **state)
+{
+    struct fake_host *fake = *state;
+
+    hv_close(fake->host.hv);
+    free(fake);
+    return 0;
+}
+
+struct uuid fake_uuid(const char *text)
+{
+    struct uuid uuid = {0};
+
+    strcpy(uuid.text, text);
+    return uuid;
+}
+
+struct dek fake_dek(uint8_t fill)
+{
+    struct dek dek = {.len = 32};
+
+    memset(dek.data, fill, dek.len);
+    return dek;
+}
+
+struct addressed fake_address(const char *host_uuid)
+{
+    struct addressed to = {.host_uuid = fake_uuid(host_uuid), .key = {.vm_uuid = fake_uuid(VM), .key_version = 1}};
+
+    strcpy(to.key.purpose, "vtpm");
+    strcpy(to.key.usage_instance, "tpm0");
+    return to;
+}
+
+enum work_state fake_begin(struct fake_host *fake, const struct handler *handler, const void *request)
+{
+    memset(fake->notes, 0, sizeof(fake->notes));
+    fake->work = (struct work){
+        .handler = handler,
+        .host = &fake->host,
+        .id = "request-1",
+        .request = request,
+        .notes = handler->notes_bytes > 0 ? fake->notes : NULL,
+    };
+    return work_advance(&fake->work);
+}
+
+static enum work_state go_on(struct fake_host *fake, enum work_state state)
+{
+    for (int i = 0; state == WORK_AWAY && i < 20; i++)
+        state = work_advance(&fake->work);
+    return state;
+}
+
+enum work_state fake_run(struct fake_host *fake, const struct handler *handler, const void *request)
+{
+    return go_on(fake, fake_begin(fake, handler, request));
+}
+
+enum work_state fake_answered(struct fake_host *fake, const struct err *failure)
+{
+    fake->work.call.failed = failure != NULL;
+    if (failure != NULL)
+        fake->work.call.err = *failure;
+    return go_on(fake, work_advance(&fake->work));
+}
+
+void fake_define(struct fake_host *fake, const char *secret_uuid, const char *migration_id, uint8_t fill)
+{
+    struct define_request request = {
+        .to = fake_address(HOST_A),
+        .secret_uuid = fake_uuid(secret_uuid),
+        .dek = fake_dek(fill),
+    };
+
+    strcpy(request.migration_id, migration_id);
+    assert_int_equal(fake_run(fake, &define_handler, &request), WORK_DONE);
+    if (fake->work.failed)
+        fail_msg("%s", fake->work.err.text);
+}
+
+struct mark fake_mark(struct fake_host *fake, const char *secret_uuid)
+{
+    const struct fake_secret *secret = fake_secret_at(fake->host.hv, secret_uuid);
+    struct mark mark;
+
+    assert_non_null(secret);
+    mark_read(secret->secret.description, &mark);
+    return mark;
+}
+
+void fake_mark_set(struct fake_host *fake, const char *secret_uuid, const struct mark *mark)
+{
+    struct fake_secret *secret = fake_secret_at(fake->host.hv, secret_uuid);
+
+    assert_non_null(secret);
+    mark_write(mark, secret->secret.description);
+}

@@ -1,0 +1,125 @@
+/* An acceptable value for each field of each message, by the field's name. */
+#ifndef TESTS_SAMPLES_H
+#define TESTS_SAMPLES_H
+
+#include "say.h"
+
+#include "schemas/messages.h"
+
+#define HOST_A   "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
+#define HOST_B   "3f2504e0-4f89-41d3-9a0c-0305e82c3302"
+#define VM       "3f2504e0-4f89-41d3-9a0c-0305e82c3303"
+#define SECRET   "3f2504e0-4f89-41d3-9a0c-0305e82c3304"
+#define VOLUME   "volume-" SECRET
+#define PROVIDER "3f2504e0-4f89-41d3-9a0c-0305e82c3305"
+
+enum { FIELDS_MAX = 16 };
+
+static inline struct say sample_of(const char *field)
+{
+    const struct say samples[] = {
+        STRING("hostUuid", HOST_A),
+        STRING("vmUuid", VM),
+        STRING("purpose", "vtpm"),
+        NUMBER("keyVersion", 7),
+        STRING("usageInstance", "tpm0"),
+        STRING("secretUuid", SECRET),
+        STRING("replacedSecretUuid", PROVIDER),
+        STRING("description", "a \"quoted\" description \xe2\x82\xac"),
+        STRING("migrationId", "m-1"),
+        BIN("dekBase64", "0123456789\0\1\2\3\4\5\xff", 17),
+        TRUTH("force", true),
+        STRING("srcHostUuid", HOST_A),
+        STRING("dstHostUuid", HOST_B),
+        STRING("tpmUuid", VM),
+        STRING("keyProviderUuid", PROVIDER),
+        STRING("keyProviderName", "vault \xc3\xa9"),
+        STRING("outcome", "failure"),
+        STRING("resourceUuid", VM),
+        STRING("resourceType", "TpmVO"),
+        TRUTH("created", true),
+        TRUTH("deleted", true),
+        TRUTH("skipped", false),
+        STRING("dekSource", "request"),
+        STRING("deletedOn", "destination"),
+    };
+
+    for (size_t i = 0; i < COUNT(samples); i++)
+        if (strcmp(samples[i].key, field) == 0)
+            return samples[i];
+    fail_msg("no sample of '%s'", field);
+    return NUL("");
+}
+
+/* One of each field; their number. */
+static inline size_t sample_fields(const struct schema *schema, struct say out[FIELDS_MAX])
+{
+    assert_true(schema->count < FIELDS_MAX);
+    for (size_t i = 0; i < schema->count; i++)
+        out[i] = sample_of(schema->fields[i].name);
+    return schema->count;
+}
+
+/* The same with another value for one of them, or one more. */
+static inline size_t sample_fields_with(const struct schema *schema, struct say value, struct say out[FIELDS_MAX])
+{
+    size_t count = sample_fields(schema, out);
+
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(out[i].key, value.key) == 0) {
+            out[i] = value;
+            return count;
+        }
+    out[count] = value;
+    return count + 1;
+}
+
+/* `out` has room for any message. */
+static inline bool read_request(enum encoding encoding, const struct schema *schema, const struct say *fields,
+                                size_t count, void *out, struct err *e)
+{
+    const struct said *s = say_body(encoding, schema->name, fields, count);
+    struct body *body;
+
+    memset(out, 0xee, schema->size);
+    if (!body_read(s->bytes, s->len, NULL, &body, e))
+        fail_msg("%s", e->text);
+    bool ok = message_read(body, schema, out, e);
+    body_free(body);
+    return ok;
+}
+
+/* Refused in both encodings for that field, and nothing left behind. */
+static inline void assert_value_refused(const struct schema *schema, struct say value, enum err_kind kind,
+                                        const char *field, const char *text)
+{
+    for (int encoding = ENCODING_MSGPACK; encoding <= ENCODING_JSON; encoding++) {
+        static _Alignas(8) uint8_t out[4096];
+        struct say fields[FIELDS_MAX];
+        size_t count = sample_fields_with(schema, value, fields);
+        struct err e;
+
+        if (read_request((enum encoding)encoding, schema, fields, count, out, &e))
+            fail_msg("%s: accepted a bad '%s' (%s)", schema->name, field, encoding ? "JSON" : "msgpack");
+        if (e.kind != kind || strcmp(e.field, field) != 0)
+            fail_msg("%s: a bad '%s' is told as %s: %s", schema->name, field, e.code, e.text);
+        if (text != NULL)
+            assert_string_equal(e.text, text);
+        for (size_t i = 0; i < schema->size; i++)
+            assert_int_equal(out[i], 0);
+    }
+}
+
+static inline void assert_value_accepted(const struct schema *schema, struct say value, void *out)
+{
+    for (int encoding = ENCODING_MSGPACK; encoding <= ENCODING_JSON; encoding++) {
+        struct say fields[FIELDS_MAX];
+        size_t count = sample_fields_with(schema, value, fields);
+        struct err e;
+
+        if (!read_request((enum encoding)encoding, schema, fields, count, out, &e))
+            fail_msg("%s: refused '%s': %s", schema->name, value.key, e.text);
+    }
+}
+
+#endif

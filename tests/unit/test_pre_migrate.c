@@ -1,0 +1,488 @@
+// with: fake_hv.c
+// with: fake_host.c
+#include "fake_host.h"
+
+#include "handlers/handlers.h"
+
+#define ROUTE_B  "host.aaaaaaaa00004000800000000000000b"
+#define TPM_UUID "dddddddd-0000-4000-8000-00000000000d"
+
+static struct pre_migrate_request request;
+
+static int set_up(void **state)
+{
+    request = (struct pre_migrate_request){
+        .to = fake_address(HOST_A),
+        .src_host_uuid = fake_uuid(HOST_A),
+        .dst_host_uuid = fake_uuid(HOST_B),
+        .tpm_uuid = fake_uuid(TPM_UUID),
+        .dek = fake_dek(1),
+    };
+    strcpy(request.migration_id, "m-1");
+    return fake_host_open(state);
+}
+
+/* The usual source: a secret of ours, and a live VM that names it. */
+static void source_set(struct fake_host *fake)
+{
+    fake_define(fake, UUID_1, "", 1);
+    fake_vtpm_put(fake->host.hv, VM, "web-1", UUID_1);
+}
+
+static enum work_state begin(struct fake_host *fake)
+{
+    return fake_run(fake, &pre_migrate_handler, &request);
+}
+
+static const struct err *assert_failed(struct fake_host *fake, enum work_state state, enum err_kind kind)
+{
+    assert_int_equal(state, WORK_DONE);
+    assert_true(fake->work.failed);
+    if (fake->work.err.kind != kind)
+        fail_msg("failed with %s: %s", fake->work.err.code, fake->work.err.text);
+    return &fake->work.err;
+}
+
+static const struct pre_migrate_reply *reply_of(struct fake_host *fake, enum work_state state)
+{
+    assert_int_equal(state, WORK_DONE);
+    if (fake->work.failed)
+        fail_msg("%s", fake->work.err.text);
+    return (const struct pre_migrate_reply *)fake->work.reply;
+}
+
+static void assert_calls(struct fake_host *fake, enum work_state state, const struct message *message,
+                         const char *route, const char *step)
+{
+    assert_int_equal(state, WORK_CALLING);
+    assert_string_equal(fake->work.call.message->name, message->name);
+    assert_string_equal(fake->work.call.route, route);
+    assert_string_equal(fake->work.call.step, step);
+}
+
+/* The destination has defined it. */
+static enum work_state destination_defined(struct fake_host *fake, const char *uuid, bool created)
+{
+    struct define_reply *answer = fake->work.call.answer;
+
+    answer->secret_uuid = fake_uuid(uuid);
+    answer->created = created;
+    return fake_answered(fake, NULL);
+}
+
+static enum work_state keymanager_answered(struct fake_host *fake, uint8_t fill, int64_t version)
+{
+    struct resource_key_reply *answer = fake->work.call.answer;
+
+    answer->dek = fake_dek(fill);
+    answer->key_version = version;
+    return fake_answered(fake, NULL);
+}
+
+static struct err failure(enum err_kind kind, enum effect effect)
+{
+    struct err e;
+
+    err_set(&e, kind, "the first error");
+    e.effect = effect;
+    return e;
+}
+
+/* It wants to undo on the destination: let it, or not. */
+static enum work_state assert_undoes(struct fake_host *fake, enum work_state state, const struct err *undo_fails)
+{
+    const struct delete_request *ask = fake->work.call.request;
+
+    assert_calls(fake, state, &delete_message, ROUTE_B, "undo-define");
+    assert_true(fake->work.call.without_deadline);
+    assert_string_equal(ask->to.host_uuid.text, HOST_B);
+    assert_string_equal(ask->migration_id, "m-1");
+    assert_string_equal(ask->secret_uuid.text, "");
+    assert_false(ask->force);
+    return fake_answered(fake, undo_fails);
+}
+
+static void a_vm_without_tpm_or_with_an_unencrypted_one_is_skipped(void **state)
+{
+    struct fake_host *fake = *state;
+    struct fake_domain *domain = fake_domain_put(fake->host.hv, VM, "web-1");
+    const struct pre_migrate_reply nothing_but_skipped = {.skipped = true};
+
+    fake_define(fake, UUID_1, "", 1);
+    assert_memory_equal(reply_of(fake, begin(fake)), &nothing_but_skipped, sizeof(nothing_but_skipped));
+    domain->tpm.present = true;
+    assert_memory_equal(reply_of(fake, begin(fake)), &nothing_but_skipped, sizeof(nothing_but_skipped));
+    assert_string_equal(fake_mark(fake, UUID_1).leaving, "");
+}
+
+static void defines_on_the_destination_and_marks_the_source(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct define_request *ask;
+    const struct pre_migrate_reply *reply;
+    struct dek dek = fake_dek(1);
+
+    source_set(fake);
+    assert_calls(fake, begin(fake), &define_message, ROUTE_B, "define");
+    ask = fake->work.call.request;
+    assert_string_equal(ask->to.host_uuid.text, HOST_B);
+    assert_memory_equal(&ask->to.key, &request.to.key, sizeof(ask->to.key));
+    assert_string_equal(ask->secret_uuid.text, UUID_1);
+    assert_string_equal(ask->migration_id, "m-1");
+    assert_string_equal(ask->description, "");
+    assert_memory_equal(&ask->dek, &dek, sizeof(dek));
+    assert_false(fake->work.call.without_deadline);
+    assert_string_equal(fake_mark(fake, UUID_1).leaving, "");
+
+    reply = reply_of(fake, destination_defined(fake, UUID_1, true));
+    assert_false(reply->skipped);
+    assert_string_equal(reply->secret_uuid.text, UUID_1);
+    assert_string_equal(reply->migration_id, "m-1");
+    assert_int_equal(reply->created, YES);
+    assert_string_equal(reply->dek_source, "request");
+    assert_string_equal(fake_mark(fake, UUID_1).leaving, "m-1");
+    assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
+}
+
+static void what_the_destination_had_already_was_not_created(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    begin(fake);
+    assert_int_equal(reply_of(fake, destination_defined(fake, UUID_1, false))->created, NO);
+}
+
+static void forgets_the_dek_once_the_destination_has_it(void **state)
+{
+    struct fake_host *fake = *state;
+    struct resource_key_reply *answer;
+    struct dek dek = {.len = DEK_MAX_BYTES};
+
+    memset(dek.data, 0xd7, DEK_MAX_BYTES);
+    source_set(fake);
+    request.dek.len = 0;
+    begin(fake);
+    answer = fake->work.call.answer;
+    *answer = (struct resource_key_reply){.dek = dek, .key_version = 1};
+    fake_answered(fake, NULL);
+    assert_non_null(memmem(fake->notes, sizeof(fake->notes), dek.data, dek.len));
+    destination_defined(fake, UUID_1, true);
+    assert_null(memmem(fake->notes, sizeof(fake->notes), dek.data, 8));
+}
+
+static void without_a_live_domain_the_secret_is_found_by_identity(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_define(fake, UUID_1, "", 1);
+    begin(fake);
+    assert_string_equal(((const struct define_request *)fake->work.call.request)->secret_uuid.text, UUID_1);
+    assert_string_equal(reply_of(fake, destination_defined(fake, UUID_1, true))->secret_uuid.text, UUID_1);
+}
+
+static void without_a_live_domain_and_a_secret_there_is_nothing_to_prepare(void **state)
+{
+    struct fake_host *fake = *state;
+
+    assert_failed(fake, begin(fake), ERR_NOT_FOUND);
+}
+
+static void a_live_domain_that_names_another_identity_of_ours_is_a_conflict(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_secret_put(fake->host.hv, UUID_2, HV_USAGE_VTPM, OTHERS_ID, "");
+    fake_vtpm_put(fake->host.hv, VM, "web-1", UUID_2);
+    assert_failed(fake, begin(fake), ERR_CONFLICT);
+    strcpy(fake_secret_at(fake->host.hv, UUID_2)->secret.usage_id, USAGE_ID);
+    fake_secret_at(fake->host.hv, UUID_2)->secret.usage = HV_USAGE_VOLUME;
+    assert_failed(fake, begin(fake), ERR_CONFLICT);
+}
+
+static void a_live_domain_that_names_nobodys_secret_of_ours_goes_on_with_that_uuid(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_vtpm_put(fake->host.hv, VM, "web-1", UUID_2); /* lost with a restart of libvirtd, say */
+    assert_int_equal(begin(fake), WORK_CALLING);
+    assert_string_equal(((const struct define_request *)fake->work.call.request)->secret_uuid.text, UUID_2);
+    fake_secret_put(fake->host.hv, UUID_2, HV_USAGE_VTPM, "by-hand", "");
+    assert_int_equal(begin(fake), WORK_CALLING);
+    reply_of(fake, destination_defined(fake, UUID_2, true));
+    assert_string_equal(fake_secret_at(fake->host.hv, UUID_2)->secret.description, ""); /* not ours to mark */
+}
+
+static void a_migration_id_that_is_not_given_follows_from_the_request(void **state)
+{
+    struct fake_host *fake = *state;
+    char first[MIGRATION_ID_MAX_CHARS + 1];
+
+    source_set(fake);
+    request.migration_id[0] = '\0';
+    begin(fake);
+    strcpy(first, ((const struct define_request *)fake->work.call.request)->migration_id);
+    assert_memory_equal(first, "m-", 2);
+    assert_int_equal(strspn(first, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"), strlen(first));
+    assert_string_equal(reply_of(fake, destination_defined(fake, UUID_1, true))->migration_id, first);
+    begin(fake);
+    assert_string_equal(((const struct define_request *)fake->work.call.request)->migration_id, first);
+}
+
+static void asks_the_key_manager_where_the_request_brings_no_dek(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct resource_key_request *ask;
+    const struct define_request *define;
+    struct dek dek = fake_dek(9);
+
+    source_set(fake);
+    request.dek.len = 0;
+    request.key_provider_uuid = fake_uuid(UUID_2);
+    strcpy(request.key_provider_name, "vault");
+    assert_calls(fake, begin(fake), &resource_key_message, "service.keymanager", "key");
+    ask = fake->work.call.request;
+    assert_string_equal(ask->to.host_uuid.text, HOST_A);
+    assert_memory_equal(&ask->to.key, &request.to.key, sizeof(ask->to.key));
+    assert_string_equal(ask->resource_uuid.text, TPM_UUID);
+    assert_string_equal(ask->resource_type, "TpmVO");
+    assert_string_equal(ask->key_provider_uuid.text, UUID_2);
+    assert_string_equal(ask->key_provider_name, "vault");
+    assert_string_equal(ask->dst_host_uuid.text, HOST_B);
+    assert_string_equal(ask->secret_uuid.text, UUID_1);
+
+    assert_calls(fake, keymanager_answered(fake, 9, 1), &define_message, ROUTE_B, "define");
+    define = fake->work.call.request;
+    assert_memory_equal(&define->dek, &dek, sizeof(dek));
+    assert_string_equal(reply_of(fake, destination_defined(fake, UUID_1, true))->dek_source, "keymanager");
+}
+
+static void without_a_dek_the_tpm_uuid_is_required(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    request.dek.len = 0;
+    request.tpm_uuid = fake_uuid("");
+    assert_string_equal(assert_failed(fake, begin(fake), ERR_REQUIRED)->field, "tpmUuid");
+}
+
+static void another_version_from_the_key_manager_is_a_conflict(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    request.dek.len = 0;
+    begin(fake);
+    assert_failed(fake, keymanager_answered(fake, 9, 2), ERR_CONFLICT);
+}
+
+static void an_absent_key_manager_is_named(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e = failure(ERR_NO_ROUTE, EFFECT_NONE);
+    const struct err *first;
+
+    source_set(fake);
+    request.dek.len = 0;
+    begin(fake);
+    first = assert_failed(fake, fake_answered(fake, &e), ERR_NO_ROUTE);
+    assert_string_equal(first->code, "SYS.1009");
+    assert_non_null(strstr(first->text, "key manager"));
+    assert_true(first->retryable);
+}
+
+static void an_error_of_the_key_manager_is_passed_on(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e;
+
+    source_set(fake);
+    request.dek.len = 0;
+    begin(fake);
+    err_from_wire(&e, "KMS.42", "no such key", false);
+    assert_int_equal(fake_answered(fake, &e), WORK_DONE);
+    assert_memory_equal(&fake->work.err, &e, sizeof(e));
+}
+
+static void a_silent_key_manager_has_no_effect(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e = failure(ERR_TIMEOUT, EFFECT_UNKNOWN);
+
+    source_set(fake);
+    request.dek.len = 0;
+    begin(fake);
+    assert_int_equal(assert_failed(fake, fake_answered(fake, &e), ERR_TIMEOUT)->effect, EFFECT_NONE);
+}
+
+static void a_clear_dek_is_not_sent_where_the_configuration_forbids_it(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct err *e;
+
+    source_set(fake);
+    fake->host.sends_clear_deks = false;
+    e = assert_failed(fake, begin(fake), ERR_PLAINTEXT);
+    assert_non_null(strstr(e->text, "plaintext_dek"));
+    request.dek.len = 0;
+    assert_failed(fake, begin(fake), ERR_PLAINTEXT);
+}
+
+static void another_uuid_from_the_destination_is_a_conflict_and_undone(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    begin(fake);
+    assert_failed(fake, assert_undoes(fake, destination_defined(fake, UUID_2, true), NULL), ERR_CONFLICT);
+    assert_string_equal(fake_mark(fake, UUID_1).leaving, "");
+}
+
+static void an_absent_destination_is_named_and_nothing_is_undone(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e = failure(ERR_NO_ROUTE, EFFECT_NONE);
+
+    source_set(fake);
+    begin(fake);
+    assert_non_null(strstr(assert_failed(fake, fake_answered(fake, &e), ERR_NO_ROUTE)->text, "destination"));
+}
+
+static void an_error_of_the_destination_without_effect_is_passed_on_and_nothing_undone(void **state)
+{
+    static const enum err_kind kinds[] = {ERR_CONFLICT, ERR_LIBVIRT, ERR_HYPERVISOR_AWAY, ERR_PLAINTEXT};
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        struct err e = failure(kinds[i], EFFECT_NONE);
+
+        begin(fake);
+        assert_failed(fake, fake_answered(fake, &e), kinds[i]);
+        assert_memory_equal(&fake->work.err, &e, sizeof(e));
+    }
+}
+
+static void what_the_destination_may_have_done_is_undone(void **state)
+{
+    const struct err failures[] = {
+        failure(ERR_TIMEOUT, EFFECT_UNKNOWN), failure(ERR_TIMEOUT, EFFECT_NONE),
+        failure(ERR_LIBVIRT, EFFECT_DONE),    failure(ERR_HYPERVISOR_AWAY, EFFECT_UNKNOWN),
+        failure(ERR_FOREIGN, EFFECT_UNKNOWN),
+    };
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    for (size_t i = 0; i < COUNT(failures); i++) {
+        begin(fake);
+        assert_failed(fake, assert_undoes(fake, fake_answered(fake, &failures[i]), NULL), failures[i].kind);
+        assert_string_equal(fake->work.err.text, "the first error");
+    }
+}
+
+static void a_failure_of_the_undo_is_not_the_one_that_is_told(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e = failure(ERR_NO_ROUTE, EFFECT_NONE);
+
+    source_set(fake);
+    begin(fake);
+    assert_failed(fake, assert_undoes(fake, destination_defined(fake, UUID_2, true), &e), ERR_CONFLICT);
+    assert_int_equal(fake->work.err.effect, EFFECT_UNKNOWN);
+}
+
+static void a_mark_that_libvirt_refuses_undoes_the_destination(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    begin(fake);
+    fake_fault_set(fake->host.hv, 2, FAULT_REFUSED);
+    assert_failed(fake, assert_undoes(fake, destination_defined(fake, UUID_1, true), NULL), ERR_LIBVIRT);
+    assert_int_equal(fake->work.err.effect, EFFECT_NONE);
+    assert_string_equal(fake_mark(fake, UUID_1).leaving, "");
+}
+
+static void giving_up_on_the_mark_takes_it_back_and_undoes_the_destination(void **state)
+{
+    struct fake_host *fake = *state;
+    struct define_reply *answer;
+
+    source_set(fake);
+    begin(fake);
+    answer = fake->work.call.answer;
+    answer->secret_uuid = fake_uuid(UUID_1);
+    fake_fault_set(fake->host.hv, 2, FAULT_LOST_AFTER);
+    assert_int_equal(work_advance(&fake->work), WORK_AWAY);
+    assert_string_equal(fake_mark(fake, UUID_1).leaving, "m-1");
+    work_give_up(&fake->work, &(struct err){.kind = ERR_TIMEOUT});
+    assert_failed(fake, assert_undoes(fake, work_advance(&fake->work), NULL), ERR_TIMEOUT);
+    assert_string_equal(fake_mark(fake, UUID_1).leaving, "");
+}
+
+static void a_connection_lost_at_any_call_does_not_change_the_answer(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    for (enum fake_fault fault = FAULT_DOWN; fault <= FAULT_LOST_AFTER; fault++)
+        for (unsigned nth = 1; nth <= 5; nth++) {
+            const struct pre_migrate_reply *reply;
+
+            fake_define(fake, UUID_1, "", 1);
+            fake_fault_set(fake->host.hv, nth, fault);
+            assert_int_equal(begin(fake), WORK_CALLING);
+            reply = reply_of(fake, destination_defined(fake, UUID_1, true));
+            assert_string_equal(reply->secret_uuid.text, UUID_1);
+            assert_int_equal(reply->created, YES);
+            assert_string_equal(fake_mark(fake, UUID_1).leaving, "m-1");
+        }
+}
+
+static void a_secret_that_is_not_in_our_form_is_moved_and_not_marked(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_secret_put(fake->host.hv, UUID_1, HV_USAGE_VTPM, USAGE_ID, "made with virsh");
+    fake_vtpm_put(fake->host.hv, VM, "web-1", UUID_1);
+    begin(fake);
+    reply_of(fake, destination_defined(fake, UUID_1, true));
+    assert_string_equal(fake_secret_at(fake->host.hv, UUID_1)->secret.description, "made with virsh");
+    assert_false(fake_secret_at(fake->host.hv, UUID_1)->secret.is_ours_in_form);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, fake_host_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_vm_without_tpm_or_with_an_unencrypted_one_is_skipped),
+        TEST(defines_on_the_destination_and_marks_the_source),
+        TEST(what_the_destination_had_already_was_not_created),
+        TEST(forgets_the_dek_once_the_destination_has_it),
+        TEST(without_a_live_domain_the_secret_is_found_by_identity),
+        TEST(without_a_live_domain_and_a_secret_there_is_nothing_to_prepare),
+        TEST(a_live_domain_that_names_another_identity_of_ours_is_a_conflict),
+        TEST(a_live_domain_that_names_nobodys_secret_of_ours_goes_on_with_that_uuid),
+        TEST(a_migration_id_that_is_not_given_follows_from_the_request),
+        TEST(asks_the_key_manager_where_the_request_brings_no_dek),
+        TEST(without_a_dek_the_tpm_uuid_is_required),
+        TEST(another_version_from_the_key_manager_is_a_conflict),
+        TEST(an_absent_key_manager_is_named),
+        TEST(an_error_of_the_key_manager_is_passed_on),
+        TEST(a_silent_key_manager_has_no_effect),
+        TEST(a_clear_dek_is_not_sent_where_the_configuration_forbids_it),
+        TEST(another_uuid_from_the_destination_is_a_conflict_and_undone),
+        TEST(an_absent_destination_is_named_and_nothing_is_undone),
+        TEST(an_error_of_the_destination_without_effect_is_passed_on_and_nothing_undone),
+        TEST(what_the_destination_may_have_done_is_undone),
+        TEST(a_failure_of_the_undo_is_not_the_one_that_is_told),
+        TEST(a_mark_that_libvirt_refuses_undoes_the_destination),
+        TEST(giving_up_on_the_mark_takes_it_back_and_undoes_the_destination),
+        TEST(a_connection_lost_at_any_call_does_not_change_the_answer),
+        TEST(a_secret_that_is_not_in_our_form_is_moved_and_not_marked),
+    };
+
+    return cmocka_run_group_tests_name("pre-migrate", tests, NULL, NULL);
+}

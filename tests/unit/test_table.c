@@ -1,0 +1,73 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "handlers/handlers.h"
+#include "handlers/work.h"
+
+static void each_handler_is_found_by_its_message(void **state)
+{
+    size_t count = 0;
+
+    (void)state;
+    for (const struct handler *h; (h = handler_at(count)) != NULL; count++)
+        assert_ptr_equal(handler_find(h->message->name), h);
+    assert_int_equal(count, 6);
+    assert_null(handler_find("HostReconcileMsg"));
+    assert_null(handler_find(""));
+    assert_null(handler_at(SIZE_MAX));
+}
+
+static void every_step_can_be_driven(void **state)
+{
+    const struct handler *h;
+
+    (void)state;
+    for (size_t i = 0; (h = handler_at(i)) != NULL; i++) {
+        assert_in_range(h->count, 1, 8);
+        assert_in_range(h->notes_bytes, 0, VAULT_SLOT_BYTES);
+        assert_in_range(h->message->reply->size, 1, WORK_REPLY_MAX_BYTES);
+        for (size_t s = 0; s < h->count; s++) {
+            assert_non_null(h->steps[s].name);
+            assert_non_null(h->steps[s].run);
+        }
+    }
+}
+
+static void what_has_an_identity_acts_in_its_order(void **state)
+{
+    const struct handler *h;
+
+    (void)state;
+    for (size_t i = 0; (h = handler_at(i)) != NULL; i++)
+        assert_int_equal(h->lane, h == &resolve_handler ? LANE_NONE : LANE_IDENTITY);
+}
+
+static void a_post_migrate_that_was_forwarded_waits_for_nobody(void **state)
+{
+    struct post_migrate_request request = {.src_host_uuid = {"a"}, .dst_host_uuid = {"b"}};
+
+    (void)state;
+    request.to.host_uuid = request.src_host_uuid;
+    assert_true(post_migrate_handler.waits_for_peers(&request));
+    request.to.host_uuid = request.dst_host_uuid;
+    assert_false(post_migrate_handler.waits_for_peers(&request));
+    assert_true(pre_migrate_handler.waits_for_peers(&request));
+    assert_null(define_handler.waits_for_peers);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_handler_is_found_by_its_message),
+        cmocka_unit_test(every_step_can_be_driven),
+        cmocka_unit_test(what_has_an_identity_acts_in_its_order),
+        cmocka_unit_test(a_post_migrate_that_was_forwarded_waits_for_nobody),
+    };
+
+    return cmocka_run_group_tests_name("table", tests, NULL, NULL);
+}
