@@ -129,7 +129,7 @@ void bus_close(struct bus *bus);
 /*
  * The next thing that happened. Call until BUS_QUIET. How the link, the queues and
  * publications stand comes before deliveries; of the link and of each queue only
- * the latest is told.
+ * the latest is told, and a delivery whose channel is gone meanwhile is not told.
  */
 enum bus_event bus_next(struct bus *bus, struct bus_news *news);
 
