@@ -59,15 +59,13 @@ help:
 $(BUILD)/keyferryd: $(LIB_OBJ) $(BUILD)/worker/main.o
 $(BUILD)/keyferry: $(CLI_OBJ)
 $(BUILD)/keyferryd $(BUILD)/keyferry:
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@echo $@; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/libkeyferry.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+	@rm -f $@; echo $@; ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # A test's first line, "// with: fake_hv.c", names what is linked beside it, before the archive.
 LINK_TEST = @mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) $< \
@@ -98,7 +96,7 @@ real: $(REAL)
 e2e: $(BUILD)/keyferryd $(BUILD)/keyferry
 	MODE=$(MODE) tests/e2e/run $(E2E)
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
-	MODE=$(MODE) tests/e2e/run order migrate recovery
+	MODE=$(MODE) tests/e2e/run order: crosswise duplicates "in the midst"
 fuzz: $(FUZZ)
 	@set -e; for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p build/corpus/$$n; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -malloc_limit_mb=16 build/corpus/$$n tests/fuzz/corpus/$$n; done

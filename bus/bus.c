@@ -4,6 +4,7 @@
 #include "bus/publisher.h"
 
 #include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,15 @@ static bool halves_new(struct bus *bus, struct event_base *base, struct err *e)
            publisher_new(base, &bus->config, &bus->urls, &bus->tray, &publisher_owner, bus, &bus->publisher, e);
 }
 
+/* A write to a connection that the broker has reset must be an error, not the end of the process. */
+static void ignore_sigpipe(void)
+{
+    struct sigaction present;
+
+    if (sigaction(SIGPIPE, NULL, &present) == 0 && present.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
+}
+
 bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake *wake, void *arg, struct bus **out,
               struct err *e)
 {
@@ -206,6 +216,7 @@ bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake
 
     if (bus == NULL)
         return err_set(e, ERR_LOCAL, "no memory for the bus");
+    ignore_sigpipe();
     bus->wake = wake;
     bus->arg = arg;
     if (!names_fit(config, e) || !url_list_read(config->urls, config->password, &bus->urls, e) ||
@@ -231,9 +242,12 @@ void bus_close(struct bus *bus)
     free(bus);
 }
 
+/* What came by a channel that is gone meanwhile will come again. */
 enum bus_event bus_next(struct bus *bus, struct bus_news *news)
 {
-    return tray_take(&bus->tray, news);
+    while (tray_take(&bus->tray, news) == BUS_DELIVERY && !bus_is_current(bus, news->delivery))
+        delivery_free(news->delivery);
+    return news->event;
 }
 
 bool bus_publish(struct bus *bus, const struct publication *publication, uint64_t *number, struct err *e)

@@ -128,7 +128,7 @@ static bool host_split(struct span address, struct span *host, struct span *port
 static bool host_is_clean(struct span host)
 {
     for (size_t i = 0; i < host.len; i++)
-        if (host.at[i] <= ' ' || host.at[i] >= 0x7f || strchr("%:[]?#", host.at[i]) != NULL)
+        if (host.at[i] <= ' ' || host.at[i] >= 0x7f || strchr("%:[]?#@", host.at[i]) != NULL)
             return false;
     return true;
 }
@@ -211,8 +211,7 @@ bool url_list_read(const char *text, const char *password, struct url_list *out,
             return err_set(e, ERR_CONFIG, "broker URL %zu of %zu: %s", i + 1, list.count, why.text);
         text += len + 1;
     }
-    *out = list;
-    list = (struct url_list){0};
+    *out = (struct url_list){.urls = TAKE(list.urls), .count = list.count};
     return true;
 }
 

@@ -128,8 +128,11 @@ static enum step_result dek_answered(struct work *work, struct err *e)
     const struct pre_migrate_notes *notes = work->notes;
     int64_t wanted = secret_key_of(work)->key_version;
 
-    if (work->call.failed)
-        return peer_failed(work, "the key manager", e);
+    if (work->call.failed) {
+        peer_failed(work, "the key manager", e);
+        e->effect = EFFECT_NONE; /* it only reads, and nobody has changed anything yet */
+        return STEP_FAIL;
+    }
     if (notes->answer.key.key_version == wanted)
         return STEP_NEXT;
     err_set(e, ERR_CONFLICT, "the key manager answered with version %lld of the key, not %lld",

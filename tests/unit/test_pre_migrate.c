@@ -156,12 +156,16 @@ static void what_the_destination_had_already_was_not_created(void **state)
 static void forgets_the_dek_once_the_destination_has_it(void **state)
 {
     struct fake_host *fake = *state;
-    struct dek dek = fake_dek(0xd7);
+    struct resource_key_reply *answer;
+    struct dek dek = {.len = DEK_MAX_BYTES};
 
+    memset(dek.data, 0xd7, DEK_MAX_BYTES);
     source_set(fake);
     request.dek.len = 0;
     begin(fake);
-    keymanager_answered(fake, 0xd7, 1);
+    answer = fake->work.call.answer;
+    *answer = (struct resource_key_reply){.dek = dek, .key_version = 1};
+    fake_answered(fake, NULL);
     assert_non_null(memmem(fake->notes, sizeof(fake->notes), dek.data, dek.len));
     destination_defined(fake, UUID_1, true);
     assert_null(memmem(fake->notes, sizeof(fake->notes), dek.data, 8));
@@ -297,9 +301,19 @@ static void an_error_of_the_key_manager_is_passed_on(void **state)
     request.dek.len = 0;
     begin(fake);
     err_from_wire(&e, "KMS.42", "no such key", false);
-    e.effect = EFFECT_UNKNOWN;
     assert_int_equal(fake_answered(fake, &e), WORK_DONE);
     assert_memory_equal(&fake->work.err, &e, sizeof(e));
+}
+
+static void a_silent_key_manager_has_no_effect(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e = failure(ERR_TIMEOUT, EFFECT_UNKNOWN);
+
+    source_set(fake);
+    request.dek.len = 0;
+    begin(fake);
+    assert_int_equal(assert_failed(fake, fake_answered(fake, &e), ERR_TIMEOUT)->effect, EFFECT_NONE);
 }
 
 static void a_clear_dek_is_not_sent_where_the_configuration_forbids_it(void **state)
@@ -457,6 +471,7 @@ int main(void)
         TEST(another_version_from_the_key_manager_is_a_conflict),
         TEST(an_absent_key_manager_is_named),
         TEST(an_error_of_the_key_manager_is_passed_on),
+        TEST(a_silent_key_manager_has_no_effect),
         TEST(a_clear_dek_is_not_sent_where_the_configuration_forbids_it),
         TEST(another_uuid_from_the_destination_is_a_conflict_and_undone),
         TEST(an_absent_destination_is_named_and_nothing_is_undone),
