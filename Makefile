@@ -59,15 +59,13 @@ help:
 $(BUILD)/keyferryd: $(LIB_OBJ) $(BUILD)/worker/main.o
 $(BUILD)/keyferry: $(CLI_OBJ)
 $(BUILD)/keyferryd $(BUILD)/keyferry:
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@echo $@; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/libkeyferry.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+	@rm -f $@; echo $@; ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # A test's first line, "// with: fake_hv.c", names what is linked beside it, before the archive.
 LINK_TEST = @mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) $< \
@@ -96,9 +94,9 @@ real: $(REAL)
 	tests/lab/with --broker -- $(BUILD)/tests/bus_test
 	tests/lab/with --hypervisor -- $(BUILD)/tests/hv_test
 e2e: $(BUILD)/keyferryd $(BUILD)/keyferry
-	MODE=$(MODE) tests/e2e/run $(E2E)
+	KEYFERRY_BUILD=$(BUILD) tests/e2e/run $(E2E)
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
-	MODE=$(MODE) tests/e2e/run order migrate recovery
+	KEYFERRY_BUILD=$(BUILD) tests/e2e/run order: crosswise duplicates "in the midst"
 fuzz: $(FUZZ)
 	@set -e; for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p build/corpus/$$n; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -malloc_limit_mb=16 build/corpus/$$n tests/fuzz/corpus/$$n; done
@@ -113,7 +111,7 @@ check: deps-check
 	@tests/check
 demo: deps-demo
 	@$(MAKE) --no-print-directory all
-	@MODE=$(MODE) tests/demo
+	@KEYFERRY_BUILD=$(BUILD) tests/demo
 bench: deps-check
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run

@@ -89,6 +89,7 @@ static int ask(const struct options *o, const struct settings *s, const char *id
     struct client_config config = {.urls = s->urls,
                                    .password = s->password[0] != '\0' ? s->password : NULL,
                                    .name = name,
+                                   .reply_exchange = s->reply_exchange,
                                    .heartbeat_s = HEARTBEAT_S,
                                    .body_max_bytes = BODY_MAX_BYTES};
     struct client_request call = {.exchange = s->exchange,

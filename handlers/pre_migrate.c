@@ -129,8 +129,9 @@ static enum step_result dek_answered(struct work *work, struct err *e)
     int64_t wanted = secret_key_of(work)->key_version;
 
     if (work->call.failed) {
-        work->call.err.effect = EFFECT_NONE; /* it only reads */
-        return peer_failed(work, "the key manager", e);
+        peer_failed(work, "the key manager", e);
+        e->effect = EFFECT_NONE; /* it only reads, and nobody has changed anything yet */
+        return STEP_FAIL;
     }
     if (notes->answer.key.key_version == wanted)
         return STEP_NEXT;

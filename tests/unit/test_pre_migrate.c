@@ -301,9 +301,19 @@ static void an_error_of_the_key_manager_is_passed_on(void **state)
     request.dek.len = 0;
     begin(fake);
     err_from_wire(&e, "KMS.42", "no such key", false);
-    e.effect = EFFECT_UNKNOWN;
     assert_int_equal(fake_answered(fake, &e), WORK_DONE);
     assert_memory_equal(&fake->work.err, &e, sizeof(e));
+}
+
+static void a_silent_key_manager_has_no_effect(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e = failure(ERR_TIMEOUT, EFFECT_UNKNOWN);
+
+    source_set(fake);
+    request.dek.len = 0;
+    begin(fake);
+    assert_int_equal(assert_failed(fake, fake_answered(fake, &e), ERR_TIMEOUT)->effect, EFFECT_NONE);
 }
 
 static void a_clear_dek_is_not_sent_where_the_configuration_forbids_it(void **state)
@@ -461,6 +471,7 @@ int main(void)
         TEST(another_version_from_the_key_manager_is_a_conflict),
         TEST(an_absent_key_manager_is_named),
         TEST(an_error_of_the_key_manager_is_passed_on),
+        TEST(a_silent_key_manager_has_no_effect),
         TEST(a_clear_dek_is_not_sent_where_the_configuration_forbids_it),
         TEST(another_uuid_from_the_destination_is_a_conflict_and_undone),
         TEST(an_absent_destination_is_named_and_nothing_is_undone),
