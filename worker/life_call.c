@@ -14,7 +14,8 @@ static void release_bytes(struct bytes *b)
 static int64_t answer_until(struct life *life, struct request *r)
 {
     if (r->answer_until_ms == 0)
-        r->answer_until_ms = r->deadline_ms != 0 ? r->deadline_ms : life_now(life) + life->config->request_timeout_ms;
+        r->answer_until_ms =
+            r->work.deadline_ms != 0 ? r->work.deadline_ms : life_now(life) + life->config->request_timeout_ms;
     return r->answer_until_ms;
 }
 
