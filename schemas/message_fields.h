@@ -25,6 +25,7 @@
 
 #define DEK_FIELD(T, must) \
     SECRET_BYTES(T, dek, "dekBase64", must, 1, DEK_MAX_BYTES)
+
 /* The message `label`, from the structs and tables that are named after it. */
 #define MESSAGE(label, request_name, says_required, request_rule, reply_name, reply_rule) \
     const struct message label##_message = { \
