@@ -101,7 +101,7 @@ real: $(REAL)
 e2e: $(BUILD)/keyferryd $(BUILD)/keyferry
 	MODE=$(MODE) tests/e2e/run $(E2E)
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
-	MODE=$(MODE) tests/e2e/run order migrate recovery
+	MODE=$(MODE) tests/e2e/run order: crosswise duplicates "in the midst"
 fuzz: $(FUZZ)
 	@set -e; for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p build/corpus/$$n; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -malloc_limit_mb=16 build/corpus/$$n tests/fuzz/corpus/$$n; done

@@ -4,6 +4,7 @@
 #include "bus/publisher.h"
 
 #include <event2/event.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,15 @@ static bool halves_new(struct bus *bus, struct event_base *base, struct err *e)
            publisher_new(base, &bus->config, &bus->urls, &bus->tray, &publisher_owner, bus, &bus->publisher, e);
 }
 
+/* A write to a connection that the broker has reset must be an error, not the end of the process. */
+static void ignore_sigpipe(void)
+{
+    struct sigaction present;
+
+    if (sigaction(SIGPIPE, NULL, &present) == 0 && present.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
+}
+
 bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake *wake, void *arg, struct bus **out,
               struct err *e)
 {
@@ -206,6 +216,7 @@ bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake
 
     if (bus == NULL)
         return err_set(e, ERR_LOCAL, "no memory for the bus");
+    ignore_sigpipe();
     bus->wake = wake;
     bus->arg = arg;
     if (!names_fit(config, e) || !url_list_read(config->urls, config->password, &bus->urls, e) ||

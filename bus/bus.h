@@ -113,7 +113,9 @@ typedef void bus_wake(void *arg);
 
 /*
  * A bus that begins to connect as soon as `base` runs. Fails with ERR_CONFIG where
- * a URL cannot be read (the text names it without its password) and ERR_LOCAL.
+ * a URL cannot be read (the text names it by its place in the list, quoting
+ * nothing) or a name is too long, and ERR_LOCAL. Has the process ignore SIGPIPE,
+ * unless it does something about it already.
  */
 MUST_CHECK bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake *wake, void *arg,
                          struct bus **out, struct err *e);

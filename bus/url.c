@@ -128,7 +128,7 @@ static bool host_split(struct span address, struct span *host, struct span *port
 static bool host_is_clean(struct span host)
 {
     for (size_t i = 0; i < host.len; i++)
-        if (host.at[i] <= ' ' || host.at[i] >= 0x7f || strchr("%:[]?#", host.at[i]) != NULL)
+        if (host.at[i] <= ' ' || host.at[i] >= 0x7f || strchr("%:[]?#@", host.at[i]) != NULL)
             return false;
     return true;
 }

@@ -1,6 +1,6 @@
 /*
- * The hypervisor, as little of it as the handlers need. hv_libvirt.c, hv_keeper.c
- * and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
+ * The hypervisor, as little of it as the handlers need. hv_libvirt.c, hv_keeper.c,
+ * hv_conn.c and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
  *
  * One struct hv is one libvirt URI, kept connected by a thread of its own, since
  * virConnectOpen() may block for ever. Any thread may call anything below; calls
@@ -27,7 +27,8 @@ typedef void hv_watch(void *arg, bool up, const char *why);
 
 /*
  * Begin to keep a connection to `uri`, for example "qemu:///system". Does not
- * block and does not wait for libvirt. `watch` may be NULL. Fails with ERR_LOCAL.
+ * block and does not wait for libvirt. `watch` may be NULL. SIGPIPE is ignored from
+ * then on, unless somebody handles it. Fails with ERR_LOCAL.
  */
 MUST_CHECK bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv **out, struct err *e);
 

@@ -7,20 +7,17 @@
 #include "handlers/hv_keeper.h"
 
 #include <errno.h>
-#include <libvirt/virterror.h>
-#include <libxml/parser.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
+#include "handlers/hv_conn.h"
+
 enum {
-    LINKS_MAX = 4,            /* libvirtd gains nothing from more */
-    KEEPALIVE_INTERVAL_S = 1, /* with the count: a frozen libvirtd is given up after 3 s */
-    KEEPALIVE_COUNT = 2,
+    LINKS_MAX = 4, /* libvirtd gains nothing from more */
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 5000,
     CLOSE_WAIT_MS = 1000,
@@ -33,7 +30,8 @@ struct hv {
     struct link links[LINKS_MAX];
     size_t open; /* of `links`, from the first */
     size_t lent;
-    bool up;
+    bool up;            /* there is a link, and none was lost */
+    bool lost;          /* since the keeper began to open the first */
     bool wants_link;    /* somebody waits, and one more might be opened */
     bool told, told_up; /* what `watch` heard last */
     bool closing;
@@ -45,45 +43,6 @@ struct hv {
     hv_watch *watch;
     void *arg;
 };
-
-/* libvirt prints every error on stderr unless told not to; we return them. */
-static void stay_quiet(void *ctx, virErrorPtr error)
-{
-    (void)ctx;
-    (void)error;
-}
-
-/* Keepalives and close callbacks come from here. One for the process: libvirt has one event loop. */
-static void *run_events(void *arg)
-{
-    (void)arg;
-    for (;;)
-        (void)virEventRunDefaultImpl();
-    return NULL;
-}
-
-/* Detached, and deaf to signals: those are for the thread that asks for them. */
-static bool start_thread(void *(*run)(void *), void *arg)
-{
-    sigset_t all, before;
-    pthread_t thread;
-    int failed;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&thread, NULL, run, arg);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed == 0 && pthread_detach(thread) == 0;
-}
-
-static bool libvirt_is_ready;
-
-static void start_libvirt(void)
-{
-    xmlInitParser();
-    virSetErrorFunc(NULL, stay_quiet);
-    libvirt_is_ready = virInitialize() == 0 && virEventRegisterDefaultImpl() == 0 && start_thread(run_events, NULL);
-}
 
 static void hv_unref_locked(struct hv *hv)
 {
@@ -135,10 +94,12 @@ static void pause_ms(struct hv *hv, unsigned ms)
         ;
 }
 
-static void go_down(struct hv *hv, const char *why)
+/* The first reason counts; the rest follows from it. */
+static void lose(struct hv *hv, const char *why)
 {
-    if (!hv->up)
+    if (hv->lost)
         return;
+    hv->lost = true;
     hv->up = false;
     snprintf(hv->why, sizeof(hv->why), "%s", why);
     pthread_cond_broadcast(&hv->changed);
@@ -148,44 +109,12 @@ static void go_down(struct hv *hv, const char *why)
 /* On libvirt's event thread. */
 static void on_close(virConnectPtr conn, int reason, void *arg)
 {
-    static const char *const reasons[] = {
-        [VIR_CONNECT_CLOSE_REASON_ERROR] = "an input or output error ended the connection",
-        [VIR_CONNECT_CLOSE_REASON_EOF] = "libvirt closed the connection",
-        [VIR_CONNECT_CLOSE_REASON_KEEPALIVE] = "libvirt does not answer",
-        [VIR_CONNECT_CLOSE_REASON_CLIENT] = "the connection was closed here",
-    };
     struct hv *hv = arg;
 
     (void)conn;
     pthread_mutex_lock(&hv->lock);
-    go_down(hv, (size_t)reason < COUNT(reasons) ? reasons[reason] : "the connection was closed");
+    lose(hv, conn_close_reason(reason));
     pthread_mutex_unlock(&hv->lock);
-}
-
-/* A new connection, or NULL and libvirt's words. Blocks, perhaps for ever. */
-static virConnectPtr conn_open(struct hv *hv, char *why, size_t room)
-{
-    virConnectPtr conn = virConnectOpen(hv->uri);
-
-    if (conn == NULL) {
-        snprintf(why, room, "%s", virGetLastErrorMessage());
-        return NULL;
-    }
-    /* Drivers without a daemon behind them support neither, and have no need of it. */
-    (void)virConnectSetKeepAlive(conn, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
-    pthread_mutex_lock(&hv->lock);
-    hv->users++;
-    pthread_mutex_unlock(&hv->lock);
-    if (virConnectRegisterCloseCallback(conn, on_close, hv, hv_unref) != 0)
-        hv_unref(hv);
-    return conn;
-}
-
-/* The callback keeps a reference of its own on the connection. */
-static void conn_close(virConnectPtr conn)
-{
-    (void)virConnectUnregisterCloseCallback(conn, on_close);
-    (void)virConnectClose(conn);
 }
 
 static bool link_open(struct hv *hv)
@@ -194,8 +123,9 @@ static bool link_open(struct hv *hv)
     virConnectPtr conn;
 
     hv->in_libvirt = true;
+    hv->users++; /* the callback */
     pthread_mutex_unlock(&hv->lock);
-    conn = conn_open(hv, why, sizeof(why));
+    conn = conn_open(hv->uri, on_close, hv, hv_unref, why, sizeof(why));
     pthread_mutex_lock(&hv->lock);
     hv->in_libvirt = false;
     hv->wants_link = false;
@@ -216,7 +146,7 @@ static void links_close(struct hv *hv)
         virConnectPtr conn = hv->links[--hv->open].conn;
 
         pthread_mutex_unlock(&hv->lock);
-        conn_close(conn);
+        conn_close(conn, on_close);
         pthread_mutex_lock(&hv->lock);
     }
     hv->in_libvirt = false;
@@ -230,7 +160,7 @@ static void tell(struct hv *hv, bool up)
         return;
     hv->told = true;
     hv->told_up = up;
-    memcpy(why, up ? "" : hv->why, up ? 1 : sizeof(why));
+    snprintf(why, sizeof(why), "%s", up ? "" : hv->why);
     pthread_mutex_unlock(&hv->lock);
     hv->watch(hv->arg, up, why);
     pthread_mutex_lock(&hv->lock);
@@ -241,8 +171,8 @@ static void links_tend(struct hv *hv)
 {
     bool may_open = true;
 
-    hv->up = true;
-    tell(hv, true);
+    hv->up = !hv->lost;
+    tell(hv, hv->up);
     while (hv->up && !hv->closing) {
         if (!hv->wants_link || !may_open || hv->open == LINKS_MAX) {
             pthread_cond_wait(&hv->changed, &hv->lock);
@@ -262,6 +192,7 @@ static void *keep(void *arg)
 
     pthread_mutex_lock(&hv->lock);
     while (!hv->closing) {
+        hv->lost = false;
         if (link_open(hv)) {
             links_tend(hv);
             tries = 0;
@@ -300,17 +231,15 @@ static struct hv *hv_new(const char *uri, hv_watch *watch, void *arg)
 
 bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv **out, struct err *e)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct hv *hv;
 
-    pthread_once(&once, start_libvirt);
-    if (!libvirt_is_ready)
+    if (!conn_library_start())
         return err_set(e, ERR_LOCAL, "libvirt's client library did not start");
     hv = hv_new(uri, watch, arg);
     if (hv == NULL)
         return err_set(e, ERR_LOCAL, "out of memory for a libvirt connection");
     hv->users = 2;
-    if (!start_thread(keep, hv)) {
+    if (!thread_start(keep, hv)) {
         hv->users = 1;
         hv_unref(hv);
         return err_set(e, ERR_LOCAL, "no thread for a libvirt connection");
@@ -325,7 +254,7 @@ void hv_close(struct hv *hv)
         return;
     pthread_mutex_lock(&hv->lock);
     hv->closing = true;
-    go_down(hv, "closed");
+    lose(hv, "closed");
     pthread_cond_broadcast(&hv->changed);
     while (!hv->done)
         if (!wait_ms(hv, CLOSE_WAIT_MS) && hv->in_libvirt)
@@ -378,7 +307,7 @@ void link_return(struct hv *hv, struct link *link, const char *lost)
     link->busy = false;
     hv->lent--;
     if (lost != NULL)
-        go_down(hv, lost);
+        lose(hv, lost);
     if (hv->up)
         pthread_cond_signal(&hv->returned);
     else

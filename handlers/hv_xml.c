@@ -164,8 +164,8 @@ bool domain_xml_tpm(const char *xml, bool *live, struct hv_tpm *out)
         return false;
     domain = xmlDocGetRootElement(doc);
     tpm = find_child(find_child(domain, "devices"), "tpm");
-    /* A pseries guest may have a second, "tpm-spapr-proxy", which never holds a state of its own. */
-    for (; tpm != NULL && !found.encrypted; tpm = find_from(tpm->next, "tpm"))
+    /* Only a pseries guest may have two, and its "tpm-spapr-proxy" is never encrypted. */
+    for (; tpm != NULL; tpm = find_from(tpm->next, "tpm"))
         if (!tpm_read(tpm, &found))
             return false;
     *live = xmlHasProp(domain, (const xmlChar *)"id") != NULL;

@@ -127,6 +127,14 @@ static enum step_result host_key_run(struct work *work, struct err *e)
                           &notes->host_key.answer);
 }
 
+/* Who was asked only reads, and nobody has changed anything yet: there is no effect, answer or not. */
+static enum step_result reading_failed(const struct work *work, const char *peer, struct err *e)
+{
+    peer_failed(work, peer, e);
+    e->effect = EFFECT_NONE;
+    return STEP_FAIL;
+}
+
 /* The fingerprint is made here, of the key that will be used: what the answer says of itself proves nothing. */
 static enum step_result host_key_answered(struct work *work, struct err *e)
 {
@@ -135,7 +143,7 @@ static enum step_result host_key_answered(struct work *work, struct err *e)
     char fingerprint[FINGERPRINT_CHARS + 1];
 
     if (work->call.failed)
-        return peer_failed(work, "the destination", e);
+        return reading_failed(work, "the destination", e);
     notes->recipient = notes->host_key.answer.public_key;
     seal_fingerprint(notes->recipient.data, fingerprint);
     if (request->dst_key_fingerprint[0] == '\0' || strcasecmp(request->dst_key_fingerprint, fingerprint) == 0)
@@ -202,7 +210,7 @@ static enum step_result dek_answered(struct work *work, struct err *e)
     int64_t wanted = secret_key_of(work)->key_version;
 
     if (work->call.failed)
-        return peer_failed(work, "the key manager", e);
+        return reading_failed(work, "the key manager", e);
     if (answer->key_version != wanted) {
         err_set(e, ERR_CONFLICT, "the key manager answered with version %lld of the key, not %lld",
                 (long long)answer->key_version, (long long)wanted);

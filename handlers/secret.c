@@ -58,14 +58,9 @@ bool secret_undefine(struct work *work, const struct uuid *uuid, struct err *e)
 
 bool secret_remove(struct work *work, const struct uuid *uuid, bool *sent, bool *removed, struct err *e)
 {
-    if (secret_undefine(work, uuid, e)) {
-        *removed = true;
+    *removed = secret_undefine(work, uuid, e);
+    if (*removed || e->kind == ERR_NOT_FOUND)
         return true;
-    }
-    if (e->kind == ERR_NOT_FOUND) {
-        *removed = *sent;
-        return true;
-    }
     *sent |= e->effect != EFFECT_NONE;
     return false;
 }

@@ -34,9 +34,9 @@ MUST_CHECK bool secret_define(struct work *work, struct hv_secret *secret, const
 MUST_CHECK bool secret_undefine(struct work *work, const struct uuid *uuid, struct err *e);
 
 /*
- * Undefine, for good. *sent is kept in the work's notes: it remembers over a lost
- * connection that libvirt may have done it, and that its absence is then our
- * doing. *removed tells whether it was there.
+ * Undefine what was just found. *removed: it was we who did it. *sent is kept in
+ * the work's notes: it is set where the connection was lost on the way, and where
+ * nothing is found by the next try, that was our doing.
  */
 MUST_CHECK bool secret_remove(struct work *work, const struct uuid *uuid, bool *sent, bool *removed, struct err *e);
 

@@ -5,7 +5,6 @@ static void work_fail(struct work *work, const struct err *e)
 {
     work->failed = true;
     work->err = *e;
-    work->phase = PHASE_RUN;
     work->step++;
 }
 

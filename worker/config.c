@@ -12,8 +12,9 @@
 #include "worker/config_options.h"
 
 /* GCC 12's analyzer does not see that a struct config keeps its hosts. */
-#pragma GCC diagnostic ignored "-Wpragmas"
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
 
 static const char host_prefix[] = "host.";
 static const char default_uri[] = "qemu:///system";

@@ -277,6 +277,7 @@ void life_published(struct life *life, uint64_t number, enum published how, cons
     } else if (how != PUBLISHED_TAKEN) {
         err_set(&e, ERR_NO_ROUTE, how == PUBLISHED_RETURNED ? "nobody serves %s" : "the broker took no request for %s",
                 r->work.call.route);
+        e.effect = r->was_asked_again ? EFFECT_UNKNOWN : EFFECT_NONE;
         call_ends(life, r, &e);
     }
     life_pump(life);

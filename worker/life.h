@@ -56,6 +56,12 @@ void life_published(struct life *life, uint64_t number, enum published how, cons
 /* The channel of a host's queue is gone: what was not begun will come again, and is dropped here. */
 void life_queue_down(struct life *life, size_t queue);
 
+/*
+ * The reply queue is a new one: what was answered meanwhile is lost. Whoever waits asks again, under the same ids, and
+ * whoever was asked gives the outcome it knows.
+ */
+void life_answers_lost(struct life *life);
+
 /* The libvirt of these hosts is back. */
 void life_host_up(struct life *life, size_t host);
 

@@ -74,6 +74,7 @@ static void await(struct life *life, struct request *r, const char *id, uint64_t
         return;
     }
     strcpy(r->call_id, id);
+    r->was_asked_again = false;
     r->number = number;
     map_add(&life->by_call, r->call_id, strlen(r->call_id), r);
     map_add(&life->by_number, &r->number, sizeof(r->number), r);
@@ -99,6 +100,26 @@ void call_send(struct life *life, struct request *r)
         return;
     }
     await(life, r, id, number);
+}
+
+/* What the broker has not confirmed yet, the bus publishes again by itself. */
+static void ask_again(struct life *life, struct request *r)
+{
+    uint64_t number;
+
+    if (r->stage != STAGE_WAITING || r->number != 0 || !publish_call(life, r, r->call_id, &number))
+        return;
+    r->was_asked_again = true;
+    r->number = number;
+    map_add(&life->by_number, &r->number, sizeof(r->number), r);
+}
+
+void life_answers_lost(struct life *life)
+{
+    struct request *r;
+
+    TAILQ_FOREACH(r, &life->timed, timed)
+    ask_again(life, r);
 }
 
 static void leave_wait(struct life *life, struct request *r)

@@ -47,6 +47,7 @@ struct request {
     TAILQ_HEAD(, request) duplicates;
 
     char call_id[ID_MAX_CHARS + 1]; /* WAITING: the id of what it asked */
+    bool was_asked_again;           /* WAITING: the first asking may have had an effect */
     uint64_t number;                /* of the publication that is not confirmed; 0: none */
     unsigned sendings;              /* of the reply or dead letter */
     bool was_dead_lettered;

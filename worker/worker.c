@@ -156,7 +156,9 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "broker-up" : "broker-down", "details", news->text,
               (char *)NULL);
     tell_status(w, up ? "connected to the broker" : "waiting for the broker");
-    if (!up && w->is_stopping)
+    if (up)
+        life_answers_lost(w->life);
+    else if (w->is_stopping)
         event_base_loopbreak(w->base);
 }
 

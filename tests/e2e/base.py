@@ -88,6 +88,13 @@ class Scenario(unittest.TestCase):
         self.pa.reset()
         self.pb.reset()
 
+    def tearDown(self):
+        for worker in (self.wa, self.wb):
+            if not worker.alive and worker.popen.returncode not in (0, 1, -9):  # none of those that tests bring about
+                died = f"{worker.name} died with status {worker.popen.returncode}\n{worker.log_tail()}"
+                worker.start()
+                self.fail(died)
+
     # Parts that end with the test.
     def with_part(self, part):
         self.addCleanup(self.lab.drop, part)

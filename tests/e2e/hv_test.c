@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -363,6 +364,16 @@ static void a_killed_libvirtd_is_away_until_it_is_back_with_nothing(void **state
     assert_int_equal(e.kind, ERR_NOT_FOUND);
 }
 
+/* Whether the write or the read finds out first is a matter of luck: under valgrind it is the write. */
+static void a_write_to_a_libvirtd_that_died_does_not_end_the_process(void **state)
+{
+    struct sigaction action;
+
+    (void)state;
+    assert_int_equal(sigaction(SIGPIPE, NULL, &action), 0);
+    assert_ptr_equal(action.sa_handler, SIG_IGN);
+}
+
 static void calls_on_the_way_when_libvirtd_dies_have_an_unknown_effect(void **state)
 {
     struct caller callers[THREADS];
@@ -509,6 +520,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_live_domain_without_encryption_or_without_tpm_says_so, no_domain, no_domain),
         cmocka_unit_test(many_threads_share_one_hypervisor),
         cmocka_unit_test_setup(a_killed_libvirtd_is_away_until_it_is_back_with_nothing, no_secrets),
+        cmocka_unit_test(a_write_to_a_libvirtd_that_died_does_not_end_the_process),
         cmocka_unit_test(calls_on_the_way_when_libvirtd_dies_have_an_unknown_effect),
         cmocka_unit_test(all_calls_to_a_frozen_libvirtd_return_within_4_s),
         cmocka_unit_test(a_frozen_libvirtd_is_noticed_without_a_call),

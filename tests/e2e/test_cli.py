@@ -48,7 +48,8 @@ class Cli(Scenario):
         self.holds(self.a, self.key, defined["secretUuid"])
         self.assertEqual(defined["secretUuid"], self.cli(0, "get", *self.on(self.a))["secretUuid"])
         vm = self.vm(self.a, "encrypted", defined["secretUuid"], self.key["vmUuid"])
-        self.assertEqual(defined["secretUuid"], self.cli(0, "resolve", "--host", self.a.uuid, "--vm", vm.uuid)["secretUuid"])
+        self.assertEqual(defined["secretUuid"],
+                         self.cli(0, "resolve", "--host", self.a.uuid, "--vm", vm.uuid)["secretUuid"])
         self.assertEqual(IN_USE, self.cli(1, "delete", *self.on(self.a))["error"]["code"])
         self.assertIs(True, self.cli(0, "delete", *self.on(self.a), "--force")["deleted"])
 
@@ -67,14 +68,16 @@ class Cli(Scenario):
     def test_takes_all_options_of_a_define_and_a_delete(self):
         volume, wanted = new_uuid(), new_uuid()
         key = {**self.key, "purpose": "volume", "usageInstance": "volume-" + volume, "keyVersion": 7}
-        options = ("--host", self.a.hex, *self.identity(key), "--purpose", "volume", "--usage-instance", "volume-" + volume)
-        defined = self.cli(0, "define", *options, "--secret-uuid", wanted, "--description", "a \u00fc", "--migration-id", "m-5",
-                           "--dek-file", self.dek_file)
+        options = ("--host", self.a.hex, *self.identity(key), "--purpose", "volume",
+                   "--usage-instance", "volume-" + volume)
+        defined = self.cli(0, "define", *options, "--secret-uuid", wanted, "--description", "a \u00fc",
+                           "--migration-id", "m-5", "--dek-file", self.dek_file)
         self.assertEqual(wanted, defined["secretUuid"])
         self.holds(self.a, key, wanted)
         self.assertIn("a \u00fc", self.a.secrets()[wanted])
         self.assertIs(False, self.cli(0, "delete", *options, "--migration-id", "m-6")["deleted"])
-        self.assertIs(True, self.cli(0, "delete", *options, "--migration-id", "m-5", "--secret-uuid", wanted)["deleted"])
+        deleted = self.cli(0, "delete", *options, "--migration-id", "m-5", "--secret-uuid", wanted)
+        self.assertIs(True, deleted["deleted"])
 
     def test_takes_the_dek_from_stdin_and_never_from_the_command_line(self):
         self.cli(0, "define", *self.on(self.a), "--dek-file", "-", stdin=self.dek)
@@ -83,7 +86,8 @@ class Cli(Scenario):
             self.assertEqual(2, self.run_it("define", *self.on(self.a), option, "YWJj")[0])
 
     def test_refuses_a_dek_file_that_is_missing_empty_or_too_large(self):
-        for path in (os.path.join(self.folder, "none"), self.write("empty", b""), self.write("large", b"x" * 1025), self.folder):
+        for path in (os.path.join(self.folder, "none"), self.write("empty", b""), self.write("large", b"x" * 1025),
+                     self.folder):
             status, out, said = self.run_it("define", *self.on(self.a), "--dek-file", path)
             self.assertIn(status, (1, 2), (path, out, said))
             self.assertTrue(said)
@@ -107,26 +111,29 @@ class Cli(Scenario):
         self.assertEqual(("SecretHostGetReply", False, NOT_FOUND), (name, fields["success"], fields["error"]["code"]))
 
     def test_sends_an_envelope_as_it_is(self):
-        envelope = {"org.zstack.header.secret.SecretHostGetMsg": {"id": new_uuid(), "hostUuid": self.a.uuid, **self.key}}
-        path = self.write("envelope.json", json.dumps(envelope).encode())
+        def envelope():
+            fields = {"id": new_uuid(), "hostUuid": self.a.uuid, **self.key}
+            return json.dumps({"org.zstack.header.secret.SecretHostGetMsg": fields}).encode()
+        path = self.write("envelope.json", envelope())
         self.assertEqual(NOT_FOUND, self.cli(1, "send", path)["error"]["code"])
         secret_uuid = self.defined(self.a, self.key)
-        envelope["org.zstack.header.secret.SecretHostGetMsg"]["id"] = new_uuid()
-        fields = self.cli(0, "send", "-", stdin=json.dumps(envelope).encode())
-        self.assertEqual(secret_uuid, fields["secretUuid"])
+        self.assertEqual(secret_uuid, self.cli(0, "send", "-", stdin=envelope())["secretUuid"])
 
     def test_refuses_to_send_what_is_no_envelope(self):
-        for body in (b"", b"{", b"[]", b"{}", b'{"SecretHostGetMsg": {}}', b'{"SecretHostGetMsg": {"hostUuid": "x"}}', os.urandom(100)):
+        for body in (b"", b"{", b"[]", b"{}", b'{"SecretHostGetMsg": {}}', b'{"SecretHostGetMsg": {"hostUuid": "x"}}',
+                     os.urandom(100)):
             status, out, said = self.run_it("send", self.write("body", body))
             self.assertEqual(2, status, (body, out, said))
             self.assertTrue(said)
 
     def test_exits_with_2_for_wrong_usage(self):
-        for arguments in ((), ("nonsense",), ("define",), ("get", "--host"), ("get", *self.on(self.a), "--nonsense"), ("send",),
-                          ("get", *self.on(self.a), "more"), ("get", "--host", self.a.uuid), ("--timeout", "x", "get", *self.on(self.a)),
-                          ("get", "--host", "x", *self.identity()), ("get", *self.on(self.a), "--key-version", "x"),
-                          ("define", *self.on(self.a)), ("get", *self.on(self.a), "--dek-file", self.dek_file),
-                          ("get", *self.on(self.a), "--usage-instance", "tpm10"), ("send", os.path.join(self.folder, "none"))):
+        get = ("get", *self.on(self.a))
+        for arguments in (
+                (), ("nonsense",), ("define",), ("send",), ("get", "--host"), ("get", "--host", self.a.uuid),
+                ("get", "--host", "x", *self.identity()), (*get, "--nonsense"), (*get, "more"),
+                ("--timeout", "x", *get), (*get, "--key-version", "x"), (*get, "--usage-instance", "tpm10"),
+                (*get, "--dek-file", self.dek_file), ("define", *self.on(self.a)),
+                ("send", os.path.join(self.folder, "none"))):
             with self.subTest(arguments=" ".join(arguments)):
                 status, out, said = self.run_it(*arguments)
                 self.assertEqual((2, ""), (status, out), said)

@@ -40,7 +40,8 @@ class Deadline(Scenario):
         host, key = self.a.alias(), new_key()
         worker = self.worker(host)
         worker.stop()
-        late = self.client.send("SecretHostDefineMsg", host, **key, dekBase64=b64(new_dek()), messageDeadline=now_ms() + 300)
+        late = self.client.send("SecretHostDefineMsg", host, **key, dekBase64=b64(new_dek()),
+                                messageDeadline=now_ms() + 300)
         good = self.client.send("SecretHostGetMsg", host, **key, messageDeadline=now_ms() + 60000)
         time.sleep(0.5)
         worker.start()

@@ -30,6 +30,7 @@ class Duplicates(Scenario):
         first = self.client.send("VtpmPreMigrateMsg", self.a, **fields)
         asked, = fake.wait_for("SecretHostDefineMsg")
         again = self.client.send("VtpmPreMigrateMsg", self.a, **fields)
+        self.assertEqual(0, self.client.settle(0.5))
         fake.reply(asked, {"success": True, "created": True, "secretUuid": new_uuid()})
         replies = self.client.wait_many([first, again])
         for reply in replies:
@@ -65,10 +66,12 @@ class Duplicates(Scenario):
         secret_uuid = self.defined(self.a, key, dek)
         fields = self.pre_migrate_fields(self.a, fake, key, dek, id=new_uuid())
         for _ in range(3):
-            self.assertEqual(secret_uuid, self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
+            self.assertEqual(secret_uuid,
+                             self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
         self.assertEqual(1, len({request.fields["id"] for request in fake.requests}))
         self.assertEqual(1, len({request.fields["migrationId"] for request in fake.requests}))
         for _ in range(2):
             fields = self.pre_migrate_fields(self.a, self.b, key, dek, id=fields["id"][::-1])
-            self.assertEqual(secret_uuid, self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
+            self.assertEqual(secret_uuid,
+                             self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
         self.holds(self.b, key, secret_uuid)

@@ -11,10 +11,12 @@ NO_NUMBER = [("a text", "1"), ("a fraction", 1.5), ("true", True), ("a list", [1
 NO_UUID = NO_TEXT + [
     ("words", "not a UUID"), ("a digit short", UUID[:-1]), ("a digit long", UUID + "0"), ("nil", "0" * 32),
     ("nil with dashes", "00000000-0000-0000-0000-000000000000"), ("braces", "{" + UUID + "}"),
-    ("misplaced dashes", "0f1e2d3c4-b5a-4697-8877-665544332211"), ("half the dashes", "0f1e2d3c-4b5a46978877665544332211"),
+    ("misplaced dashes", "0f1e2d3c4-b5a-4697-8877-665544332211"),
+    ("half the dashes", "0f1e2d3c-4b5a46978877665544332211"),
     ("a letter beyond f", "g" + UUID[1:]), ("a space before", " " + UUID), ("a line break after", UUID + "\n"),
     ("sixteen bytes", bytes(range(16))), ("very long", "a" * 5000), ("a zero byte", UUID[:-1] + "\0")]
-NO_DEK = [("a number", 7), ("true", True), ("a list", [1, 2]), ("a map", {}), ("a digit short", "YWJ"), ("a lone digit", "Y"),
+NO_DEK = [("a number", 7), ("true", True), ("a list", [1, 2]), ("a map", {}), ("a digit short", "YWJ"),
+          ("a lone digit", "Y"),
           ("padding alone", "===="), ("padding inside", "YQ==YQ=="), ("a line break", "YWJj\n"), ("a space", "YW Jj"),
           ("the alphabet for URLs", "-_-_"), ("bits to spare", "YWJ="), ("1025 bytes", b64(b"x" * 1025)),
           ("30000 bytes", b64(b"x" * 30000)), ("a zero byte", "YWJj\0")]
@@ -24,11 +26,13 @@ NO_FINGERPRINT = NO_TEXT + [("63 digits", "a" * 63), ("65 digits", "a" * 65), ("
 NO_MIGRATION = NO_TEXT + [("65 characters", "m" * 65), ("a space", "m 1"), ("a slash", "m/1"), ("an umlaut", "\u00e4"),
                           ("a line break", "m\n"), ("bytes", b"m")]
 NO_BOOL = [("a text", "true"), ("a number", 1), ("zero", 0), ("a list", []), ("a map", {})]
-NO_TEXTS = [("a text", "tag"), ("a number", 7), ("a map", {}), ("numbers", [1]), ("lists", [["tag"]]), ("null in it", [None])]
+NO_TEXTS = [("a text", "tag"), ("a number", 7), ("a map", {}), ("numbers", [1]), ("lists", [["tag"]]),
+            ("null in it", [None])]
 
 # What every request may carry.
 COMMON = {
-    "id": NO_TEXT + [("129 characters", "i" * 129), ("a space", "i 1"), ("an umlaut", "\u00e4"), ("a line break", "i\n")],
+    "id": NO_TEXT + [("129 characters", "i" * 129), ("a space", "i 1"), ("an umlaut", "\u00e4"),
+                     ("a line break", "i\n")],
     "createdTime": NO_NUMBER, "timeout": NO_NUMBER, "messageDeadline": NO_NUMBER,
     "headers": [("a text", "x"), ("a number", 7), ("a list", [])],
     "systemTags": NO_TEXTS, "userTags": NO_TEXTS,
@@ -38,8 +42,8 @@ KEY = {
     "purpose": NO_TEXT + [("capitals", "VTPM"), ("another", "disk"), ("a space", "vtpm "), ("long", "vtpm" * 100)],
     "keyVersion": NO_NUMBER + [("negative", -1), ("2^31", 2 ** 31), ("least", -2 ** 63), ("2^63", 2 ** 63)],
 }
-# message: (fields that are right, required, {field: values that are wrong})
 HOSTS = {"srcHostUuid": NO_UUID, "dstHostUuid": NO_UUID}
+# message: (what it requires beside hostUuid and the key, {field: values that are wrong})
 TABLE = {
     "SecretHostDefineMsg": ({"dekBase64"}, {
         **KEY, "dekBase64": NO_DEK, "encryptedDek": NO_ENVELOPE, "secretUuid": NO_UUID, "migrationId": NO_MIGRATION,
@@ -50,10 +54,11 @@ TABLE = {
     "SecretHostDeleteMsg": (set(), {**KEY, "secretUuid": NO_UUID, "migrationId": NO_MIGRATION, "force": NO_BOOL}),
     "ResolveVtpmLibvirtSecretOnHypervisorMsg": (set(), {"vmUuid": NO_UUID}),
     "VtpmPreMigrateMsg": ({"srcHostUuid", "dstHostUuid"}, {
-        **KEY, **HOSTS, "dekBase64": NO_DEK, "encryptedDek": NO_ENVELOPE, "dstKeyFingerprint": NO_FINGERPRINT, "migrationId": NO_MIGRATION, "tpmUuid": NO_UUID, "keyProviderUuid": NO_UUID,
-        "keyProviderName": NO_TEXT}),
+        **KEY, **HOSTS, "dekBase64": NO_DEK, "encryptedDek": NO_ENVELOPE, "dstKeyFingerprint": NO_FINGERPRINT,
+        "migrationId": NO_MIGRATION, "tpmUuid": NO_UUID, "keyProviderUuid": NO_UUID, "keyProviderName": NO_TEXT}),
     "VtpmPostMigrateMsg": ({"srcHostUuid", "dstHostUuid", "migrationId", "outcome"}, {
-        **KEY, **HOSTS, "migrationId": NO_MIGRATION, "outcome": NO_TEXT + [("capitals", "SUCCESS"), ("another", "ok")]}),
+        **KEY, **HOSTS, "migrationId": NO_MIGRATION,
+        "outcome": NO_TEXT + [("capitals", "SUCCESS"), ("another", "ok")]}),
 }
 UNKNOWN = ["vmUUID", "hostuuid", "dek", "x", "", "secretUuid ", "a" * 300, "\u00e4", "force\0"]
 UNKNOWN_HERE = {"SecretHostGetMsg": ["dekBase64", "secretUuid", "force", "migrationId", "description"],
@@ -81,7 +86,7 @@ class Fields(Scenario):
         return fields
 
     def ask_all(self, cases):
-        """cases: [(label, message, fields, check)]; sends each in both encodings, all in flight, then checks each reply."""
+        """cases: [(label, message, fields, check)]; sends each in both encodings, all in flight, and checks replies."""
         asked = []
         for label, message, fields, check in cases:
             for encoding in ENCODINGS:
@@ -92,7 +97,8 @@ class Fields(Scenario):
                 if encoding == "json" and (b"NaN" in body or b"Infinity" in body):
                     continue  # nor JSON such
                 properties = {"content_type": "application/" + encoding, "message_id": None}
-                asked.append((label, message, encoding, check, self.client.send_body(body, "host." + self.a.hex, properties)))
+                asked.append((label, message, encoding, check,
+                              self.client.send_body(body, "host." + self.a.hex, properties)))
         replies = self.client.wait_many([correlation_id for *_, correlation_id in asked])
         for (label, message, encoding, check, _), reply in zip(asked, replies):
             with self.subTest(message=message, case=label, encoding=encoding):
@@ -162,8 +168,8 @@ class Fields(Scenario):
         def change(message, *_):
             good = self.good(message)
             for field in good:
-                for label, second in (("the same again", good[field]), ("then another", good[field] if field == "id" else "x"),
-                                      ("then null", None)):
+                another = good[field] if field == "id" else "x"
+                for label, second in (("the same again", good[field]), ("then another", another), ("then null", None)):
                     yield (f"{field} {label}", Pairs([*good.items(), (field, second)]),
                            lambda reply: self.refuses(reply, INVALID))
         self.ask_all(self.each(change))
@@ -204,8 +210,8 @@ class Fields(Scenario):
                     self.succeeds(self.define(self.a, new_key(), encoding=encoding, **change))
 
     def test_null_counts_as_absent_in_every_optional_field(self):
-        optional = ("secretUuid", "description", "migrationId", "serviceId", "createdTime", "timeout", "messageDeadline",
-                    "headers", "systemTags", "userTags")
+        optional = ("secretUuid", "description", "migrationId", "serviceId", "createdTime", "timeout",
+                    "messageDeadline", "headers", "systemTags", "userTags")
         for encoding in ENCODINGS:
             self.succeeds(self.define(self.a, new_key(), encoding=encoding, **dict.fromkeys(optional)))
 
@@ -213,7 +219,8 @@ class Fields(Scenario):
         for encoding in ENCODINGS:
             without = self.define(self.a, new_key(), encoding=encoding, id=...)
             self.refuses(without, REQUIRED, field="id")
-            self.succeeds(self.define(self.a, new_key(), encoding=encoding, id=..., properties={"message_id": new_uuid()}))
+            self.succeeds(self.define(self.a, new_key(), encoding=encoding, id=...,
+                                      properties={"message_id": new_uuid()}))
             self.refuses(self.define(self.a, new_key(), encoding=encoding, id=..., properties={"message_id": "a b"}),
                          REQUIRED, INVALID)
 

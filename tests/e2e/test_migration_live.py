@@ -36,7 +36,8 @@ class LiveMigration(Scenario):
     def test_there_and_back_with_a_late_post_migrate_leaves_the_newer_secret(self):
         self.move(self.a, self.b, "m-1")
         self.move(self.b, self.a, "m-2")
-        self.assertEqual("none", self.succeeds(self.post_migrate(self.a, self.b, self.key, migration="m-1"))["deletedOn"])
+        self.assertEqual("none",
+                         self.succeeds(self.post_migrate(self.a, self.b, self.key, migration="m-1"))["deletedOn"])
         self.holds(self.a, self.key, self.secret)
         self.machine.stop()
         self.machine.start()  # the secret is whole

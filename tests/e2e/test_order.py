@@ -8,10 +8,12 @@ class Order(Scenario):
         for i in range(1000):
             dek = b64(new_dek())  # another each time: out of order it would be a conflict
             wanted = new_uuid()
-            asked.append(("define", self.client.send("SecretHostDefineMsg", self.a, **key, dekBase64=dek, secretUuid=wanted), wanted))
+            asked.append(("define", self.client.send("SecretHostDefineMsg", self.a, **key, dekBase64=dek,
+                                                     secretUuid=wanted), wanted))
             if i % 3 == 0:
                 asked.append(("get", self.client.send("SecretHostGetMsg", self.a, **key), wanted))
-            asked.append(("other", self.client.send("SecretHostDefineMsg", self.a, **others[i % 8], dekBase64=b64(b"same")), None))
+            asked.append(("other", self.client.send("SecretHostDefineMsg", self.a, **others[i % 8],
+                                                    dekBase64=b64(b"same")), None))
             asked.append(("delete", self.client.send("SecretHostDeleteMsg", self.a, **key), None))
             if i % 7 == 0:
                 asked.append(("gone", self.client.send("SecretHostGetMsg", self.a, **key), None))

@@ -107,7 +107,8 @@ class PostMigrate(Scenario):
         secret_uuid = self.prepared()
         self.assertEqual("source", self.finish())
         self.succeeds(self.pre_migrate(self.b, self.a, self.key, self.dek, migration="m-2"))
-        self.assertEqual("source", self.succeeds(self.post_migrate(self.b, self.a, self.key, migration="m-2"))["deletedOn"])
+        self.assertEqual("source",
+                         self.succeeds(self.post_migrate(self.b, self.a, self.key, migration="m-2"))["deletedOn"])
         for outcome in ("success", "failure"):
             self.assertEqual("none", self.finish(outcome))
             self.assertEqual("none", self.succeeds(

@@ -1,8 +1,8 @@
 """Pre-migrate: who is asked for what, and that a failure leaves nothing on the destination."""
 import time
 
-from tests.e2e.base import (BUSY, CONFLICT, INVALID, LATE, NO_ROUTE, NOT_FOUND, PLAINTEXT_REFUSED, REQUIRED, Scenario, b64,
-                            new_dek, new_key, new_uuid)
+from tests.e2e.base import (BUSY, CONFLICT, INVALID, LATE, NO_ROUTE, NOT_FOUND, PLAINTEXT_REFUSED, REQUIRED, Scenario,
+                            b64, new_dek, new_key, new_uuid)
 from tests.lab import refusal
 
 
@@ -109,7 +109,8 @@ class PreMigrate(Scenario):
         reply = self.pre_migrate(self.a, fake, self.key, self.dek)
         self.refuses(reply, CONFLICT, effect=reply.opaque["effect"])
         undo = fake.wait_for("SecretHostDeleteMsg")[0].fields
-        self.assertEqual({**self.key, "migrationId": "m-1"}, {field: undo[field] for field in (*self.key, "migrationId")})
+        self.assertEqual({**self.key, "migrationId": "m-1"},
+                         {field: undo[field] for field in (*self.key, "migrationId")})
         self.assertIsNot(True, undo.get("force"))
         self.assertEqual(2, len(fake.requests))
         self.holds(self.a, self.key, secret_uuid)
@@ -137,7 +138,8 @@ class PreMigrate(Scenario):
             fake = self.fake_host({"SecretHostDefineMsg": garbage})
             key = new_key()
             self.defined(self.a, key, self.dek)
-            self.assertFalse(self.pre_migrate(self.a, fake, key, self.dek, messageDeadline=int(time.time() * 1000) + 3000).success)
+            self.assertFalse(self.pre_migrate(self.a, fake, key, self.dek,
+                                              messageDeadline=int(time.time() * 1000) + 3000).success)
         self.lives()
 
     def test_fails_at_once_where_nobody_serves_the_destination(self):
@@ -259,7 +261,8 @@ class PreMigrate(Scenario):
     def prepare_many(self, count, directions):
         """[(source, destination, key, dek)], each with its secret on its source."""
         cases = [(*directions[i % len(directions)], new_key(), new_dek()) for i in range(count)]
-        asked = [self.client.send("SecretHostDefineMsg", source, **key, dekBase64=b64(dek)) for source, _, key, dek in cases]
+        asked = [self.client.send("SecretHostDefineMsg", source, **key, dekBase64=b64(dek))
+                 for source, _, key, dek in cases]
         for reply in self.client.wait_many(asked):
             self.succeeds(reply)
         return cases
@@ -267,7 +270,8 @@ class PreMigrate(Scenario):
     def pre_migrate_all(self, cases):
         """All at once, those that are told to come again come again; none may time out."""
         for _ in range(100):
-            asked = [self.client.send("VtpmPreMigrateMsg", source, **self.pre_migrate_fields(source, destination, key, dek))
+            asked = [self.client.send("VtpmPreMigrateMsg", source,
+                                      **self.pre_migrate_fields(source, destination, key, dek))
                      for source, destination, key, dek in cases]
             busy = []
             for case, reply in zip(cases, self.client.wait_many(asked, 60)):

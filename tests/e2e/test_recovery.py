@@ -2,7 +2,8 @@
 import signal
 import time
 
-from tests.e2e.base import (HYPERVISOR_AWAY, LATE, NOT_FOUND, ENCODINGS, Ground, Scenario, b64, new_dek, new_key, new_uuid)
+from tests.e2e.base import (HYPERVISOR_AWAY, LATE, NOT_FOUND, ENCODINGS, Ground, Scenario, b64, new_dek, new_key,
+                            new_uuid)
 from tests.lab import LabError, patience, wait_until
 
 
@@ -41,7 +42,8 @@ class Recovery(Scenario):
                                        dekBase64=b64(new_dek()))) for i, key in enumerate(keys)]
 
     def all_answered(self, cases, seconds=60):
-        for (key, _), reply in zip(cases, self.client.wait_many([correlation_id for _, correlation_id in cases], seconds)):
+        replies = self.client.wait_many([correlation_id for _, correlation_id in cases], seconds)
+        for (key, _), reply in zip(cases, replies):
             self.holds(self.a, key, self.succeeds(reply)["secretUuid"])
 
     def drained(self):
@@ -249,7 +251,7 @@ class Recovery(Scenario):
         second = self.with_part(self.lab.worker(self.broker, host, name="second", state=first.state_dir,
                                                 waits_ready=False)).start()
         queue = "keyferry.host." + host.hex
-        wait_until(lambda: [row["queue_name"] for row in self.broker.rows("consumers", "queue_name")].count(queue) == 2, 20,
+        wait_until(lambda: self.broker.rows("consumers", "queue_name").count({"queue_name": queue}) == 2, 20,
                    "two consumers")
         self.assertIs(True, self.succeeds(self.define(host, (key := new_key()), (dek := new_dek())))["created"])
         first.kill()

@@ -14,7 +14,8 @@ class Replies(Scenario):
 
     def test_carries_the_correlation_the_time_and_an_id_of_its_own(self):
         for encoding in ENCODINGS:
-            for name, key in (("SecretHostDefineMsg", {**new_key(), "dekBase64": b64(new_dek())}), ("SecretHostGetMsg", new_key())):
+            for name, key in (("SecretHostDefineMsg", {**new_key(), "dekBase64": b64(new_dek())}),
+                              ("SecretHostGetMsg", new_key())):
                 fields = self.fields(key)
                 correlation_id = self.send(fields, encoding, name)
                 reply = self.client.wait(correlation_id)
@@ -53,7 +54,8 @@ class Replies(Scenario):
     def test_finds_the_address_and_correlation_in_the_bodys_headers(self):
         for encoding in ENCODINGS:
             correlation_id = new_uuid()
-            headers = {"replyTo": self.client.queue, "correlationId": correlation_id, "noReply": "false", "other": {"x": [1]}}
+            headers = {"replyTo": self.client.queue, "correlationId": correlation_id, "noReply": "false",
+                       "other": {"x": [1]}}
             self.send(self.fields(headers=headers), encoding, reply_to=None, correlation_id=None)
             self.refuses(self.client.wait(correlation_id), NOT_FOUND)
 
@@ -72,7 +74,8 @@ class Replies(Scenario):
 
     def test_without_an_address_the_request_is_done_and_acknowledged(self):
         key = new_key()
-        self.send(self.fields(key, dekBase64=b64(new_dek())), name="SecretHostDefineMsg", reply_to=None, correlation_id=None)
+        self.send(self.fields(key, dekBase64=b64(new_dek())), name="SecretHostDefineMsg", reply_to=None,
+                  correlation_id=None)
         self.succeeds(self.get(self.a, key))
         self.broker.wait_for_drained("keyferry.host." + self.a.hex)
         self.assertEqual(0, self.client.settle())

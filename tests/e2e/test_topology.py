@@ -43,7 +43,8 @@ class Topology(Scenario):
         bindings = {(row["source_name"], row["destination_name"], row["routing_key"])
                     for row in self.broker.rows("bindings", "source_name", "destination_name", "routing_key")}
         self.assertIn(("keyferry.p2p", "keyferry.host." + self.a.hex, "host." + self.a.hex), bindings)
-        self.assertIn("keyferry.dead", {destination for source, destination, _ in bindings if source == "keyferry.dead"})
+        self.assertIn("keyferry.dead",
+                      {destination for source, destination, _ in bindings if source == "keyferry.dead"})
 
     def test_dead_letters_are_kept_in_a_durable_quorum_queue(self):
         row, arguments = self.queue("keyferry.dead")

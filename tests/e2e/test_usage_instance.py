@@ -5,8 +5,8 @@ MESSAGES = {"SecretHostDefineMsg": "ensure", "SecretHostGetMsg": "get", "SecretH
 ABSENT = {"missing": ..., "null": None, "empty": "", "blank": "   ", "a tab": "\t"}
 WRONG = {"a number": 7, "true": True, "a list": ["tpm0"], "a map": {"tpm0": 1}, "two digits": "tpm10",
          "capitals": "TPM0", "no digit": "tpm", "a sign": "tpm-1", "a space before": " tpm0", "a line break": "tpm0\n",
-         "the other purpose's": "volume-" + new_uuid(), "a volume that is none": "volume-x", "an Arabic digit": "tpm\u0661",
-         "long": "tpm0" * 100}
+         "the other purpose's": "volume-" + new_uuid(), "a volume that is none": "volume-x",
+         "an Arabic digit": "tpm\u0661", "long": "tpm0" * 100}
 
 
 class UsageInstance(Scenario):
@@ -41,7 +41,8 @@ class UsageInstance(Scenario):
         self.assertEqual({}, self.pa.calls)
 
     def test_of_the_other_form_it_is_refused_for_a_volume_too(self):
-        wrong = {"a TPM's": "tpm0", "nil": "volume-00000000-0000-0000-0000-000000000000", "capitals": "VOLUME-" + new_uuid(),
+        wrong = {"a TPM's": "tpm0", "nil": "volume-00000000-0000-0000-0000-000000000000",
+                 "capitals": "VOLUME-" + new_uuid(),
                  "a UUID alone": new_uuid(), "short": "volume-" + new_uuid()[:-1]}
         for message, label, encoding, reply in self.ask_each(wrong, "volume"):
             with self.subTest(message=message, case=label, encoding=encoding):

@@ -63,7 +63,7 @@ def decode(body, content_type):
 
 
 class Reply:
-    """One answer: .name, .fields, .success, .code (of the error), .opaque, .details, .properties, .body; reply["key"]."""
+    """One answer: .name, .fields (also reply["field"]), .success, the error's .code, .details, .opaque; .properties."""
 
     def __init__(self, properties, body):
         self.properties, self.body = properties, body
@@ -164,7 +164,8 @@ class Client:
         host_uuid = getattr(host, "uuid", host)
         fields = {"id": str(uuid.uuid4()), "hostUuid": host_uuid, "createdTime": int(time.time() * 1000), **fields}
         fields = {name: value for name, value in fields.items() if value is not ...}
-        return self.send_fields(message, fields, key or "host." + host_uuid.replace("-", "").lower(), encoding, properties)
+        return self.send_fields(message, fields, key or "host." + host_uuid.replace("-", "").lower(), encoding,
+                                properties)
 
     def send_fields(self, message, fields, routing_key, encoding="json", properties=None):
         """The same with exactly these fields (a dict, or Pairs)."""

@@ -33,7 +33,7 @@ class KeyManager(Service):
 
     def answer(self, name, fields, properties):
         if self.misbehaviour in ("silence", "garbage", "empty"):
-            return {"silence": None, "garbage": b"\xc1 not what was asked for", "empty": {"success": True}}[self.misbehaviour]
+            return {"silence": None, "garbage": b"\xc1 no answer", "empty": {"success": True}}[self.misbehaviour]
         why = self._why_not(name, fields, properties)
         if why:
             return refusal("KMS.1000", why)

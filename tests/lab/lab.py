@@ -12,7 +12,7 @@ from .broker import Broker
 from .client import Client
 from .hypervisor import Hypervisor
 from .keymanager import KeyManager
-from .process import start_time
+from .process import LabError, start_time
 from .proxy import Proxy
 from .service import FakeHost
 from .worker import REPO, Worker, program
@@ -115,8 +115,11 @@ class Lab:
 
 def stop_kept(folder):
     """End what Lab.keep() left running, and nothing else, and remove its folder."""
-    with open(os.path.join(folder, "kept"), encoding="utf-8") as f:
-        kept = json.load(f)
+    try:
+        with open(os.path.join(folder, "kept"), encoding="utf-8") as f:
+            kept = json.load(f)
+    except (OSError, ValueError) as e:
+        raise LabError(f"{folder} is no lab that was left running: {e}") from None
     for part in os.listdir(folder):  # VMs that were started since
         host = Hypervisor.__new__(Hypervisor)
         host.folder = os.path.join(folder, part)

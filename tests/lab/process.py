@@ -6,8 +6,8 @@ import socket
 import subprocess
 import time
 
-# Under valgrind or a sanitizer everything takes longer; KEYFERRY_PATIENCE multiplies every wait.
-PATIENCE = float(os.environ.get("KEYFERRY_PATIENCE", "1"))
+# Under valgrind or a sanitizer everything takes longer: KEYFERRY_PATIENCE multiplies every wait.
+PATIENCE = float(os.environ.get("KEYFERRY_PATIENCE") or (3 if "san" in os.environ.get("KEYFERRY_BUILD", "") else 1))
 
 
 class LabError(Exception):

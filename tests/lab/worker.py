@@ -22,7 +22,7 @@ def program(name):
 
 
 class Worker(Process):
-    """start() waits until it consumes; stop(), kill(), freeze()…; `settings` are {"section": {"key": value}} on top."""
+    """start() waits until it consumes; stop(), kill(), freeze()…; `settings`: {"section": {"key": value}} on top."""
 
     ready_within = 30
 

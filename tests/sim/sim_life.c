@@ -61,7 +61,7 @@ struct copy { /* of a publication on its way to the broker */
 
 static struct {
     uint64_t seed, dice;
-    bool faults, is_traced;
+    bool faults, loses_channels, is_traced;
     int64_t now_ms, wake_at_ms;
     uint64_t tags, numbers;
     struct host hosts[HOSTS];
@@ -86,7 +86,8 @@ static struct {
 static struct host_keys keys[HOSTS]; /* of all runs */
 
 static struct {
-    uint64_t requests, replies, channel_losses, outages, losses, returns, refusals, late, busy, duplicates;
+    uint64_t requests, replies, channel_losses, outages, losses, answer_losses, returns, refusals, late, busy,
+        duplicates;
 } total;
 
 #define CHECK(what, ...)                                                                                               \
@@ -280,6 +281,15 @@ static void channel_is_lost(size_t host)
     TRACE("channel of %zu lost", host);
     life_queue_down(sim.life, host);
     total.channel_losses++;
+}
+
+/* The connection of the reply queue is lost, and the queue with it. */
+static void answers_are_lost(void)
+{
+    while (sim.answer_count > 0)
+        bytes_free(&sim.answers[--sim.answer_count].body);
+    life_answers_lost(sim.life);
+    total.answer_losses++;
 }
 
 static size_t host_of_route(const char *routing_key)
@@ -533,9 +543,13 @@ static void something_goes_wrong(void)
     size_t host = roll(HOSTS);
     struct hv *hv = &sim.hvs[host];
 
-    switch (roll(3)) {
+    switch (roll(4)) {
     case 0:
-        channel_is_lost(host);
+        if (sim.loses_channels)
+            channel_is_lost(host);
+        return;
+    case 3:
+        answers_are_lost();
         return;
     case 1:
         fake_fault_set(hv, 1 + (unsigned)roll(4), faults[roll(COUNT(faults))]);
@@ -635,12 +649,16 @@ static void check_order(size_t host, size_t vm)
     CHECK(host_has(host, vm) == there, "at the end the secret is%s there", there ? " not" : "");
 }
 
+/*
+ * A lost channel brings back what was done and not yet acked, also behind what undid it: only a record of outcomes can
+ * tell then, so that the end of a migration is not checked in these runs.
+ */
 static void check_all(bool had_faults)
 {
     for (size_t i = 0; i < sim.sent_count; i++) {
         const struct sent *s = &sim.sent[i];
         CHECK(s->replies >= 1 || had_faults, "r%zu has no reply", i);
-        if (s->kind == PRE_MIGRATE && s->replies > 0 && !s->is_repeated)
+        if (s->kind == PRE_MIGRATE && s->replies > 0 && !s->is_repeated && !sim.loses_channels)
             CHECK(host_has(1 - s->host, s->vm) == s->success, "r%zu: %s, but the destination says otherwise", i,
                   s->success ? "prepared" : s->code);
     }
@@ -706,6 +724,7 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     sim.vault = vault;
     sim.is_traced = is_traced;
     sim.faults = faults;
+    sim.loses_channels = seed % 4 == 1;
     sim.life = life_new(&config);
     while (sim.sent_count < REQUESTS)
         step();
@@ -758,9 +777,10 @@ int main(int argc, char **argv)
     vault_close(vault);
     printf("simulation: %" PRIu64 " runs from seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " duplicates, %" PRIu64
            " replies, %" PRIu64 " lost channels, %" PRIu64 " outages of libvirt, %" PRIu64
-           " failed calls to it, %" PRIu64 " returns, %" PRIu64 " refusals, %" PRIu64 " late, %" PRIu64 " busy\n",
+           " failed calls to it, %" PRIu64 " lost reply queues, %" PRIu64 " returns, %" PRIu64 " refusals, %" PRIu64
+           " late, %" PRIu64 " busy\n",
            runs, first, total.requests, total.duplicates, total.replies, total.channel_losses, total.outages,
-           total.losses, total.returns, total.refusals, total.late, total.busy);
+           total.losses, total.answer_losses, total.returns, total.refusals, total.late, total.busy);
     printf("%" PRIu64 " passed, 0 failed\n", runs);
     return 0;
 }

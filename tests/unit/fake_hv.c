@@ -72,7 +72,7 @@ struct fake_secret *fake_secret_put(struct hv *hv, const char *uuid, enum hv_usa
 {
     struct fake_secret *secret = find_free(hv);
 
-    *secret = (struct fake_secret){.secret = {.usage = usage}};
+    *secret = (struct fake_secret){.secret = {.usage = usage}, .has_file = true};
     strcpy(secret->secret.uuid.text, uuid);
     strcpy(secret->secret.usage_id, usage_id);
     strcpy(secret->secret.description, description);

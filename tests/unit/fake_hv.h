@@ -10,6 +10,7 @@
 struct fake_secret {
     struct hv_secret secret; /* uuid "": a free place */
     bool has_value;
+    bool has_file; /* persistent at some time; only undefining it takes the file away */
     struct dek value;
 };
 

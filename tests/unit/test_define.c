@@ -274,6 +274,7 @@ static void a_secret_without_our_mark_is_adopted_with_the_dek(void **state)
     struct fake_secret *secret = fake_secret_put(fake->host.hv, UUID_1, HV_USAGE_VTPM, USAGE_ID, "made with virsh");
 
     secret->secret.is_ours_in_form = true;
+    secret->has_file = false;
     assert_false(define_it(fake)->created);
     assert_value(fake, UUID_1, 1);
     assert_string_equal(fake_mark(fake, UUID_1).text, "");
@@ -292,7 +293,22 @@ static void one_that_is_persistent_is_made_anew_under_its_uuid(void **state)
     assert_string_equal(reply->replaced_secret_uuid.text, "");
     assert_false(reply->created);
     assert_true(fake_secret_at(fake->host.hv, UUID_1)->secret.is_ours_in_form);
+    assert_false(fake_secret_at(fake->host.hv, UUID_1)->has_file);
     assert_value(fake, UUID_1, 1);
+}
+
+static void what_is_made_anew_under_its_uuid_keeps_its_mark(void **state)
+{
+    struct fake_host *fake = *state;
+
+    strcpy(request.description, "old");
+    request.secret_uuid = fake_uuid(UUID_1);
+    define_it(fake);
+    fake_secret_at(fake->host.hv, UUID_1)->secret.is_ours_in_form = false;
+    fake_define(fake, UUID_1, "m-1", 1);
+    assert_true(fake_secret_at(fake->host.hv, UUID_1)->secret.is_ours_in_form);
+    assert_string_equal(fake_mark(fake, UUID_1).migration_id, "");
+    assert_string_equal(fake_mark(fake, UUID_1).text, "old");
 }
 
 static void a_wanted_uuid_of_another_identity_is_a_conflict(void **state)
@@ -392,11 +408,20 @@ static void a_newer_migration_takes_over_what_is_provisional(void **state)
 static void a_define_outside_of_any_migration_makes_it_permanent(void **state)
 {
     struct fake_host *fake = *state;
+    struct mark mark;
 
     fake_define(fake, UUID_1, "m-1", 1);
     fake_define(fake, UUID_1, "", 1);
     assert_string_equal(fake_mark(fake, UUID_1).migration_id, "");
     assert_string_equal(fake_mark(fake, UUID_1).by, MADE_BY_REQUEST);
+
+    mark = fake_mark(fake, UUID_1);
+    strcpy(mark.migration_id, "m-1");
+    mark.confirmed = true;
+    fake_mark_set(fake, UUID_1, &mark);
+    fake_define(fake, UUID_1, "", 1);
+    assert_string_equal(fake_mark(fake, UUID_1).migration_id, "");
+    assert_false(fake_mark(fake, UUID_1).confirmed);
 }
 
 static void a_migration_leaves_what_is_permanent_as_it_was_made(void **state)
@@ -486,6 +511,19 @@ static void giving_up_removes_what_has_no_value_if_libvirt_is_back(void **state)
     assert_int_equal(fake->work.err.effect, EFFECT_NONE);
 }
 
+static void giving_up_removes_nobody_elses_secret(void **state)
+{
+    struct fake_host *fake = *state;
+
+    request.secret_uuid = fake_uuid(UUID_1);
+    fake_fault_set(fake->host.hv, 2, FAULT_LOST_BEFORE);
+    assert_int_equal(fake_begin(fake, &define_handler, &request), WORK_AWAY);
+    fake_secret_put(fake->host.hv, UUID_1, HV_USAGE_VTPM, OTHERS_ID, "theirs");
+    work_give_up(&fake->work, &(struct err){.kind = ERR_TIMEOUT});
+    assert_int_equal(work_advance(&fake->work), WORK_DONE);
+    assert_non_null(fake_secret_at(fake->host.hv, UUID_1));
+}
+
 static void a_libvirt_that_was_never_there_leaves_no_effect(void **state)
 {
     struct fake_host *fake = *state;
@@ -546,8 +584,10 @@ static void scene_set(struct fake_host *fake, const struct scene *scene)
     memset(fake->host.hv, 0, sizeof(*fake->host.hv));
     if (scene->there[0] != '\0')
         fake_define(fake, scene->there, scene->provisional ? "m-0" : "", 1);
-    if (scene->persistent)
+    if (scene->persistent) {
         fake_secret_at(fake->host.hv, scene->there)->secret.is_ours_in_form = false;
+        fake_secret_at(fake->host.hv, scene->there)->has_file = true;
+    }
     request.secret_uuid = fake_uuid(scene->wanted);
     strcpy(request.migration_id, "m-1");
 }
@@ -559,6 +599,7 @@ static void assert_outcome(struct fake_host *fake, const struct scene *scene, bo
 
     assert_non_null(secret);
     assert_true(secret->secret.is_ours_in_form);
+    assert_false(secret->has_file);
     assert_value(fake, reply->secret_uuid.text, 1);
     assert_int_equal(fake_secret_count(fake->host.hv), 1);
     if (scene->wanted[0] != '\0')
@@ -666,6 +707,7 @@ int main(void)
         TEST(under_an_unknown_digest_key_nothing_is_compared_and_the_value_is_set),
         TEST(a_secret_without_our_mark_is_adopted_with_the_dek),
         TEST(one_that_is_persistent_is_made_anew_under_its_uuid),
+        TEST(what_is_made_anew_under_its_uuid_keeps_its_mark),
         TEST(a_wanted_uuid_of_another_identity_is_a_conflict),
         TEST(a_wanted_uuid_with_our_usage_id_and_another_usage_type_is_another_identity),
         TEST(a_stale_uuid_is_replaced_and_reported),
@@ -679,6 +721,7 @@ int main(void)
         TEST(a_value_that_cannot_be_set_undoes_the_definition_and_says_so),
         TEST(a_definition_that_cannot_be_undone_is_told),
         TEST(giving_up_removes_what_has_no_value_if_libvirt_is_back),
+        TEST(giving_up_removes_nobody_elses_secret),
         TEST(a_libvirt_that_was_never_there_leaves_no_effect),
         TEST(the_old_secret_is_put_back_where_the_new_one_cannot_be_made),
         TEST(a_lost_connection_at_any_call_changes_nothing_in_the_end),

@@ -194,12 +194,16 @@ static void what_the_destination_had_already_was_not_created(void **state)
 static void forgets_a_clear_dek_once_it_is_sealed(void **state)
 {
     struct fake_host *fake = *state;
-    struct dek dek = fake_dek(0xd7);
+    struct resource_key_reply *answer;
+    struct dek dek = {.len = DEK_MAX_BYTES};
 
+    memset(dek.data, 0xd7, DEK_MAX_BYTES);
     source_set(fake);
     request.dek.len = 0;
     begin(fake);
-    keymanager_answered(fake, 0xd7, 1);
+    answer = fake->work.call.answer;
+    *answer = (struct resource_key_reply){.dek = dek, .key_version = 1};
+    fake_answered(fake, NULL);
     assert_null(memmem(fake->notes, sizeof(fake->notes), dek.data, 8));
 }
 
@@ -333,9 +337,19 @@ static void an_error_of_the_key_manager_is_passed_on(void **state)
     request.dek.len = 0;
     begin(fake);
     err_from_wire(&e, "KMS.42", "no such key", false);
-    e.effect = EFFECT_UNKNOWN;
     assert_int_equal(fake_answered(fake, &e), WORK_DONE);
     assert_memory_equal(&fake->work.err, &e, sizeof(e));
+}
+
+static void a_silent_key_manager_has_no_effect(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e = failure(ERR_TIMEOUT, EFFECT_UNKNOWN);
+
+    source_set(fake);
+    request.dek.len = 0;
+    begin(fake);
+    assert_int_equal(assert_failed(fake, fake_answered(fake, &e), ERR_TIMEOUT)->effect, EFFECT_NONE);
 }
 
 static void a_clear_dek_of_the_key_manager_is_refused_where_the_configuration_does(void **state)
@@ -600,6 +614,7 @@ int main(void)
         TEST(a_key_of_the_destination_that_is_none_is_refused),
         TEST(a_destination_that_gives_no_key_gets_no_dek),
         TEST(requests_are_told_apart_by_clear_deks_and_not_by_ciphertext),
+        TEST(a_silent_key_manager_has_no_effect),
         TEST(another_uuid_from_the_destination_is_a_conflict_and_undone),
         TEST(an_absent_destination_is_named_and_nothing_is_undone),
         TEST(an_error_of_the_destination_without_effect_is_passed_on_and_nothing_undone),

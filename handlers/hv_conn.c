@@ -1,0 +1,104 @@
+#include "handlers/hv_conn.h"
+
+#include <libvirt/virterror.h>
+#include <libxml/parser.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+
+enum {
+    KEEPALIVE_INTERVAL_S = 1, /* with the count: a frozen libvirtd is given up after 3 s */
+    KEEPALIVE_COUNT = 2,
+};
+
+bool thread_start(void *(*run)(void *), void *arg)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    int failed;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(&thread, NULL, run, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed == 0 && pthread_detach(thread) == 0;
+}
+
+/* libvirt prints every error on stderr unless told not to; we return them. */
+static void stay_quiet(void *ctx, virErrorPtr error)
+{
+    (void)ctx;
+    (void)error;
+}
+
+/* Keepalives and close callbacks come from here. One for the process: libvirt has one event loop. */
+static void *run_events(void *arg)
+{
+    (void)arg;
+    for (;;)
+        (void)virEventRunDefaultImpl();
+    return NULL;
+}
+
+/* libvirt writes to a daemon that died, in the caller's thread, without MSG_NOSIGNAL. */
+static void ignore_sigpipe(void)
+{
+    struct sigaction action;
+
+    if (sigaction(SIGPIPE, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+        return;
+    action.sa_handler = SIG_IGN;
+    (void)sigaction(SIGPIPE, &action, NULL);
+}
+
+static bool library_runs;
+
+static void library_start(void)
+{
+    ignore_sigpipe();
+    xmlInitParser();
+    virSetErrorFunc(NULL, stay_quiet);
+    library_runs = virInitialize() == 0 && virEventRegisterDefaultImpl() == 0 && thread_start(run_events, NULL);
+}
+
+bool conn_library_start(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, library_start);
+    return library_runs;
+}
+
+virConnectPtr conn_open(const char *uri, virConnectCloseFunc on_close, void *arg, virFreeCallback release, char *why,
+                        size_t room)
+{
+    virConnectPtr conn = virConnectOpen(uri);
+
+    if (conn == NULL)
+        snprintf(why, room, "%s", virGetLastErrorMessage());
+    /* Drivers without a daemon behind them support neither, and have no need of it. */
+    else
+        (void)virConnectSetKeepAlive(conn, KEEPALIVE_INTERVAL_S, KEEPALIVE_COUNT);
+    if (conn == NULL || virConnectRegisterCloseCallback(conn, on_close, arg, release) != 0)
+        release(arg);
+    return conn;
+}
+
+/* The callback keeps a reference of its own on the connection. */
+void conn_close(virConnectPtr conn, virConnectCloseFunc on_close)
+{
+    (void)virConnectUnregisterCloseCallback(conn, on_close);
+    (void)virConnectClose(conn);
+}
+
+const char *conn_close_reason(int reason)
+{
+    static const char *const reasons[] = {
+        [VIR_CONNECT_CLOSE_REASON_ERROR] = "an input or output error ended the connection",
+        [VIR_CONNECT_CLOSE_REASON_EOF] = "libvirt closed the connection",
+        [VIR_CONNECT_CLOSE_REASON_KEEPALIVE] = "libvirt does not answer",
+        [VIR_CONNECT_CLOSE_REASON_CLIENT] = "the connection was closed here",
+    };
+
+    return (size_t)reason < COUNT(reasons) ? reasons[reason] : "the connection was closed";
+}

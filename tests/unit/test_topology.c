@@ -1,0 +1,216 @@
+#include "bus/topology.h"
+#include "frames.h"
+
+static struct bus_config config_of(enum queue_type type)
+{
+    return (struct bus_config){
+        .name = "worker-1",
+        .prefetch = 64,
+        .queue_type = type,
+        .exchange = "keyferry.p2p",
+        .dead_exchange = "keyferry.dead",
+        .events_exchange = "keyferry.events",
+        .reply_exchange = "replies",
+    };
+}
+
+/* The frames of one row, in order. */
+struct asked {
+    uint8_t bytes[16 * 1024];
+    const uint8_t *at;
+    size_t left;
+    amqp_pool_t pool;
+    struct sent frame;
+};
+
+static void ask_all(struct asked *asked, struct ask_row row, enum queue_type type)
+{
+    struct bus_config config = config_of(type);
+    struct ask_values values = topology_values(&config);
+    struct outbox out = {0};
+
+    values.names[SUBJECT_QUEUE] = "keyferry.host.aa";
+    values.names[SUBJECT_KEY] = "host.aa";
+    for (size_t i = 0; i < row.count; i++)
+        ask_write(&row.asks[i], &values, &out, 3);
+    init_amqp_pool(&asked->pool, 0);
+    asked->left = outbox_taken(&out, asked->bytes, sizeof(asked->bytes));
+    asked->at = asked->bytes;
+}
+
+static const void *next(struct asked *asked, amqp_method_number_t id)
+{
+    assert_true(sent_next(&asked->at, &asked->left, &asked->pool, &asked->frame));
+    assert_int_equal(asked->frame.channel, 3);
+    assert_int_equal(asked->frame.id, id);
+    return asked->frame.method;
+}
+
+static void done(struct asked *asked)
+{
+    assert_int_equal(asked->left, 0);
+    empty_amqp_pool(&asked->pool);
+}
+
+static void assert_exchange(struct asked *asked, const char *name, const char *type)
+{
+    const amqp_exchange_declare_t *m = next(asked, AMQP_EXCHANGE_DECLARE_METHOD);
+
+    assert_text(m->exchange, name);
+    assert_text(m->type, type);
+    assert_true(m->durable);
+    assert_false(m->passive || m->auto_delete || m->internal);
+    assert_int_equal(m->arguments.num_entries, 0);
+}
+
+static void assert_bind(struct asked *asked, const char *queue, const char *exchange, const char *key)
+{
+    const amqp_queue_bind_t *m = next(asked, AMQP_QUEUE_BIND_METHOD);
+
+    assert_text(m->queue, queue);
+    assert_text(m->exchange, exchange);
+    assert_text(m->routing_key, key);
+}
+
+static void dead_letters_have_a_queue_bound_before_there_is_any_host_queue(void **state)
+{
+    struct asked asked;
+
+    (void)state;
+    for (int type = QUEUE_QUORUM; type <= QUEUE_CLASSIC; type++) {
+        ask_all(&asked, topology_shared, (enum queue_type)type);
+        next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+        assert_exchange(&asked, "keyferry.p2p", "topic");
+        assert_exchange(&asked, "keyferry.events", "topic");
+        assert_exchange(&asked, "keyferry.dead", "fanout");
+        const amqp_queue_declare_t *m = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
+        assert_text(m->queue, "keyferry.dead");
+        assert_true(m->durable);
+        assert_int_equal(m->arguments.num_entries, 1);
+        assert_text(m->arguments.entries[0].key, "x-queue-type");
+        assert_text(m->arguments.entries[0].value.value.bytes, "quorum");
+        assert_bind(&asked, "keyferry.dead", "keyferry.dead", "");
+        done(&asked);
+    }
+}
+
+struct expected {
+    const char *key, *text;
+    int32_t number;
+};
+
+static void assert_arguments(const amqp_table_t *got, const struct expected *want, size_t count)
+{
+    assert_int_equal(got->num_entries, count);
+    for (size_t i = 0; i < count; i++) {
+        const amqp_field_value_t *value = &got->entries[i].value;
+        assert_text(got->entries[i].key, want[i].key);
+        if (want[i].text != NULL)
+            assert_text(value->value.bytes, want[i].text);
+        else if (value->kind == AMQP_FIELD_KIND_BOOLEAN)
+            assert_int_equal(value->value.boolean, want[i].number);
+        else
+            assert_int_equal(value->value.i32, want[i].number);
+    }
+}
+
+static void a_host_queue_is_as_the_contract_says(void **state)
+{
+    static const struct expected quorum[] = {
+        {"x-queue-type", "quorum", 0},
+        {"x-single-active-consumer", NULL, 1},
+        {"x-dead-letter-exchange", "keyferry.dead", 0},
+        {"x-dead-letter-strategy", "at-least-once", 0},
+        {"x-overflow", "reject-publish", 0},
+        {"x-delivery-limit", NULL, 50},
+    };
+    static const struct expected classic[] = {
+        {"x-single-active-consumer", NULL, 1},
+        {"x-dead-letter-exchange", "keyferry.dead", 0},
+        {"x-overflow", "reject-publish", 0},
+    };
+    struct asked asked;
+
+    (void)state;
+    for (int type = QUEUE_QUORUM; type <= QUEUE_CLASSIC; type++) {
+        ask_all(&asked, topology_host_queue(true), (enum queue_type)type);
+        next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+        const amqp_queue_declare_t *m = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
+        assert_text(m->queue, "keyferry.host.aa");
+        assert_true(m->durable);
+        assert_false(m->exclusive || m->auto_delete);
+        if (type == QUEUE_QUORUM)
+            assert_arguments(&m->arguments, quorum, COUNT(quorum));
+        else
+            assert_arguments(&m->arguments, classic, COUNT(classic));
+        assert_bind(&asked, "keyferry.host.aa", "keyferry.p2p", "host.aa");
+        const amqp_basic_qos_t *qos = next(&asked, AMQP_BASIC_QOS_METHOD);
+        assert_int_equal(qos->prefetch_count, 64);
+        const amqp_basic_consume_t *consume = next(&asked, AMQP_BASIC_CONSUME_METHOD);
+        assert_text(consume->queue, "keyferry.host.aa");
+        assert_text(consume->consumer_tag, "worker-1");
+        assert_false(consume->no_ack || consume->exclusive);
+        done(&asked);
+    }
+}
+
+static void a_queue_that_is_there_is_only_consumed(void **state)
+{
+    struct asked asked;
+
+    (void)state;
+    ask_all(&asked, topology_host_queue(false), QUEUE_QUORUM);
+    next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    next(&asked, AMQP_BASIC_QOS_METHOD);
+    next(&asked, AMQP_BASIC_CONSUME_METHOD);
+    done(&asked);
+}
+
+static void the_reply_queue_is_exclusive_and_needs_no_acks(void **state)
+{
+    struct asked asked;
+
+    (void)state;
+    for (int bound = 0; bound <= 1; bound++) {
+        ask_all(&asked, topology_reply_queue(bound), QUEUE_QUORUM);
+        next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+        const amqp_queue_declare_t *m = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
+        assert_true(m->exclusive && m->auto_delete);
+        assert_false(m->durable);
+        assert_int_equal(m->arguments.num_entries, 0);
+        if (bound)
+            assert_bind(&asked, "keyferry.host.aa", "replies", "host.aa");
+        const amqp_basic_consume_t *consume = next(&asked, AMQP_BASIC_CONSUME_METHOD);
+        assert_true(consume->no_ack);
+        done(&asked);
+    }
+}
+
+static void says_what_is_asked_of_what(void **state)
+{
+    struct bus_config config = config_of(QUEUE_QUORUM);
+    struct ask_values values = topology_values(&config);
+    struct ask_row row = topology_host_queue(true);
+    char text[200];
+
+    (void)state;
+    values.names[SUBJECT_QUEUE] = "keyferry.host.aa";
+    ask_describe(&row.asks[0], &values, text, sizeof(text));
+    assert_string_equal(text, "opening a channel");
+    ask_describe(&row.asks[1], &values, text, sizeof(text));
+    assert_string_equal(text, "declaring queue 'keyferry.host.aa'");
+    ask_describe(&topology_shared.asks[3], &values, text, sizeof(text));
+    assert_string_equal(text, "declaring exchange 'keyferry.dead'");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dead_letters_have_a_queue_bound_before_there_is_any_host_queue),
+        cmocka_unit_test(a_host_queue_is_as_the_contract_says),
+        cmocka_unit_test(a_queue_that_is_there_is_only_consumed),
+        cmocka_unit_test(the_reply_queue_is_exclusive_and_needs_no_acks),
+        cmocka_unit_test(says_what_is_asked_of_what),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
