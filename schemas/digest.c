@@ -20,11 +20,10 @@ enum { DIGEST_BYTES = DIGEST_CHARS / 2 };
 
 typedef crypto_generichash_blake2b_state digesting;
 
-/* Begin with `context` and a NUL; keyed unless `key` is NULL. */
-static void digest_begin(digesting *state, const char *use, const struct digest_key *key, const char *context)
+/* Begin with `context` and a NUL; keyed with DIGEST_KEY_BYTES, unless `key` is NULL. */
+static void digest_begin(digesting *state, const char *use, const uint8_t *key, const char *context)
 {
-    crypto_generichash_blake2b_init_salt_personal(state, key != NULL ? key->bytes : NULL,
-                                                  key != NULL ? DIGEST_KEY_BYTES : 0, DIGEST_BYTES, NULL,
+    crypto_generichash_blake2b_init_salt_personal(state, key, key != NULL ? DIGEST_KEY_BYTES : 0, DIGEST_BYTES, NULL,
                                                   (const uint8_t *)use);
     crypto_generichash_blake2b_update(state, (const uint8_t *)context, strlen(context) + 1);
 }
@@ -38,7 +37,7 @@ static void digest_end(digesting *state, char out[DIGEST_CHARS + 1])
     wipe(state, sizeof(*state));
 }
 
-static void digest(const char *use, const struct digest_key *key, const char *context, const void *data, size_t len,
+static void digest(const char *use, const uint8_t *key, const char *context, const void *data, size_t len,
                    char out[DIGEST_CHARS + 1])
 {
     digesting state;
@@ -52,14 +51,14 @@ void digest_key_name(struct digest_key *key)
 {
     char hex[DIGEST_CHARS + 1];
 
-    digest(USE_KEY_NAME, key, "", NULL, 0, hex);
+    digest(USE_KEY_NAME, key->bytes, "", NULL, 0, hex);
     memcpy(key->name, hex, DIGEST_KEY_NAME_CHARS);
     key->name[DIGEST_KEY_NAME_CHARS] = '\0';
 }
 
 void digest_dek(const struct digest_key *key, const char *context, const struct dek *dek, char out[DIGEST_CHARS + 1])
 {
-    digest(USE_DEK, key, context, dek->data, dek->len, out);
+    digest(USE_DEK, key->bytes, context, dek->data, dek->len, out);
 }
 
 void digest_content(const struct digest_key *key, const struct schema *schema, const void *message,
@@ -67,7 +66,7 @@ void digest_content(const struct digest_key *key, const struct schema *schema, c
 {
     digesting state;
 
-    digest_begin(&state, USE_CONTENT, key, schema->name);
+    digest_begin(&state, USE_CONTENT, key->bytes, schema->name);
     for (size_t i = 0; i < schema->count; i++) {
         const struct field *f = &schema->fields[i];
 
