@@ -59,15 +59,13 @@ help:
 $(BUILD)/keyferryd: $(LIB_OBJ) $(BUILD)/worker/main.o
 $(BUILD)/keyferry: $(CLI_OBJ)
 $(BUILD)/keyferryd $(BUILD)/keyferry:
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@echo $@; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/libkeyferry.a: $(LIB_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
+	@rm -f $@; echo $@; ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # A test's first line, "// with: fake_hv.c", names what is linked beside it, before the archive.
 LINK_TEST = @mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) $< \

@@ -242,9 +242,12 @@ void bus_close(struct bus *bus)
     free(bus);
 }
 
+/* What came by a channel that is gone meanwhile will come again. */
 enum bus_event bus_next(struct bus *bus, struct bus_news *news)
 {
-    return tray_take(&bus->tray, news);
+    while (tray_take(&bus->tray, news) == BUS_DELIVERY && !bus_is_current(bus, news->delivery))
+        delivery_free(news->delivery);
+    return news->event;
 }
 
 bool bus_publish(struct bus *bus, const struct publication *publication, uint64_t *number, struct err *e)

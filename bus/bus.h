@@ -53,8 +53,8 @@ struct delivery {
     uint64_t tag;          /* the broker's, within its channel */
     uint64_t generation;   /* of the channel it came by: an ack for an older one is not sent */
     bool redelivered;
-    char content_type[64]; /* "" where absent or longer */
-    char message_id[SHORTSTR_MAX_CHARS + 1];
+    char content_type[64];                   /* "" where absent or longer */
+    char message_id[SHORTSTR_MAX_CHARS + 1]; /* these as the sender wrote them, any bytes but NUL; "" where absent */
     char correlation_id[SHORTSTR_MAX_CHARS + 1];
     char reply_to[SHORTSTR_MAX_CHARS + 1];
     char user_id[SHORTSTR_MAX_CHARS + 1];
@@ -126,17 +126,27 @@ MUST_CHECK bool bus_open(struct event_base *base, const struct bus_config *confi
  */
 void bus_close(struct bus *bus);
 
-/* The next thing that happened. Call until BUS_QUIET. */
+/*
+ * The next thing that happened. Call until BUS_QUIET. How the link, the queues and
+ * publications stand comes before deliveries; of the link and of each queue only
+ * the latest is told, and a delivery whose channel is gone meanwhile is not told.
+ */
 enum bus_event bus_next(struct bus *bus, struct bus_news *news);
 
 /*
  * Publish, persistent, with a confirm. *number comes back in BUS_PUBLISHED. While
  * the broker is away it waits here, and what was not confirmed when a connection
- * ended is published again. Fails with ERR_LOCAL only (memory).
+ * ended is published again, in order. One that the broker refuses does not hold up
+ * or harm the others. Fails with ERR_LOCAL only: memory, a name or id over 255
+ * bytes, headers over 2 KiB or 16 pairs.
  */
 MUST_CHECK bool bus_publish(struct bus *bus, const struct publication *publication, uint64_t *number, struct err *e);
 
-/* Forget a publication that nobody waits for any more: it is not published again after a reconnect. */
+/*
+ * Forget a publication that nobody waits for any more: it is not published again
+ * after a reconnect, nor at all if it still waits here. No BUS_PUBLISHED follows,
+ * unless it was on its way to bus_next() already.
+ */
 void bus_forget(struct bus *bus, uint64_t number);
 
 /* End a delivery and free it. Of a channel that is gone, this only frees. */
@@ -146,12 +156,16 @@ void bus_settle(struct bus *bus, struct delivery *delivery, enum verdict verdict
 bool bus_is_current(const struct bus *bus, const struct delivery *delivery);
 
 /*
- * Close the channel of a queue, or of all: the broker takes back what was not
- * settled, in order, ahead of newer messages. Not opened again.
+ * Close the channel of a queue: the broker takes back what was not settled, in
+ * order, ahead of newer messages. BUS_QUEUE_DOWN with the text "closed" follows when
+ * it has. Not opened again, whatever becomes of the link.
  */
 void bus_queue_close(struct bus *bus, size_t queue);
 
-/* Tell the broker goodbye on both connections; `wake` follows with BUS_LINK_DOWN when it has answered. */
+/*
+ * Tell the broker goodbye on both connections. BUS_LINK_DOWN with the text "closed"
+ * follows when it has answered, or after 2 s. Nothing is opened again.
+ */
 void bus_stop(struct bus *bus);
 
 /* The name of this program's reply queue; valid as long as the bus. */

@@ -82,7 +82,8 @@ void intake_open(struct intake *intake)
     if (intake->channel.state != CHANNEL_SHUT)
         return;
     if (intake->number > most) {
-        snprintf(why, sizeof(why), "the broker allows %u channels on a connection, and this would be number %u", most,
+        snprintf(why, sizeof(why),
+                 "the broker allows %u channels on a connection (its channel_max), and this would be number %u", most,
                  intake->number);
         intake->host->lost(intake->host->arg, intake, why);
         return;

@@ -211,8 +211,7 @@ bool url_list_read(const char *text, const char *password, struct url_list *out,
             return err_set(e, ERR_CONFIG, "broker URL %zu of %zu: %s", i + 1, list.count, why.text);
         text += len + 1;
     }
-    *out = list;
-    list = (struct url_list){0};
+    *out = (struct url_list){.urls = TAKE(list.urls), .count = list.count};
     return true;
 }
 

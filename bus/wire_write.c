@@ -7,6 +7,7 @@
 #include <amqp_framing.h>
 #include <string.h>
 
+enum { TWO_FRAMES_BYTES = 2 * FRAME_MIN_BYTES };
 enum { HEAD_BYTES = 7, METHOD_ID_BYTES = 4, PROPERTIES_AT = 12 };
 
 static const char protocol_header[] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
@@ -346,7 +347,7 @@ void wire_put_publication(struct outbox *out, uint16_t channel, uint32_t frame_m
         .routing_key = text(publication->routing_key),
         .mandatory = publication->mandatory,
     };
-    uint8_t *frames = outbox_reserve(out, 2 * FRAME_MIN_BYTES);
+    uint8_t *frames = outbox_reserve(out, TWO_FRAMES_BYTES);
 
     if (frames == NULL)
         return;

@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -801,8 +802,8 @@ static void stop_says_goodbye(void **state)
 struct echo {
     struct rig rig;
     pthread_t thread;
-    volatile bool silent;
-    volatile bool over;
+    atomic_bool silent;
+    atomic_bool over;
 };
 
 static void *echo_run(void *arg)
