@@ -78,14 +78,17 @@ $(SIM): $(BUILD)/tests/%: tests/sim/%.c $(TEST_DEPS)
 	$(LINK_TEST)
 $(REAL): $(BUILD)/tests/%: tests/e2e/%.c $(TEST_DEPS)
 	$(LINK_TEST)
+$(BUILD)/tests/open_envelope: tests/open_envelope.c $(TEST_DEPS)
+	$(LINK_TEST)
 $(REPLAY): $(BUILD)/tests/replay_%: tests/fuzz/%.c tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a
 	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $< tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a $(LDLIBS) -o $@
 build/fuzz/%: tests/fuzz/%.c $(SRC) $(HEADERS)
 	@mkdir -p $(@D); echo $@; clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< \
 	    $(filter-out worker/main.c cli/%,$(SRC)) $(LDLIBS) -o $@
 
-unit: $(UNIT)
+unit: $(UNIT) $(BUILD)/tests/open_envelope
 	@set -e; for t in $(UNIT); do $$t; done
+	$(BUILD)/tests/open_envelope tests/vectors/hpke-interop.json
 sim: $(SIM)
 	@set -e; for t in $(SIM); do $$t; done
 corpus: $(REPLAY)

@@ -10,8 +10,10 @@
 
 #include "schemas/digest.h"
 #include "schemas/messages.h"
+#include "schemas/seal.h"
 #include "schemas/vault.h"
 
+struct host_keys;
 struct hv;
 struct work;
 
@@ -20,7 +22,9 @@ struct host {
     struct uuid uuid;
     struct hv *hv;
     const struct digest_key *digest_key;
-    bool sends_clear_deks; /* plaintext_dek allows a clear DEK on this broker */
+    const struct host_keys *keys;
+    enum seal_layout envelope; /* what it opens, and what it seals */
+    bool accepts_clear_deks;   /* plaintext_dek allows a clear DEK on this broker */
 };
 
 enum { ROUTE_MAX_CHARS = 64 };
@@ -72,6 +76,12 @@ struct handler {
     size_t notes_bytes; /* of work->notes; at most VAULT_SLOT_BYTES */
     enum lane_rule lane;
     bool (*waits_for_peers)(const void *request); /* true: counts against the cap on waiting requests; NULL: never */
+
+    /*
+     * Of two requests that are the same but for their DEKs: whether those are the
+     * same too, as far as it can be known. In the loop, rarely. NULL: it has no DEK.
+     */
+    bool (*deks_are_same)(const struct host *host, const void *one, const void *other);
 };
 
 /* The handler for a message name, or NULL. */

@@ -119,7 +119,7 @@ static bool read_typed(struct request *r, const struct body *body, const struct 
 
     if (!message_read(body, schema, r->slot, e))
         return false;
-    digest_content(config->content_key, schema->name, r->slot, schema->size, r->content);
+    digest_content(config->content_key, schema, r->slot, r->content);
     note_identity(r, r->work.handler);
     r->work.host = &config->hosts[r->host];
     r->work.id = r->id;
