@@ -88,6 +88,7 @@ static int ask(const struct options *o, const struct settings *s, const char *id
     char route[SHORTSTR_MAX_CHARS + 1], hex[UUID_HEX_CHARS + 1], name[64];
     struct client_config config = {.urls = s->urls,
                                    .password = s->password[0] != '\0' ? s->password : NULL,
+                                   .tls = {s->ca_file, s->cert_file, s->key_file, strcmp(s->sasl, "external") == 0},
                                    .name = name,
                                    .heartbeat_s = HEARTBEAT_S,
                                    .body_max_bytes = BODY_MAX_BYTES};
