@@ -72,7 +72,7 @@ static void on_secured(struct bufferevent *bev, short what, void *arg)
     else if ((what & BEV_EVENT_EOF) != 0)
         snprintf(dial->why, sizeof(dial->why), "the broker hung up in the TLS handshake");
     else
-        tls_explain(bev, dial->why, sizeof(dial->why));
+        tls_explain(bev, what, dial->why, sizeof(dial->why));
     bufferevent_free(TAKE(dial->bev));
     try_addresses(dial);
 }

@@ -76,10 +76,9 @@ static void on_readable(struct bufferevent *bev, void *arg)
 static void on_trouble(struct bufferevent *bev, short what, void *arg)
 {
     struct stream *s = arg;
-    char why[TLS_WORDS_CHARS] = "the broker hung up without a word";
+    char why[TLS_WORDS_CHARS];
 
-    if ((what & BEV_EVENT_EOF) == 0)
-        tls_explain(bev, why, sizeof(why));
+    tls_explain(bev, what, why, sizeof(why));
     s->owner->ended(s->arg, why);
 }
 

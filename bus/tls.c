@@ -181,11 +181,13 @@ static int on_verify(int is_fine, X509_STORE_CTX *store)
 static bool expect_host(SSL *session, const char *host)
 {
     struct in6_addr address;
+    char name[HOST_MAX_CHARS + 1];
 
     if (inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host) == 1;
     SSL_set_hostflags(session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set1_host(session, host) == 1 && SSL_set_tlsext_host_name(session, host) == 1;
+    snprintf(name, sizeof(name), "%s", host); /* OpenSSL's macro wants one that is not const */
+    return SSL_set1_host(session, name) == 1 && SSL_set_tlsext_host_name(session, name) == 1;
 }
 
 bool tls_begin(const struct tls_config *config, struct event_base *base, int fd, const char *host,
@@ -223,11 +225,29 @@ static unsigned long next_error(struct bufferevent *bev)
     return code;
 }
 
-void tls_explain(struct bufferevent *bev, char *out, size_t size)
+/*
+ * With TLS 1.3 a broker refuses our certificate when we already talk (RFC 8446
+ * 4.4.2.4), and resets the connection: then our write may fail before its alert was
+ * read, which is there all the same.
+ */
+static unsigned long unread_alert(struct bufferevent *bev)
 {
-    int socket_error = EVUTIL_SOCKET_ERROR();
+    uint8_t byte;
+
+    if (!tls_is_on(bev) || SSL_peek(bufferevent_openssl_get_ssl(bev), &byte, sizeof(byte)) > 0)
+        return 0;
+    unsigned long code = ERR_peek_error();
+    ERR_clear_error();
+    return ERR_GET_LIB(code) == ERR_LIB_SSL ? code : 0;
+}
+
+void tls_explain(struct bufferevent *bev, short what, char *out, size_t size)
+{
+    int socket_error = (what & BEV_EVENT_EOF) != 0 ? 0 : EVUTIL_SOCKET_ERROR();
     unsigned long code = next_error(bev);
 
+    if (code == 0)
+        code = unread_alert(bev);
     if (code != 0)
         tls_error_words(code, out, size);
     else

@@ -42,9 +42,9 @@ MUST_CHECK bool tls_begin(const struct tls_config *config, struct event_base *ba
 bool tls_is_on(struct bufferevent *bev);
 
 /*
- * In words, what `bev` was just told as BEV_EVENT_ERROR: on a TLS one what OpenSSL
- * says, on any one else the socket's error.
+ * In words, why `bev` has just ended, with or without TLS; `what` is its
+ * BEV_EVENT_ERROR or BEV_EVENT_EOF.
  */
-void tls_explain(struct bufferevent *bev, char *out, size_t size);
+void tls_explain(struct bufferevent *bev, short what, char *out, size_t size);
 
 #endif
