@@ -7,7 +7,7 @@
 #define BUS_CONNECTION_H
 
 #include "bus/outbox.h"
-#include "bus/url.h"
+#include "bus/tls.h"
 #include "bus/wire.h"
 
 struct connection;
@@ -36,8 +36,9 @@ struct connection_owner {
 
 struct connection_config {
     struct event_base *base;
-    const struct url_list *urls; /* outlives the connection */
-    const char *name;            /* for the broker's list of connections; copied */
+    const struct url_list *urls; /* these two outlive the connection */
+    const struct tls_config *tls;
+    const char *name; /* for the broker's list of connections; copied */
     unsigned heartbeat_s;
     const struct connection_owner *owner;
     void *arg;
