@@ -134,8 +134,8 @@ void bus_close(struct bus *bus);
 enum bus_event bus_next(struct bus *bus, struct bus_news *news);
 
 /*
- * Publish, persistent, with a confirm. *number comes back in BUS_PUBLISHED. While
- * the broker is away it waits here, and what was not confirmed when a connection
+ * Publish, persistent, with a confirm, and with the user of the connection's URL as
+ * AMQP's user_id. *number comes back in BUS_PUBLISHED. While the broker is away it waits here, and what was not confirmed when a connection
  * ended is published again, in order. One that the broker refuses does not hold up
  * or harm the others. Fails with ERR_LOCAL only: memory, a name or id over 255
  * bytes, headers over 2 KiB or 16 pairs.

@@ -154,8 +154,12 @@ void wire_put_confirm(struct outbox *out, uint16_t channel);
 void wire_put_ack(struct outbox *out, uint16_t channel, uint64_t tag);
 void wire_put_reject(struct outbox *out, uint16_t channel, uint64_t tag);
 
-/* basic.publish, its header and its body, in frames of at most `frame_max` bytes. */
+/*
+ * basic.publish, its header and its body, in frames of at most `frame_max` bytes.
+ * `user_id`: this connection's user, for whom the broker vouches to whoever reads
+ * it; "": not said.
+ */
 void wire_put_publication(struct outbox *out, uint16_t channel, uint32_t frame_max,
-                          const struct publication *publication);
+                          const struct publication *publication, const char *user_id);
 
 #endif

@@ -347,6 +347,7 @@ static const struct step steps[] = {
 
 const struct handler pre_migrate_handler = {
     .message = &pre_migrate_message,
+    .senders = MAY_MANAGE,
     .steps = steps,
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct pre_migrate_notes),

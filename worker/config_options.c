@@ -45,7 +45,7 @@ const struct option options[] = {
     FIXED(   "worker", "orphan_policy",                 "report", "what becomes of orphans"),
     WORD_AT( "worker", "log_level",    log_level,       "info", log_levels, "error, warn, info or debug"),
     FIXED(   "worker", "log_format",                    "logfmt", "the form of log lines"),
-    FIXED(   "senders", "require_user_id",              "no", "refuse requests without a user_id"),
+    WORD_AT( "senders", "require_user_id", senders.require_user_id, "no", yes_no, "refuse requests without an AMQP user_id"),
     FIXED(   "senders", "require_signature",            "no", "refuse requests without a signature"),
     FIXED(   "trust", "dst_key",                        "any", "whose keys to seal to"),
 };
@@ -97,6 +97,7 @@ static void print_option(const struct config *c, const struct option *o, FILE *t
 void config_print(const struct config *config, FILE *to)
 {
     const char *section = "";
+    bool is_last;
 
     for (size_t i = 0; i < option_count; i++) {
         if (strcmp(section, options[i].section) != 0)
@@ -104,6 +105,9 @@ void config_print(const struct config *config, FILE *to)
         section = options[i].section;
         fprintf(to, "; %s\n", options[i].doc);
         print_option(config, &options[i], to);
+        is_last = i + 1 == option_count || strcmp(section, options[i + 1].section) != 0;
+        if (is_last && strcmp(section, "senders") == 0)
+            senders_print(&config->senders, to);
     }
     for (size_t i = 0; i < config->host_count; i++)
         fprintf(to, "\n[host.%s]\nlibvirt_uri = %s\n", config->hosts[i].uuid.text, config->hosts[i].libvirt_uri);

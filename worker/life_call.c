@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "worker/life_parts.h"
+#include "worker/log.h"
 
 static void release_bytes(struct bytes *b)
 {
@@ -145,6 +146,16 @@ void call_ends(struct life *life, struct request *r, const struct err *why)
     answer(life, r, why);
 }
 
+/* What could be forged must not even end the wait: else forging would be enough to spoil a migration. */
+static bool is_believed(struct life *life, const struct request *r, const struct delivery *a)
+{
+    if (senders_believe(&life->config->senders, a->user_id, &r->work.call))
+        return true;
+    log_event(LOG_LEVEL_WARN, "answer-ignored", "id", r->id, "call", r->call_id, "asked", r->work.call.route, "user",
+              a->user_id, "details", "[senders] does not make this user the one who was asked", (char *)NULL);
+    return false;
+}
+
 void life_answer(struct life *life, const struct delivery *a)
 {
     struct request *r;
@@ -153,8 +164,8 @@ void life_answer(struct life *life, const struct delivery *a)
     bool ok;
 
     r = map_find(life->by_call, a->correlation_id, strlen(a->correlation_id));
-    if (r == NULL)
-        return; /* its request has stopped waiting */
+    if (r == NULL || !is_believed(life, r, a))
+        return; /* its request has stopped waiting, or waits on */
     call = &r->work.call;
     ok = reply_read(a->body, a->body_bytes, a->content_type, call->message->reply, call->answer, &e);
     call_ends(life, r, ok ? NULL : &e);

@@ -112,6 +112,16 @@ static bool check_clear_dek(const struct request *r, const struct life_config *c
                      "%s came in clear, which plaintext_dek in [worker] refuses on this broker", field);
 }
 
+/* Once the fields are known. Who may send the message at all was asked before. */
+static bool check_peer(struct request *r, struct err *e)
+{
+    const struct handler *h = r->work.handler;
+
+    if (sender_is_peer(r->sender, r->delivery->user_id, &r->peer))
+        r->work.peer = &r->peer;
+    return r->work.peer == NULL || h->peer_may == NULL || h->peer_may(r->work.peer, r->slot, e);
+}
+
 /* What the body says in types, once its name is known to have a handler. */
 static bool read_typed(struct request *r, const struct body *body, const struct life_config *config, struct err *e)
 {
@@ -123,7 +133,7 @@ static bool read_typed(struct request *r, const struct body *body, const struct 
     note_identity(r, r->work.handler);
     r->work.host = &config->hosts[r->host];
     r->work.id = r->id;
-    return check_host(r, config, e) && check_clear_dek(r, config, e);
+    return check_host(r, config, e) && check_peer(r, e) && check_clear_dek(r, config, e);
 }
 
 static bool find_handler(struct request *r, struct err *e)
@@ -145,7 +155,8 @@ enum reading request_read(struct request *r, const struct life_config *config, s
         return READING_FAILED;
     envelope_ok = envelope_read(body, &r->envelope, e);
     r->deadline_ms = envelope_deadline_ms(&r->envelope, r->arrived_ms);
-    if (!envelope_ok || !read_id(r, e) || !find_handler(r, e)) {
+    if (!envelope_ok || !read_id(r, e) || !senders_know(&config->senders, d->user_id, &r->sender, e) ||
+        !find_handler(r, e) || !sender_may(r->sender, r->work.handler, e)) {
         wipe(d->body, d->body_bytes);
         return READING_FAILED;
     }

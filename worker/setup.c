@@ -173,6 +173,7 @@ static void open_life(struct worker *w)
         .queue_names = w->queue_names,
         .reply_queue = bus_reply_queue(w->bus),
         .accepts_clear_deks = clear,
+        .senders = c->senders,
     };
     w->life_config.world.ctx = w;
     w->life = life_new(&w->life_config);
