@@ -59,6 +59,7 @@ struct delivery {
     char reply_to[SHORTSTR_MAX_CHARS + 1];
     char user_id[SHORTSTR_MAX_CHARS + 1];
     char routing_key[SHORTSTR_MAX_CHARS + 1];
+    char signature[SIGNATURE_CHARS + 1]; /* the header x-keyferry-signature; "?" where that is no text, or longer */
     size_t body_bytes;
     uint8_t body[]; /* wiped when the delivery is freed */
 };

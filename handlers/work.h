@@ -8,6 +8,7 @@
 #ifndef HANDLERS_WORK_H
 #define HANDLERS_WORK_H
 
+#include "handlers/pins.h"
 #include "schemas/digest.h"
 #include "schemas/messages.h"
 #include "schemas/seal.h"
@@ -23,6 +24,7 @@ struct host {
     struct hv *hv;
     const struct digest_key *digest_key;
     const struct host_keys *keys;
+    struct pins pins;          /* of other hosts' keys */
     enum seal_layout envelope; /* what it opens, and what it seals */
     bool accepts_clear_deks;   /* plaintext_dek allows a clear DEK on this broker */
 };

@@ -216,7 +216,7 @@ static bool set_key(struct reading *r, const char *section, const char *key, con
     if (o == NULL && strcmp(section, "senders") == 0)
         return senders_add(&r->config->senders, key, value, e);
     if (o == NULL && strcmp(section, "trust") == 0)
-        return err_set(e, ERR_CONFIG, "[%s] %.60s cannot be set in this version", section, key);
+        return trust_add(&r->config->trust, key, value, e);
     if (o == NULL)
         return err_set(e, ERR_CONFIG, "unknown key '%.60s' in [%.60s]", key, section);
     if (r->seen[o - options] && o->type != OPTION_LIST)
@@ -254,6 +254,9 @@ static bool check_whole(struct config *c, struct err *e)
         return err_set(e, ERR_CONFIG, "url in [bus] is required");
     if (c->host_count == 0)
         return err_set(e, ERR_CONFIG, "at least one [host.<uuid>] section is required");
+    if (c->senders.require_signature && c->trust.key_count == 0)
+        return err_set(e, ERR_CONFIG,
+                       "require_signature in [senders] needs the keys of senders: sender.<user> in [trust]");
     if (c->name[0] == '\0') {
         if (gethostname(host, sizeof(host)) != 0)
             strcpy(host, "worker");
@@ -296,6 +299,7 @@ bool config_read(const char *path, struct config *out, struct err *e)
 void config_done(struct config *config)
 {
     senders_done(&config->senders);
+    trust_done(&config->trust);
     free(config->hosts);
     wipe(config, sizeof(*config)); /* a URL may hold a password */
 }

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "worker/senders.h"
+#include "worker/trust.h"
 
 enum plaintext { PLAINTEXT_REFUSE, PLAINTEXT_LOOPBACK, PLAINTEXT_ALLOW };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -21,8 +21,8 @@ struct host_config {
 };
 
 /*
- * Everything the file says, defaults filled in. Flat but for `senders` and `hosts`,
- * which config_done() frees. Options that belong to what is not built are in the table
+ * Everything the file says, defaults filled in. Flat but for `senders`, `trust` and
+ * `hosts`, which config_done() frees. Options that belong to what is not built are in the table
  * of config.c with their only acceptable value and need no member.
  */
 struct config {
@@ -45,6 +45,7 @@ struct config {
     int64_t log_level; /* enum log_level */
 
     struct senders senders; /* [senders] */
+    struct trust trust;     /* [trust] */
 
     struct host_config *hosts;
     size_t host_count;

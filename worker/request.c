@@ -144,6 +144,16 @@ static bool find_handler(struct request *r, struct err *e)
     return err_set(e, ERR_NO_HANDLER, "no handler for %s here", r->envelope.name);
 }
 
+/* Who sends is known, may send the message, and has signed it where that is asked for. */
+static bool check_sender(struct request *r, const struct life_config *config, struct err *e)
+{
+    const struct delivery *d = r->delivery;
+
+    return senders_know(&config->senders, d->user_id, &r->sender, e) &&
+           trust_check(&config->trust, &config->senders, r->sender, d, &r->envelope, r->arrived_ms, e) &&
+           find_handler(r, e) && sender_may(r->sender, r->work.handler, e);
+}
+
 enum reading request_read(struct request *r, const struct life_config *config, struct err *e)
 {
     struct delivery *d = r->delivery;
@@ -155,8 +165,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
         return READING_FAILED;
     envelope_ok = envelope_read(body, &r->envelope, e);
     r->deadline_ms = envelope_deadline_ms(&r->envelope, r->arrived_ms);
-    if (!envelope_ok || !read_id(r, e) || !senders_know(&config->senders, d->user_id, &r->sender, e) ||
-        !find_handler(r, e) || !sender_may(r->sender, r->work.handler, e)) {
+    if (!envelope_ok || !read_id(r, e) || !check_sender(r, config, e)) {
         wipe(d->body, d->body_bytes);
         return READING_FAILED;
     }

@@ -89,9 +89,7 @@ class Config(Scenario):
         yet = {"bus": {"ca_file": ("", "/x"), "cert_file": ("", "/x"), "key_file": ("", "/x"),
                        "sasl": ("plain", "external"), "partitions": ("0", "8")},
                "worker": {"hosts_dir": ("", "/x"), "orphan_policy": ("report", "delete"),
-                          "log_format": ("logfmt", "json")},
-               "senders": {"require_signature": ("no", "yes")},
-               "trust": {"dst_key": ("any", "pinned")}}
+                          "log_format": ("logfmt", "json")}}
         for section, keys in yet.items():
             for key, (default, other) in keys.items():
                 with self.subTest(key=key):
