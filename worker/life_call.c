@@ -30,7 +30,7 @@ static bool publish_call(struct life *life, const struct request *r, const char 
                             .mandatory = true,
                             .exchange = life->config->request_exchange,
                             .message_id = id,
-                            .correlation_id = id,
+                            .correlation_id = r->call_ticket,
                             .reply_to = life->config->reply_queue};
     struct err e;
 
@@ -69,6 +69,7 @@ static void await(struct life *life, struct request *r, const char *id, uint64_t
     struct err e;
 
     if (life_now(life) >= r->answer_until_ms) {
+        r->call_ticket[0] = '\0';
         add_loose_end(life, number);
         err_set(&e, ERR_TIMEOUT, "no time was left to wait for %s", r->work.call.route);
         answer(life, r, &e);
@@ -77,13 +78,19 @@ static void await(struct life *life, struct request *r, const char *id, uint64_t
     strcpy(r->call_id, id);
     r->was_asked_again = false;
     r->number = number;
-    map_add(&life->by_call, r->call_id, strlen(r->call_id), r);
+    map_add(&life->by_call, r->call_ticket, strlen(r->call_ticket), r);
     map_add(&life->by_number, &r->number, sizeof(r->number), r);
     life_wait(life, r, STAGE_WAITING, r->answer_until_ms);
 }
 
+/*
+ * The id follows from the request's, which its sender chose and others may guess.
+ * So the answer is matched by something else: whoever is asked by somebody else,
+ * to answer to our queue, could otherwise be made to end a wait of ours.
+ */
 void call_send(struct life *life, struct request *r)
 {
+    const struct world *w = &life->config->world;
     const struct call *call = &r->work.call;
     char id[ID_MAX_CHARS + 1];
     uint64_t number;
@@ -95,6 +102,7 @@ void call_send(struct life *life, struct request *r)
         return;
     }
     digest_derived_id(r->id, call->step, id);
+    w->new_id(w->ctx, r->call_ticket);
     if (!publish_call(life, r, id, &number)) {
         err_set(&e, ERR_NO_ROUTE, "out of memory to ask %s", call->route);
         answer(life, r, &e);
@@ -128,8 +136,8 @@ static void leave_wait(struct life *life, struct request *r)
     const struct world *w = &life->config->world;
 
     life_wait_over(life, r);
-    (void)map_remove(&life->by_call, r->call_id, strlen(r->call_id));
-    r->call_id[0] = '\0';
+    (void)map_remove(&life->by_call, r->call_ticket, strlen(r->call_ticket));
+    r->call_id[0] = r->call_ticket[0] = '\0';
     if (r->number == 0)
         return;
     (void)map_remove(&life->by_number, &r->number, sizeof(r->number));

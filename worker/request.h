@@ -48,10 +48,11 @@ struct request {
     struct request *original; /* JOINED: whose outcome it waits for */
     TAILQ_HEAD(, request) duplicates;
 
-    char call_id[ID_MAX_CHARS + 1]; /* WAITING: the id of what it asked */
-    bool was_asked_again;           /* WAITING: the first asking may have had an effect */
-    uint64_t number;                /* of the publication that is not confirmed; 0: none */
-    unsigned sendings;              /* of the reply or dead letter */
+    char call_id[ID_MAX_CHARS + 1];       /* WAITING: the id of what it asked */
+    char call_ticket[UUID_HEX_CHARS + 1]; /* ... and what the answer must bear, which nobody can guess */
+    bool was_asked_again;                 /* WAITING: the first asking may have had an effect */
+    uint64_t number;                      /* of the publication that is not confirmed; 0: none */
+    unsigned sendings;                    /* of the reply or dead letter */
     bool was_dead_lettered;
 
     char key_in_hand[ID_MAX_CHARS + SHORTSTR_MAX_CHARS + 24]; /* "<host>:<id>", and a sender's own name space */

@@ -187,12 +187,12 @@ class Senders(Scenario):
         self.holds(self.a, self.key, secret_uuid)
 
     # Answers.
-    def forge(self, request, user, **fields):
+    def forge(self, request, user, correlation_id=None, **fields):
         """Answer a request that somebody else was asked, on the reply queue of who asked."""
         self.act_as(user)
         body = encode({request.name.replace("Msg", "Reply"): {"id": new_uuid(), "success": True, **fields}}, "msgpack")
         self.client.publish(request.properties.reply_to, body, exchange="", user_id=user,
-                            content_type=MIME["msgpack"], correlation_id=request.properties.correlation_id)
+                            content_type=MIME["msgpack"], correlation_id=correlation_id or request.properties.correlation_id)
 
     def test_a_forged_answer_does_not_disturb_a_migration(self):
         host = self.fake_host(user="host-c")
@@ -209,6 +209,9 @@ class Senders(Scenario):
             self.forge(host.key_requests[0], user, publicKey=evil.public, fingerprint=evil.fingerprint)
             self.forge(host.key_requests[0], user, success=False, error={"code": "SYS.1006", "opaque": {}})
         wait_until(lambda: worker.log_text().count("answer-ignored") >= 8, 10, "the forged answers to be seen")
+        # Whom it believes can be made to answer another question to its queue, but not under a name it cannot know.
+        self.forge(host.key_requests[0], "host-c", host.key_requests[0].properties.message_id, publicKey=evil.public,
+                   fingerprint=evil.fingerprint)
         host.reply(host.key_requests[0], honest)
         self.succeeds(manager.wait(asked))
         self.assertEqual(self.dek, host.dek_of(host.requests[0]))
