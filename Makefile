@@ -97,9 +97,9 @@ real: $(REAL)
 	tests/lab/with --broker -- $(BUILD)/tests/bus_test
 	tests/lab/with --hypervisor -- $(BUILD)/tests/hv_test
 e2e: $(BUILD)/keyferryd $(BUILD)/keyferry
-	MODE=$(MODE) tests/e2e/run $(E2E)
+	KEYFERRY_BUILD=$(BUILD) tests/e2e/run $(E2E)
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
-	MODE=$(MODE) tests/e2e/run order: crosswise duplicates "in the midst"
+	KEYFERRY_BUILD=$(BUILD) tests/e2e/run order: crosswise duplicates "in the midst"
 fuzz: $(FUZZ)
 	@set -e; for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p build/corpus/$$n; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -malloc_limit_mb=16 build/corpus/$$n tests/fuzz/corpus/$$n; done
@@ -114,7 +114,7 @@ check: deps-check
 	@tests/check
 demo: deps-demo
 	@$(MAKE) --no-print-directory all
-	@MODE=$(MODE) tests/demo
+	@KEYFERRY_BUILD=$(BUILD) tests/demo
 bench: deps-check
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run

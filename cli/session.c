@@ -44,6 +44,7 @@ bool session_open(const struct settings *settings, int64_t timeout_ms, struct se
     struct client_config config = {.urls = settings->urls,
                                    .password = settings->password[0] != '\0' ? settings->password : NULL,
                                    .name = name,
+                                   .reply_exchange = settings->reply_exchange,
                                    .heartbeat_s = HEARTBEAT_S,
                                    .body_max_bytes = BODY_MAX_BYTES};
 
