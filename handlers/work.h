@@ -125,6 +125,7 @@ enum work_state {
     WORK_DONE,    /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
     WORK_CALLING, /* send `call`, write into it what came of it, then work_advance() */
     WORK_AWAY,    /* libvirt is away: work_advance() again when it is back, or work_give_up() */
+    WORK_LATE,    /* not of work_advance(): work_is_late(), so it was left alone */
 };
 
 enum work_phase {
@@ -134,7 +135,7 @@ enum work_phase {
 };
 
 /*
- * Made by the worker, zeroed, with the first six set. Owned by one thread at a
+ * Made by the worker, zeroed, with the first seven set. Owned by one thread at a
  * time: a job thread in work_advance(), else the loop.
  */
 struct work {
@@ -144,6 +145,7 @@ struct work {
     const struct peer *peer; /* that sent it; NULL: it was somebody who may do all that his message can */
     const void *request;     /* decoded by handler->message->request */
     void *notes;             /* a vault slot, zeroed; NULL where the handler wants none */
+    int64_t deadline_ms;     /* since 1970; 0: none */
     size_t step;             /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
@@ -163,6 +165,9 @@ enum work_state work_advance(struct work *work);
  * set to what is known of it, and its undo follows with the next work_advance().
  */
 void work_give_up(struct work *work, const struct err *why);
+
+/* True past its deadline, where nothing was done yet: it must not be begun any more. */
+bool work_is_late(const struct work *work, int64_t now_ms);
 
 /* True once this host was changed, or may have been: what libvirt refused or never got does not count. */
 bool work_has_begun(const struct work *work);

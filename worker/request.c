@@ -164,7 +164,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
     if (!body_read(d->body, d->body_bytes, d->content_type, &body, e))
         return READING_FAILED;
     envelope_ok = envelope_read(body, &r->envelope, e);
-    r->deadline_ms = envelope_deadline_ms(&r->envelope, r->arrived_ms);
+    r->work.deadline_ms = envelope_deadline_ms(&r->envelope, r->arrived_ms);
     if (!envelope_ok || !read_id(r, e) || !check_sender(r, config, e)) {
         wipe(d->body, d->body_bytes);
         return READING_FAILED;

@@ -47,10 +47,14 @@ class Ground:
 
     def __init__(self):
         self.lab = Lab().__enter__()
-        self.broker, self.a, self.b = self.lab.up(
-            self.lab.broker(), self.lab.hypervisor("a"), self.lab.hypervisor("b"))
-        self.pa, self.pb = self.lab.proxy(self.a), self.lab.proxy(self.b)
-        self.wa, self.wb = self.lab.up(*(self.lab.worker(self.broker, p) for p in (self.pa, self.pb)))
+        try:
+            self.broker, self.a, self.b = self.lab.up(
+                self.lab.broker(), self.lab.hypervisor("a"), self.lab.hypervisor("b"))
+            self.pa, self.pb = self.lab.proxy(self.a), self.lab.proxy(self.b)
+            self.wa, self.wb = self.lab.up(*(self.lab.worker(self.broker, p) for p in (self.pa, self.pb)))
+        except BaseException:
+            self.lab.__exit__()
+            raise
 
     @classmethod
     def shared(cls):

@@ -518,8 +518,8 @@ static bool job_runs(void)
     i = roll(sim.job_count);
     work = sim.jobs[i];
     sim.jobs[i] = sim.jobs[--sim.job_count];
-    work->state = work_advance(work);
-    if (work->state == WORK_DONE)
+    work->state = work_is_late(work, sim.now_ms) ? WORK_LATE : work_advance(work);
+    if (work->state == WORK_DONE || work->state == WORK_LATE)
         for (size_t k = 0; k < sim.running_count; k++)
             if (sim.running[k] == work)
                 sim.running[k] = sim.running[--sim.running_count];
