@@ -352,7 +352,9 @@ uint16_t connection_channel_max(const struct connection *c)
 
 const char *connection_user(const struct connection *c)
 {
-    return url_now(c)->user;
+    const struct url *url = url_now(c);
+
+    return url->names_user || !c->config.tls->external ? url->user : "";
 }
 
 const char *connection_peer(const struct connection *c)

@@ -66,7 +66,10 @@ struct outbox *connection_out(struct connection *connection);
 uint32_t connection_frame_max(const struct connection *connection);
 uint16_t connection_channel_max(const struct connection *connection);
 
-/* Whom the broker knows us as: the user of the URL in use. */
+/*
+ * Whom the broker knows us as: the user of the URL in use. "" where nobody can say: the broker takes the name from our
+ * certificate, and the URL has none.
+ */
 const char *connection_user(const struct connection *connection);
 
 /* "host:port" of the URL in use, and with what answered: "127.0.0.1:5672 (RabbitMQ 3.10.8)". */

@@ -94,6 +94,7 @@ static bool login_read(struct span login, struct url *out, struct err *e)
 
     if (span_cut(&login, ':', &user))
         password = login;
+    out->names_user = true;
     return text_read(user, "user name", out->user, e) && text_read(password, "password", out->password, e);
 }
 

@@ -14,6 +14,7 @@ struct url {
     bool tls;                      /* amqps:// */
     char host[HOST_MAX_CHARS + 1]; /* a name or an address; an IPv6 one without its brackets */
     uint16_t port;
+    bool names_user; /* else `user` is the default */
     char user[SHORTSTR_MAX_CHARS + 1];
     char password[SHORTSTR_MAX_CHARS + 1];
     char vhost[SHORTSTR_MAX_CHARS + 1];
