@@ -9,7 +9,7 @@ PREFIX       ?= /usr/local
 PYTHON       := /usr/bin/python3
 
 BUILD := $(if $(filter release-gcc,$(MODE)-$(notdir $(CC))),build,build/$(MODE)-$(notdir $(CC)))
-PKGS  := librabbitmq msgpack jansson libvirt libsodium libevent_core libevent_extra libxml-2.0 inih libsystemd
+PKGS  := librabbitmq msgpack jansson libvirt libsodium libevent_core libevent_extra libevent_openssl openssl libxml-2.0 inih libsystemd
 ROOMS := schemas bus handlers worker cli
 
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion \

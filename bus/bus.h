@@ -14,8 +14,7 @@
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
 
-#include "schemas/err.h"
-#include "schemas/limits.h"
+#include "bus/tls.h"
 
 struct bus;
 struct event_base;
@@ -30,8 +29,9 @@ struct bus_queue {
 
 /* The bus copies what it points to. */
 struct bus_config {
-    const char *urls;     /* one or more amqp:// URLs, comma-separated */
+    const char *urls;     /* one or more amqp:// and amqps:// URLs, comma-separated */
     const char *password; /* or NULL: the URL's own */
+    struct tls_config tls;
     const char *name;     /* this program's, for the broker's list of connections and its reply queue */
     unsigned heartbeat_s; /* 0: none; the broker may ask for less */
     uint16_t prefetch;
@@ -115,7 +115,8 @@ typedef void bus_wake(void *arg);
 /*
  * A bus that begins to connect as soon as `base` runs. Fails with ERR_CONFIG where
  * a URL cannot be read (the text names it by its place in the list, quoting
- * nothing) or a name is too long, and ERR_LOCAL. Has the process ignore SIGPIPE,
+ * nothing), TLS is not possible with these files (tls_check()) or a name is too
+ * long, and ERR_LOCAL. Has the process ignore SIGPIPE,
  * unless it does something about it already.
  */
 MUST_CHECK bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake *wake, void *arg,

@@ -204,6 +204,7 @@ bool publisher_new(struct event_base *base, const struct bus_config *config, con
     struct connection_config link = {
         .base = base,
         .urls = urls,
+        .tls = &config->tls,
         .name = config->name,
         .heartbeat_s = config->heartbeat_s,
         .owner = &connection_owner,

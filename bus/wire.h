@@ -123,6 +123,7 @@ MUST_CHECK bool wire_table_is_sane(const uint8_t *bytes, size_t len);
 struct wire_login {
     const char *user, *password;
     const char *connection_name;
+    bool external; /* by the certificate: user and password are not sent */
 };
 
 /* An argument of a queue: text, or a number when `text` is NULL. */

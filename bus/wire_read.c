@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_BYTES = 7, END_BYTES = 1, POOL_PAGE_BYTES = 4096 };
+enum { HEAD_BYTES = 7, END_BYTES = 1, POOL_PAGE_BYTES = 4096, TLS_ALERT = 21 /* RFC 8446 5.1 */ };
 
 struct wire_reader {
     uint8_t head[HEAD_BYTES];
@@ -73,6 +73,8 @@ static bool head_is_fine(const struct wire_reader *reader, struct err *e)
     uint8_t type = reader->head[0];
     uint32_t size = wire_get32(reader->head + 3);
 
+    if (type == TLS_ALERT)
+        return err_set(e, ERR_BUS, "what answers speaks TLS: is this the port of amqps://?");
     if (type != AMQP_FRAME_METHOD && type != AMQP_FRAME_HEADER && type != AMQP_FRAME_BODY &&
         type != AMQP_FRAME_HEARTBEAT)
         return err_set(e, ERR_BUS, "what answers does not speak AMQP 0-9-1");

@@ -106,6 +106,9 @@ static size_t plain_response(const struct wire_login *login, char *at)
 void wire_put_start_ok(struct outbox *out, const struct wire_login *login)
 {
     char plain[2 + 2 * SHORTSTR_MAX_CHARS];
+    size_t plain_len = plain_response(login, plain);
+    /* SASL EXTERNAL (RFC 4422 A): nothing is said, the certificate says who we are. */
+    amqp_bytes_t response = login->external ? text("") : (amqp_bytes_t){.len = plain_len, .bytes = plain};
     amqp_table_entry_t can[] = {
         entry_true("publisher_confirms"),
         entry_true("consumer_cancel_notify"),
@@ -120,8 +123,8 @@ void wire_put_start_ok(struct outbox *out, const struct wire_login *login)
     };
     amqp_connection_start_ok_t m = {
         .client_properties = {.num_entries = COUNT(properties), .entries = properties},
-        .mechanism = text("PLAIN"),
-        .response = {.len = plain_response(login, plain), .bytes = plain},
+        .mechanism = text(login->external ? "EXTERNAL" : "PLAIN"),
+        .response = response,
         .locale = text("en_US"),
     };
 

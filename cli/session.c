@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -41,12 +42,14 @@ void session_new_id(char out[UUID_HEX_CHARS + 1])
 bool session_open(const struct settings *settings, int64_t timeout_ms, struct session *out, struct err *e)
 {
     char id[UUID_HEX_CHARS + 1], name[64];
-    struct client_config config = {.urls = settings->urls,
-                                   .password = settings->password[0] != '\0' ? settings->password : NULL,
-                                   .name = name,
-                                   .reply_exchange = settings->reply_exchange,
-                                   .heartbeat_s = HEARTBEAT_S,
-                                   .body_max_bytes = BODY_MAX_BYTES};
+    struct client_config config = {
+        .urls = settings->urls,
+        .password = settings->password[0] != '\0' ? settings->password : NULL,
+        .tls = {settings->ca_file, settings->cert_file, settings->key_file, strcmp(settings->sasl, "external") == 0},
+        .name = name,
+        .reply_exchange = settings->reply_exchange,
+        .heartbeat_s = HEARTBEAT_S,
+        .body_max_bytes = BODY_MAX_BYTES};
 
     *out = (struct session){.settings = settings, .timeout_ms = (unsigned)timeout_ms};
     session_new_id(id);

@@ -9,6 +9,7 @@
 
 #include "worker/trust.h"
 
+enum sasl { SASL_PLAIN, SASL_EXTERNAL };
 enum plaintext { PLAINTEXT_REFUSE, PLAINTEXT_LOOPBACK, PLAINTEXT_ALLOW };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -29,6 +30,8 @@ struct config {
     /* [bus] */
     char urls[CONFIG_URLS_MAX]; /* comma-separated */
     char password_file[CONFIG_TEXT_MAX];
+    char ca_file[CONFIG_TEXT_MAX], cert_file[CONFIG_TEXT_MAX], key_file[CONFIG_TEXT_MAX];
+    int64_t sasl; /* enum sasl */
     int64_t heartbeat_s, prefetch;
     int64_t queue_type; /* enum queue_type of bus/bus.h */
     int64_t declare;

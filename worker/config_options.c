@@ -3,6 +3,7 @@
 #include <string.h>
 
 static const char *const yes_no[] = {"no", "yes", NULL};
+static const char *const sasls[] = {"plain", "external", NULL};
 static const char *const queue_types[] = {"quorum", "classic", NULL};
 static const char *const plaintexts[] = {"refuse", "loopback", "allow", NULL};
 static const char *const envelopes[] = {"bound", "compatible", "both", NULL};
@@ -18,12 +19,12 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 #define FIXED(s, k, d, says)               { s, k, OPTION_TEXT, d, NULL, 0, 0, true, 0, 0, says }
 
 const struct option options[] = {
-    LIST_AT( "bus", "url",             urls,            "",  "amqp://user@host:5672/vhost; several, comma-separated or on indented lines, for failover"),
+    LIST_AT( "bus", "url",             urls,            "",  "amqp://user@host:5672/vhost, or amqps:// for TLS; several, comma-separated or on indented lines, for failover"),
     TEXT_AT( "bus", "password_file",   password_file,   "",  "a file whose first line is the broker's password; KEYFERRY_BUS_PASSWORD wins over it"),
-    FIXED(   "bus", "ca_file",                          "",  "TLS: whom to trust"),
-    FIXED(   "bus", "cert_file",                        "",  "TLS: this worker's certificate"),
-    FIXED(   "bus", "key_file",                         "",  "TLS: its key"),
-    FIXED(   "bus", "sasl",                             "plain", "how to log in"),
+    TEXT_AT( "bus", "ca_file",         ca_file,         "",  "TLS: the CAs to trust, PEM; empty: the system's"),
+    TEXT_AT( "bus", "cert_file",       cert_file,       "",  "TLS: this worker's certificate and the CAs between, PEM; empty: none is shown"),
+    TEXT_AT( "bus", "key_file",        key_file,        "",  "TLS: its key, PEM, for owner and group only"),
+    WORD_AT( "bus", "sasl",            sasl,            "plain", sasls, "log in by user and password, or external: by the certificate"),
     WHOLE_AT("bus", "heartbeat_s",     heartbeat_s,     "15", 1, 3600, "AMQP heartbeat, seconds"),
     WHOLE_AT("bus", "prefetch",        prefetch,        "64", 2, 10000, "requests in hand at once, for each host"),
     WORD_AT( "bus", "queue_type",      queue_type,      "quorum", queue_types, "quorum or classic"),

@@ -118,6 +118,7 @@ static bool open_bus(struct worker *w, struct err *e)
     const struct config *c = &w->config;
     struct bus_queue *queues = calloc(c->host_count, sizeof(*queues));
     struct bus_config config = {.urls = c->urls,
+                                .tls = {c->ca_file, c->cert_file, c->key_file, c->sasl == SASL_EXTERNAL},
                                 .name = c->name,
                                 .heartbeat_s = (unsigned)c->heartbeat_s,
                                 .prefetch = (uint16_t)c->prefetch,

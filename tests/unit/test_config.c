@@ -54,6 +54,8 @@ static void fills_in_the_defaults(void **state)
     assert_int_equal(c.prefetch, 64);
     assert_int_equal(c.heartbeat_s, 15);
     assert_int_equal(c.declare, 1);
+    assert_string_equal(c.ca_file, "");
+    assert_int_equal(c.sasl, SASL_PLAIN);
     assert_int_equal(c.plaintext_dek, PLAINTEXT_LOOPBACK);
     assert_int_equal(c.envelope, SEAL_BOUND);
     assert_string_equal(c.exchange, "keyferry.p2p");
@@ -71,16 +73,20 @@ static void reads_every_kind_of_value(void **state)
     struct err e;
 
     (void)state;
-    assert_true(read_text(
-        "# a comment\n" BUS "  amqp://b:5673/v ; the second one\nprefetch = 8\nqueue_type = classic\n"
-        "declare = no\n[worker]\nname = w-1\nplaintext_dek = refuse\nenvelope = both\nlog_level = debug\n" HOST
-        "libvirt_uri = qemu+unix:///session?socket=/tmp/s\n"
-        "[host.00000000-0000-4000-8000-00000000000A]\n",
-        &c, &e));
+    assert_true(read_text("# a comment\n" BUS "  amqp://b:5673/v ; the second one\nprefetch = 8\nqueue_type = classic\n"
+                          "declare = no\nca_file = /etc/ca.pem\ncert_file = c\nkey_file = k\nsasl = external\n"
+                          "[worker]\nname = w-1\nplaintext_dek = refuse\nenvelope = both\nlog_level = debug\n" HOST
+                          "libvirt_uri = qemu+unix:///session?socket=/tmp/s\n"
+                          "[host.00000000-0000-4000-8000-00000000000A]\n",
+                          &c, &e));
     assert_string_equal(c.urls, "amqp://guest@localhost,amqp://b:5673/v");
     assert_int_equal(c.prefetch, 8);
     assert_int_equal(c.queue_type, 1);
     assert_int_equal(c.declare, 0);
+    assert_string_equal(c.ca_file, "/etc/ca.pem");
+    assert_string_equal(c.cert_file, "c");
+    assert_string_equal(c.key_file, "k");
+    assert_int_equal(c.sasl, SASL_EXTERNAL);
     assert_string_equal(c.name, "w-1");
     assert_int_equal(c.plaintext_dek, PLAINTEXT_REFUSE);
     assert_int_equal(c.envelope, SEAL_BOTH);
@@ -100,6 +106,7 @@ static void names_file_and_line_of_what_is_wrong(void **state)
     refuses(BUS "prefetch = 1\n" HOST, 3, "prefetch must be a whole number from 2 to 10000");
     refuses(BUS "prefetch = 8x\n" HOST, 3, "prefetch must be");
     refuses(BUS "prefetch = 8\nprefetch = 9\n" HOST, 4, "given twice");
+    refuses(BUS "sasl = gssapi\n" HOST, 3, "sasl must be one of: plain, external");
     refuses(BUS "queue_type = lazy\n" HOST, 3, "queue_type must be one of: quorum, classic");
     refuses(BUS "[host.nonsense]\n", 3, "not a UUID");
     refuses(BUS HOST HOST, 4, "given twice");
@@ -111,7 +118,6 @@ static void names_file_and_line_of_what_is_wrong(void **state)
 static void refuses_what_this_version_cannot_do(void **state)
 {
     (void)state;
-    refuses(BUS "ca_file = /etc/ca.pem\n" HOST, 3, "ca_file cannot be set in this version");
     refuses(BUS "partitions = 4\n" HOST, 3, "partitions cannot be set in this version");
     refuses(BUS "[worker]\norphan_policy = delete\n" HOST, 4, "orphan_policy cannot be set");
 }

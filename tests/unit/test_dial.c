@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+static const struct tls_config no_tls;
+
 struct told {
     struct event_base *base;
     struct bufferevent *bev;
@@ -43,12 +45,21 @@ static int listener_new(uint16_t *port)
     return fd;
 }
 
+static struct url url_of(const char *host, uint16_t port)
+{
+    struct url url = {.port = port};
+
+    snprintf(url.host, sizeof(url.host), "%s", host);
+    return url;
+}
+
 static void dial_and_wait(struct told *told, const char *host, uint16_t port)
 {
+    struct url url = url_of(host, port);
     struct dial *dial;
 
     *told = (struct told){.base = event_base_new()};
-    dial_begin(told->base, host, port, on_done, told, &dial);
+    dial_begin(told->base, &url, &no_tls, on_done, told, &dial);
     if (told->calls == 0)
         event_base_dispatch(told->base);
     assert_int_equal(told->calls, 1);
@@ -95,8 +106,9 @@ static void one_that_was_cancelled_is_not_told(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(hosts); i++) {
+        struct url url = url_of(hosts[i], port);
         struct dial *dial;
-        dial_begin(told.base, hosts[i], port, on_done, &told, &dial);
+        dial_begin(told.base, &url, &no_tls, on_done, &told, &dial);
         dial_cancel(dial);
     }
     event_base_dispatch(told.base);

@@ -205,7 +205,7 @@ static void refuses_what_is_no_frame(void **state)
     (void)state;
     refuses_raw("HTTP/1.1 200 OK\r\n", 17, "does not speak AMQP 0-9-1");
     refuses_raw("AMQP\0\0\11\1", 8, "does not speak AMQP 0-9-1");
-    refuses_raw("\25\3\1\0\2\2\106\0", 8, "does not speak AMQP 0-9-1");
+    refuses_raw("\25\3\1\0\2\2\106\0", 8, "speaks TLS");
     refuses_raw("\4\0\0\0\0\0\0\316", 8, "does not speak AMQP 0-9-1");
     refuses_raw("\1\0\0\377\377\377\377", 7, "a frame of 4294967295 bytes");
     refuses_raw("\3\0\1\0\2\0\0", 7, "a frame of 131072 bytes");

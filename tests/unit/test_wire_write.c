@@ -60,7 +60,7 @@ static void logs_in_with_plain_and_says_what_it_can(void **state)
     struct written *w = begin();
 
     (void)state;
-    wire_put_start_ok(&w->out, &(struct wire_login){"kf", "secret", "worker-1"});
+    wire_put_start_ok(&w->out, &(struct wire_login){"kf", "secret", "worker-1", false});
     const amqp_connection_start_ok_t *m = next_method(w, 0, AMQP_CONNECTION_START_OK_METHOD);
     assert_text(m->mechanism, "PLAIN");
     assert_int_equal(m->response.len, 10);
@@ -80,6 +80,19 @@ static void logs_in_with_plain_and_says_what_it_can(void **state)
     end(w);
 }
 
+/* RFC 4422 A: no identity is asked for but the certificate's. */
+static void logs_in_with_external_and_gives_no_password_away(void **state)
+{
+    struct written *w = begin();
+
+    (void)state;
+    wire_put_start_ok(&w->out, &(struct wire_login){"kf", "secret", "worker-1", true});
+    const amqp_connection_start_ok_t *m = next_method(w, 0, AMQP_CONNECTION_START_OK_METHOD);
+    assert_text(m->mechanism, "EXTERNAL");
+    assert_int_equal(m->response.len, 0);
+    end(w);
+}
+
 static void the_longest_login_fits(void **state)
 {
     struct written *w = begin();
@@ -88,7 +101,7 @@ static void the_longest_login_fits(void **state)
     (void)state;
     memset(longest, 'x', SHORTSTR_MAX_CHARS);
     longest[SHORTSTR_MAX_CHARS] = '\0';
-    wire_put_start_ok(&w->out, &(struct wire_login){longest, longest, longest});
+    wire_put_start_ok(&w->out, &(struct wire_login){longest, longest, longest, false});
     const amqp_connection_start_ok_t *m = next_method(w, 0, AMQP_CONNECTION_START_OK_METHOD);
     assert_int_equal(m->response.len, 2 + 2 * SHORTSTR_MAX_CHARS);
     end(w);
@@ -284,6 +297,7 @@ int main(void)
         cmocka_unit_test(greets_with_version_0_9_1),
         cmocka_unit_test(logs_in_with_plain_and_says_what_it_can),
         cmocka_unit_test(the_longest_login_fits),
+        cmocka_unit_test(logs_in_with_external_and_gives_no_password_away),
         cmocka_unit_test(the_longest_properties_fit_a_header),
         cmocka_unit_test(writes_the_methods_of_a_connection),
         cmocka_unit_test(writes_the_methods_of_a_channel),
