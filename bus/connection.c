@@ -354,7 +354,7 @@ const char *connection_user(const struct connection *c)
 {
     const struct url *url = url_now(c);
 
-    return url->names_user || !c->config.tls->external ? url->user : "";
+    return c->config.tls->external && !url->has_login ? "" : url->user;
 }
 
 const char *connection_peer(const struct connection *c)

@@ -67,8 +67,9 @@ uint32_t connection_frame_max(const struct connection *connection);
 uint16_t connection_channel_max(const struct connection *connection);
 
 /*
- * Whom the broker knows us as: the user of the URL in use. "" where nobody can say: the broker takes the name from our
- * certificate, and the URL has none.
+ * Whom the broker knows us as: the user of the URL in use. "" where the login is by
+ * certificate and the URL names nobody: the broker makes the name out of the
+ * certificate, and we cannot know how.
  */
 const char *connection_user(const struct connection *connection);
 

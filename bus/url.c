@@ -94,7 +94,6 @@ static bool login_read(struct span login, struct url *out, struct err *e)
 
     if (span_cut(&login, ':', &user))
         password = login;
-    out->names_user = true;
     return text_read(user, "user name", out->user, e) && text_read(password, "password", out->password, e);
 }
 
@@ -185,7 +184,8 @@ static bool url_read(struct span text, struct url *out, struct err *e)
     bool has_path = span_cut(&text, '/', &address);
     if (!has_path)
         address = text;
-    if (span_cut(&address, '@', &login) && !login_read(login, out, e))
+    out->has_login = span_cut(&address, '@', &login);
+    if (out->has_login && !login_read(login, out, e))
         return false;
     if (!address_read(address, out, e))
         return false;

@@ -14,7 +14,7 @@ struct url {
     bool tls;                      /* amqps:// */
     char host[HOST_MAX_CHARS + 1]; /* a name or an address; an IPv6 one without its brackets */
     uint16_t port;
-    bool names_user; /* else `user` is the default */
+    bool has_login; /* it names the user */
     char user[SHORTSTR_MAX_CHARS + 1];
     char password[SHORTSTR_MAX_CHARS + 1];
     char vhost[SHORTSTR_MAX_CHARS + 1];

@@ -114,6 +114,15 @@ class Tls(Scenario):
             self.assertEqual({"tlsv" + version[-3:]}, self.protocols())
             self.assertEqual(0, worker.stop())
 
+    def test_who_logs_in_by_certificate_says_who_it_is_where_the_url_does(self):
+        client = self.with_part(self.lab.client(self.secure))
+        for login, user in (("", None), (f"{WORKER}@", WORKER)):
+            host = self.a.alias()
+            worker = self.worker(host, name="external-" + (user or "nameless"), settings={
+                "bus": self.mine(url=self.url("strict 1.3", login=login), sasl="external")})
+            self.assertEqual(user, client.ask("SecretHostGetMsg", host, **new_key()).properties.user_id)
+            self.assertEqual(0, worker.stop())
+
     def test_a_worker_that_lost_the_broker_comes_back_over_tls(self):
         host = self.a.alias()
         worker = self.worker(host, settings={"bus": {"url": self.url(), "ca_file": self.authority.ca}})

@@ -35,6 +35,7 @@ class Broker(Process):
         super().__init__(lab, name)
         self.epmd = Epmd(lab, name + "-epmd")
         self.port, self.dist_port = free_port(), free_port()
+        self.users = set()
         self.tls_port = free_port() if tls else None
         if tls:
             settings = [*settings, f"listeners.ssl.local = 127.0.0.1:{self.tls_port}",
@@ -117,8 +118,9 @@ class Broker(Process):
         return f"amqp://{user}:geheim@127.0.0.1:{self.port}/%2F"
 
     def add_users(self, *names):
-        """Users who may do everything; all in one call."""
-        binaries = ",".join(f'<<"{name}">>' for name in names)
+        """Users who may do everything, where they are not there yet; all in one call."""
+        binaries = ",".join(f'<<"{name}">>' for name in names if name not in self.users)
+        self.users.update(names)
         self.ctl("eval", f"""[begin
             rabbit_auth_backend_internal:add_user(U, <<"geheim">>, <<"lab">>),
             rabbit_auth_backend_internal:set_permissions(U, <<"/">>, <<".*">>, <<".*">>, <<".*">>, <<"lab">>)

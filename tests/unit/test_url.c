@@ -48,6 +48,18 @@ static void what_is_left_out_has_its_usual_value(void **state)
     url_list_done(&list);
 }
 
+static void tells_whether_it_names_the_user(void **state)
+{
+    struct url_list list;
+    struct err e;
+
+    (void)state;
+    assert_true(url_list_read("amqp://h,amqp://guest@h,amqp://guest:x@h/v,amqp://h/a%40b", NULL, &list, &e));
+    for (size_t i = 0; i < list.count; i++)
+        assert_int_equal(list.urls[i].has_login, i == 1 || i == 2);
+    url_list_done(&list);
+}
+
 static void an_s_stands_for_tls_and_its_port(void **state)
 {
     struct url_list list = read_all("amqps://a,AMQPS://u:p@[::1]/v,amqps://b:5672,amqp://c:5671", NULL);
@@ -203,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_part),
         cmocka_unit_test(what_is_left_out_has_its_usual_value),
+        cmocka_unit_test(tells_whether_it_names_the_user),
         cmocka_unit_test(an_s_stands_for_tls_and_its_port),
         cmocka_unit_test(reads_several_with_blanks_between_them),
         cmocka_unit_test(a_password_of_its_own_takes_the_place_of_all),
