@@ -78,14 +78,17 @@ $(SIM): $(BUILD)/tests/%: tests/sim/%.c $(TEST_DEPS)
 	$(LINK_TEST)
 $(REAL): $(BUILD)/tests/%: tests/e2e/%.c $(TEST_DEPS)
 	$(LINK_TEST)
+$(BUILD)/tests/open_envelope: tests/open_envelope.c $(TEST_DEPS)
+	$(LINK_TEST)
 $(REPLAY): $(BUILD)/tests/replay_%: tests/fuzz/%.c tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a
 	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $< tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a $(LDLIBS) -o $@
 build/fuzz/%: tests/fuzz/%.c $(SRC) $(HEADERS)
 	@mkdir -p $(@D); echo $@; clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< \
 	    $(filter-out worker/main.c cli/%,$(SRC)) $(LDLIBS) -o $@
 
-unit: $(UNIT)
+unit: $(UNIT) $(BUILD)/tests/open_envelope
 	@set -e; for t in $(UNIT); do $$t; done
+	$(BUILD)/tests/open_envelope tests/vectors/hpke-interop.json
 sim: $(SIM)
 	@set -e; for t in $(SIM); do $$t; done
 corpus: $(REPLAY)
@@ -94,9 +97,9 @@ real: $(REAL)
 	tests/lab/with --broker -- $(BUILD)/tests/bus_test
 	tests/lab/with --hypervisor -- $(BUILD)/tests/hv_test
 e2e: $(BUILD)/keyferryd $(BUILD)/keyferry
-	MODE=$(MODE) tests/e2e/run $(E2E)
+	KEYFERRY_BUILD=$(BUILD) tests/e2e/run $(E2E)
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
-	MODE=$(MODE) tests/e2e/run order: crosswise duplicates "in the midst"
+	KEYFERRY_BUILD=$(BUILD) tests/e2e/run order: crosswise duplicates "in the midst"
 fuzz: $(FUZZ)
 	@set -e; for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p build/corpus/$$n; \
 	    $$f -max_total_time=$(FUZZ_SECONDS) -malloc_limit_mb=16 build/corpus/$$n tests/fuzz/corpus/$$n; done
@@ -111,7 +114,7 @@ check: deps-check
 	@tests/check
 demo: deps-demo
 	@$(MAKE) --no-print-directory all
-	@MODE=$(MODE) tests/demo
+	@KEYFERRY_BUILD=$(BUILD) tests/demo
 bench: deps-check
 	@$(MAKE) --no-print-directory all
 	@tests/bench/run

@@ -25,16 +25,19 @@ static void add_url(struct settings *s, const char *value)
 static int on_key(void *arg, const char *section, const char *key, const char *value)
 {
     struct reading *r = arg;
-
     struct settings *s = r->settings;
     const struct {
         const char *key;
         char *at;
         size_t size;
     } texts[] = {
-        {"exchange", s->exchange, sizeof(s->exchange)}, {"password_file", r->password_file, sizeof(r->password_file)},
-        {"ca_file", s->ca_file, sizeof(s->ca_file)},    {"cert_file", s->cert_file, sizeof(s->cert_file)},
-        {"key_file", s->key_file, sizeof(s->key_file)}, {"sasl", s->sasl, sizeof(s->sasl)},
+        {"exchange", s->exchange, sizeof(s->exchange)},
+        {"reply_exchange", s->reply_exchange, sizeof(s->reply_exchange)},
+        {"password_file", r->password_file, sizeof(r->password_file)},
+        {"ca_file", s->ca_file, sizeof(s->ca_file)},
+        {"cert_file", s->cert_file, sizeof(s->cert_file)},
+        {"key_file", s->key_file, sizeof(s->key_file)},
+        {"sasl", s->sasl, sizeof(s->sasl)},
     };
 
     if (strcmp(section, "bus") != 0)

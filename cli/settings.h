@@ -6,7 +6,7 @@
 
 struct settings {
     char urls[4096];
-    char exchange[256];
+    char exchange[256], reply_exchange[256];
     char ca_file[256], cert_file[256], key_file[256], sasl[16];
     char password[256]; /* "": the URL's own; wiped by settings_done() */
 };

@@ -60,6 +60,13 @@ void work_give_up(struct work *work, const struct err *why)
     work->err.effect = work->begun ? EFFECT_UNKNOWN : EFFECT_NONE;
 }
 
+bool work_is_late(const struct work *work, int64_t now_ms)
+{
+    bool is_fresh = work->step == 0 && work->phase == PHASE_RUN && !work->begun && !work->failed;
+
+    return is_fresh && work->deadline_ms != 0 && now_ms >= work->deadline_ms;
+}
+
 bool work_has_begun(const struct work *work)
 {
     return work->begun;

@@ -10,8 +10,10 @@
 
 #include "schemas/digest.h"
 #include "schemas/messages.h"
+#include "schemas/seal.h"
 #include "schemas/vault.h"
 
+struct host_keys;
 struct hv;
 struct work;
 
@@ -20,7 +22,9 @@ struct host {
     struct uuid uuid;
     struct hv *hv;
     const struct digest_key *digest_key;
-    bool sends_clear_deks; /* plaintext_dek allows a clear DEK on this broker */
+    const struct host_keys *keys;
+    enum seal_layout envelope; /* what it opens, and what it seals */
+    bool accepts_clear_deks;   /* plaintext_dek allows a clear DEK on this broker */
 };
 
 enum { ROUTE_MAX_CHARS = 64 };
@@ -72,6 +76,12 @@ struct handler {
     size_t notes_bytes; /* of work->notes; at most VAULT_SLOT_BYTES */
     enum lane_rule lane;
     bool (*waits_for_peers)(const void *request); /* true: counts against the cap on waiting requests; NULL: never */
+
+    /*
+     * Of two requests that are the same but for their DEKs: whether those are the
+     * same too, as far as it can be known. In the loop, rarely. NULL: it has no DEK.
+     */
+    bool (*deks_are_same)(const struct host *host, const void *one, const void *other);
 };
 
 /* The handler for a message name, or NULL. */
@@ -85,6 +95,7 @@ enum work_state {
     WORK_DONE,    /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
     WORK_CALLING, /* send `call`, write into it what came of it, then work_advance() */
     WORK_AWAY,    /* libvirt is away: work_advance() again when it is back, or work_give_up() */
+    WORK_LATE,    /* not of work_advance(): work_is_late(), so it was left alone */
 };
 
 enum work_phase {
@@ -94,7 +105,7 @@ enum work_phase {
 };
 
 /*
- * Made by the worker, zeroed, with the first four set. Owned by one thread at a
+ * Made by the worker, zeroed, with the first five set. Owned by one thread at a
  * time: a job thread in work_advance(), else the loop.
  */
 struct work {
@@ -103,6 +114,7 @@ struct work {
     const char *id;      /* the request's */
     const void *request; /* decoded by handler->message->request */
     void *notes;         /* a vault slot, zeroed; NULL where the handler wants none */
+    int64_t deadline_ms; /* since 1970; 0: none */
     size_t step;         /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
@@ -122,6 +134,9 @@ enum work_state work_advance(struct work *work);
  * set to what is known of it, and its undo follows with the next work_advance().
  */
 void work_give_up(struct work *work, const struct err *why);
+
+/* True past its deadline, where nothing was done yet: it must not be begun any more. */
+bool work_is_late(const struct work *work, int64_t now_ms);
 
 /* True once this host was changed, or may have been: what libvirt refused or never got does not count. */
 bool work_has_begun(const struct work *work);

@@ -41,6 +41,7 @@ struct config {
     int64_t threads;
     char state_dir[CONFIG_TEXT_MAX], http[CONFIG_TEXT_MAX];
     int64_t plaintext_dek; /* enum plaintext */
+    int64_t envelope;      /* enum seal_layout of schemas/seal.h */
     int64_t request_timeout_ms, hypervisor_wait_ms, drain_timeout_ms;
     int64_t log_level; /* enum log_level */
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "worker/wakeup.h"
 
@@ -71,13 +72,21 @@ static void hand_back(struct jobs *jobs, struct work *work)
         wakeup_call(jobs->wakeup);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void *thread_main(void *arg)
 {
     struct jobs *jobs = arg;
     struct work *work;
 
     while ((work = next_work(jobs)) != NULL) {
-        work->state = work_advance(work);
+        work->state = work_is_late(work, now_ms()) ? WORK_LATE : work_advance(work);
         hand_back(jobs, work);
     }
     return NULL;

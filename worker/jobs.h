@@ -17,7 +17,7 @@ MUST_CHECK bool jobs_open(struct event_base *base, size_t threads, jobs_done *do
 /* Ends the threads, each after the work it has in hand; works that no thread has begun are not begun. NULL is fine. */
 void jobs_close(struct jobs *jobs);
 
-/* Have a thread call work_advance(). First come, first served. The work is not the caller's until `done`. */
+/* Have a thread call work_advance(), unless it is late by then. First come, first served. The work is not the caller's until `done`. */
 void jobs_run(struct jobs *jobs, struct work *work);
 
 #endif

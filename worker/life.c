@@ -142,20 +142,21 @@ void life_refuse(struct life *life, struct request *r, const struct err *why)
     finish(life, r);
 }
 
-static bool is_late(const struct life *life, const struct request *r)
+static void refuse_late(struct life *life, struct request *r)
 {
-    return r->deadline_ms != 0 && life_now(life) >= r->deadline_ms;
+    struct err e;
+
+    err_set(&e, ERR_TIMEOUT, "the deadline had passed %lld ms before %s was begun",
+            (long long)(life_now(life) - r->work.deadline_ms), r->envelope.name);
+    life_refuse(life, r, &e);
 }
 
 void life_run(struct life *life, struct request *r)
 {
     const struct world *w = &life->config->world;
-    struct err e;
 
-    if (is_late(life, r) && r->begun_ms == 0) {
-        err_set(&e, ERR_TIMEOUT, "the deadline had passed %lld ms before %s was begun",
-                (long long)(life_now(life) - r->deadline_ms), r->envelope.name);
-        life_refuse(life, r, &e);
+    if (work_is_late(&r->work, life_now(life))) {
+        refuse_late(life, r);
         return;
     }
     life_enter(r, STAGE_RUNNING);
@@ -205,6 +206,8 @@ void life_advanced(struct life *life, struct work *work, enum work_state state)
         finish(life, r);
     else if (state == WORK_CALLING)
         call_send(life, r);
+    else if (state == WORK_LATE)
+        refuse_late(life, r);
     else
         life_go_away(life, r);
     life_pump(life);

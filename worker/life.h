@@ -21,7 +21,7 @@ struct life;
 struct world {
     void *ctx;
     int64_t (*now_ms)(void *ctx);              /* since 1970 */
-    void (*run)(void *ctx, struct work *work); /* work_advance() on a job thread, then life_advanced() */
+    void (*run)(void *ctx, struct work *work); /* on a job thread work_advance(), or WORK_LATE */
     bool (*publish)(void *ctx, const struct publication *what, uint64_t *number); /* then life_published() */
     void (*forget)(void *ctx, uint64_t number);
     void (*settle)(void *ctx, struct delivery *delivery, enum verdict verdict);

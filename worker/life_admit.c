@@ -11,6 +11,16 @@ static void key_of(const struct request *r, char out[sizeof(r->key_in_hand)])
     snprintf(out, sizeof(r->key_in_hand), "%zu:%s", r->host, r->id);
 }
 
+/* One that is in hand asks for the same. DEKs are compared by their handler, since envelopes of one DEK differ. */
+static bool asks_for_the_same(const struct request *known, const struct request *r)
+{
+    const struct handler *h = r->work.handler;
+
+    if (known->work.handler != h || !digest_equal(known->content, r->content))
+        return false;
+    return h->deks_are_same == NULL || h->deks_are_same(r->work.host, known->slot, r->slot);
+}
+
 /* True if a request of this id is in hand already: then `r` waits for its outcome, or is refused. */
 static bool joins(struct life *life, struct request *r)
 {
@@ -22,7 +32,7 @@ static bool joins(struct life *life, struct request *r)
     known = map_find(life->by_key, key, strlen(key));
     if (known == NULL)
         return false;
-    if (!digest_equal(known->content, r->content) || strcmp(known->envelope.name, r->envelope.name) != 0) {
+    if (!asks_for_the_same(known, r)) {
         err_field(&e, ERR_INVALID, "id", "id %s is that of a request with other content", r->id);
         life_refuse(life, r, &e);
         return true;

@@ -1,4 +1,5 @@
 /* Requests to other workers and services, on behalf of a request in hand. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,8 @@ static void release_bytes(struct bytes *b)
 static int64_t answer_until(struct life *life, struct request *r)
 {
     if (r->answer_until_ms == 0)
-        r->answer_until_ms = r->deadline_ms != 0 ? r->deadline_ms : life_now(life) + life->config->request_timeout_ms;
+        r->answer_until_ms =
+            r->work.deadline_ms != 0 ? r->work.deadline_ms : life_now(life) + life->config->request_timeout_ms;
     return r->answer_until_ms;
 }
 
@@ -81,6 +83,15 @@ static void await(struct life *life, struct request *r, const char *id, uint64_t
     life_wait(life, r, STAGE_WAITING, r->answer_until_ms);
 }
 
+/* A sender may use one id for two hosts: what these ask must not be taken for one another's, here or where it is asked. */
+static void derive_id(const struct request *r, char out[ID_MAX_CHARS + 1])
+{
+    char whose[UUID_CHARS + ID_MAX_CHARS + 2];
+
+    snprintf(whose, sizeof(whose), "%s/%s", r->work.host->uuid.text, r->id);
+    digest_derived_id(whose, r->work.call.step, out);
+}
+
 void call_send(struct life *life, struct request *r)
 {
     const struct call *call = &r->work.call;
@@ -93,7 +104,7 @@ void call_send(struct life *life, struct request *r)
         answer(life, r, &e);
         return;
     }
-    digest_derived_id(r->id, call->step, id);
+    derive_id(r, id);
     if (!publish_call(life, r, id, &number)) {
         err_set(&e, ERR_NO_ROUTE, "out of memory to ask %s", call->route);
         answer(life, r, &e);

@@ -11,8 +11,8 @@ void life_go_away(struct life *life, struct request *r)
 
     if (r->away_until_ms == 0)
         r->away_until_ms = now + life->config->hypervisor_wait_ms;
-    if (r->deadline_ms != 0 && r->deadline_ms < r->away_until_ms)
-        r->away_until_ms = r->deadline_ms;
+    if (r->work.deadline_ms != 0 && r->work.deadline_ms < r->away_until_ms)
+        r->away_until_ms = r->work.deadline_ms;
     life_wait(life, r, STAGE_AWAY, r->away_until_ms < now + AWAY_RETRY_MS ? r->away_until_ms : now + AWAY_RETRY_MS);
 }
 

@@ -119,7 +119,7 @@ static bool read_typed(struct request *r, const struct body *body, const struct 
 
     if (!message_read(body, schema, r->slot, e))
         return false;
-    digest_content(config->content_key, schema->name, r->slot, schema->size, r->content);
+    digest_content(config->content_key, schema, r->slot, r->content);
     note_identity(r, r->work.handler);
     r->work.host = &config->hosts[r->host];
     r->work.id = r->id;
@@ -144,7 +144,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
     if (!body_read(d->body, d->body_bytes, d->content_type, &body, e))
         return READING_FAILED;
     envelope_ok = envelope_read(body, &r->envelope, e);
-    r->deadline_ms = envelope_deadline_ms(&r->envelope, r->arrived_ms);
+    r->work.deadline_ms = envelope_deadline_ms(&r->envelope, r->arrived_ms);
     if (!envelope_ok || !read_id(r, e) || !find_handler(r, e)) {
         wipe(d->body, d->body_bytes);
         return READING_FAILED;

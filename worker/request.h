@@ -28,7 +28,6 @@ struct request {
     struct delivery *delivery;
     size_t host;
     int64_t arrived_ms, begun_ms;
-    int64_t deadline_ms;     /* 0: none */
     int64_t wait_until_ms;   /* WAITING, AWAY, RESENDING: when that ends */
     int64_t away_until_ms;   /* AWAY: when libvirt must be back; 0: was not away */
     int64_t answer_until_ms; /* when waiting for others ends; set when it begins */

@@ -74,6 +74,7 @@ class Config(Scenario):
                 ("worker", "threads", ("0", "-1", "x", "4x", "1.5", "99999999999999999999", "")),
                 ("worker", "request_timeout_ms", ("-1", "soon")), ("worker", "drain_timeout_ms", ("x",)),
                 ("worker", "plaintext_dek", ("yes", "Allow")), ("worker", "log_level", ("loud",)),
+                ("worker", "envelope", ("none", "Both", "bound,compatible")),
                 ("worker", "http", ("9464", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000")),
                 ("bus", "prefetch", ("0", "1", "100000", "x")), ("bus", "heartbeat_s", ("x", "-5")),
                 ("bus", "declare", ("maybe",)), ("bus", "sasl", ("gssapi",)), ("bus", "queue_type", ("stream",))):
@@ -86,7 +87,7 @@ class Config(Scenario):
 
     def test_an_option_that_is_yet_to_come_is_refused_off_its_default_and_taken_at_it(self):
         yet = {"bus": {"partitions": ("0", "8")},
-               "worker": {"envelope": ("bound", "both"), "hosts_dir": ("", "/x"), "orphan_policy": ("report", "delete"),
+               "worker": {"hosts_dir": ("", "/x"), "orphan_policy": ("report", "delete"),
                           "log_format": ("logfmt", "json")},
                "senders": {"require_user_id": ("no", "yes"), "require_signature": ("no", "yes")},
                "trust": {"dst_key": ("any", "pinned")}}

@@ -48,6 +48,22 @@ class Deadline(Scenario):
         self.refuses(self.client.wait(late), LATE)
         self.refuses(self.client.wait(good), "KEY_AGENT_SECRET_NOT_FOUND")
 
+    def test_a_message_that_expired_behind_a_slow_libvirt_is_answered_and_not_done(self):
+        """Taken in time, but every job thread was busy until it was too late."""
+        host, first, second = self.a.alias(), new_key(), new_key()
+        worker = self.worker(host, settings={"worker": {"threads": 1}})
+        self.addCleanup(self.a.thaw)
+        self.defined(host)
+        self.a.freeze()
+        slow = self.client.send("SecretHostDefineMsg", host, **first, dekBase64=b64(new_dek()))
+        late = self.client.send("SecretHostDefineMsg", host, **second, dekBase64=b64(new_dek()), timeout=300)
+        time.sleep(0.8)
+        self.assertEqual(200, worker.get("/readyz")[0])
+        self.a.thaw()
+        self.succeeds(self.client.wait(slow))
+        self.refuses(self.client.wait(late), LATE)
+        self.holds(self.a, second, None)
+
     def test_a_wait_for_another_host_ends_with_it(self):
         silent = self.fake_host({"SecretHostDefineMsg": None})
         key, dek = new_key(), new_dek()

@@ -75,3 +75,23 @@ class Duplicates(Scenario):
             self.assertEqual(secret_uuid,
                              self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
         self.holds(self.b, key, secret_uuid)
+
+    def test_the_same_id_on_two_hosts_of_one_worker_is_two_requests(self):
+        """Their calls are told apart: no host gets the key that was meant for the other's VM."""
+        manager, fake = self.keymanager(), self.fake_host()
+        manager.misbehaviour = "silence"
+        hosts, keys, deks = (self.a.alias(), self.b.alias()), (new_key(), new_key()), (new_dek(), new_dek())
+        self.worker(*hosts)
+        for host, key, dek in zip(hosts, keys, deks):
+            self.defined(host, key, dek)
+        sent = [self.client.send("VtpmPreMigrateMsg", host, **self.pre_migrate_fields(host, fake, key, id="the-same",
+                                                                                      tpmUuid=new_uuid()))
+                for host, key in zip(hosts, keys)]
+        dek_of = {key["vmUuid"]: dek for key, dek in zip(keys, deks)}
+        for asked in manager.wait_for("ResourceKeyGetMsg", 2):
+            manager.reply(asked, {"success": True, "keyVersion": 1, "dekBase64": dek_of[asked.fields["vmUuid"]]})
+        for reply in self.client.wait_many(sent):
+            self.succeeds(reply)
+        defines = fake.wait_for("SecretHostDefineMsg", 2)
+        self.assertEqual(dek_of, {define.fields["vmUuid"]: define.fields["dekBase64"] for define in defines})
+        self.assertEqual(2, len({define.fields["id"] for define in defines}))

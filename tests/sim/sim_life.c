@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <unistd.h>
+
 #include "fake_hv.h"
+#include "handlers/host_keys.h"
 #include "schemas/envelope.h"
 #include "worker/life.h"
 #include "worker/log.h"
@@ -79,6 +82,8 @@ static struct {
     struct life *life;
     struct vault *vault;
 } sim;
+
+static struct host_keys keys[HOSTS]; /* of all runs */
 
 static struct {
     uint64_t requests, replies, channel_losses, outages, losses, answer_losses, returns, refusals, late, busy,
@@ -423,7 +428,7 @@ static bool same_identity(const struct work *a, const struct work *b)
 {
     const struct addressed *x = a->request, *y = b->request;
 
-    return memcmp(x, y, sizeof(*x)) == 0;
+    return a->handler->lane == LANE_IDENTITY && b->handler->lane == LANE_IDENTITY && memcmp(x, y, sizeof(*x)) == 0;
 }
 
 static void world_run(void *ctx, struct work *work)
@@ -512,8 +517,8 @@ static bool job_runs(void)
     i = roll(sim.job_count);
     work = sim.jobs[i];
     sim.jobs[i] = sim.jobs[--sim.job_count];
-    work->state = work_advance(work);
-    if (work->state == WORK_DONE)
+    work->state = work_is_late(work, sim.now_ms) ? WORK_LATE : work_advance(work);
+    if (work->state == WORK_DONE || work->state == WORK_LATE)
         for (size_t k = 0; k < sim.running_count; k++)
             if (sim.running[k] == work)
                 sim.running[k] = sim.running[--sim.running_count];
@@ -683,8 +688,7 @@ static void set_up(uint64_t seed, const struct digest_key *key)
     sim.now_ms = 1000000;
     sim.wake_at_ms = INT64_MAX;
     for (size_t h = 0; h < HOSTS; h++)
-        sim.hosts[h] =
-            (struct host){.uuid = host_uuid(h), .hv = &sim.hvs[h], .digest_key = key, .sends_clear_deks = true};
+        sim.hosts[h] = (struct host){.uuid = host_uuid(h), .hv = &sim.hvs[h], .digest_key = key, .keys = &keys[h]};
 }
 
 static void tear_down(void)
@@ -732,22 +736,44 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     tear_down();
 }
 
+static bool open_keys(const char *folder, struct vault *vault, struct err *e)
+{
+    for (size_t h = 0; h < HOSTS; h++) {
+        struct uuid uuid = host_uuid(h);
+
+        if (!host_keys_open(folder, NULL, &uuid, vault, &keys[h], e))
+            return false;
+    }
+    return true;
+}
+
+static void remove_keys(const char *folder)
+{
+    for (size_t h = 0; h < HOSTS; h++)
+        unlink(keys[h].path);
+    rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
+    char folder[] = "/tmp/keyferry-sim-XXXXXX";
     uint64_t runs = argc > 1 ? strtoull(argv[1], NULL, 10) : 3000;
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     struct digest_key key = {.bytes = "a key for digests, 32 bytes long"};
-    struct vault *vault;
+    struct vault *vault, *key_vault;
     struct err e;
 
     log_set_level(LOG_LEVEL_ERROR);
     digest_key_name(&key);
-    if (!vault_open(SLOTS, &vault, &e)) {
+    if (mkdtemp(folder) == NULL || !vault_open(SLOTS, &vault, &e) || !vault_open(2, &key_vault, &e) ||
+        !open_keys(folder, key_vault, &e)) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }
     for (uint64_t seed = first; seed < first + runs; seed++)
         run(seed, runs == 1, vault, &key);
+    remove_keys(folder);
+    vault_close(key_vault);
     vault_close(vault);
     printf("simulation: %" PRIu64 " runs from seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " duplicates, %" PRIu64
            " replies, %" PRIu64 " lost channels, %" PRIu64 " outages of libvirt, %" PRIu64

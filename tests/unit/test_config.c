@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "schemas/seal.h"
 #include "worker/config.h"
 
 #define HOST "[host.c0ffee00111142228333444455556666]\n"
@@ -56,6 +57,7 @@ static void fills_in_the_defaults(void **state)
     assert_string_equal(c.ca_file, "");
     assert_int_equal(c.sasl, SASL_PLAIN);
     assert_int_equal(c.plaintext_dek, PLAINTEXT_LOOPBACK);
+    assert_int_equal(c.envelope, SEAL_BOUND);
     assert_string_equal(c.exchange, "keyferry.p2p");
     assert_string_equal(c.reply_exchange, "");
     assert_int_equal(c.host_count, 1);
@@ -71,12 +73,13 @@ static void reads_every_kind_of_value(void **state)
     struct err e;
 
     (void)state;
-    assert_true(read_text("# a comment\n" BUS "  amqp://b:5673/v ; the second one\nprefetch = 8\nqueue_type = classic\n"
-                          "declare = no\nca_file = /etc/ca.pem\ncert_file = c\nkey_file = k\nsasl = "
-                          "external\n[worker]\nname = w-1\nplaintext_dek = refuse\nlog_level = debug\n" HOST
-                          "libvirt_uri = qemu+unix:///session?socket=/tmp/s\n"
-                          "[host.00000000-0000-4000-8000-00000000000A]\n",
-                          &c, &e));
+    assert_true(
+        read_text("# a comment\n" BUS "  amqp://b:5673/v ; the second one\nprefetch = 8\nqueue_type = classic\n"
+                  "declare = no\nca_file = /etc/ca.pem\ncert_file = c\nkey_file = k\nsasl = external\n[worker]\nname = "
+                  "w-1\nplaintext_dek = refuse\nenvelope = both\nlog_level = debug\n" HOST
+                  "libvirt_uri = qemu+unix:///session?socket=/tmp/s\n"
+                  "[host.00000000-0000-4000-8000-00000000000A]\n",
+                  &c, &e));
     assert_string_equal(c.urls, "amqp://guest@localhost,amqp://b:5673/v");
     assert_int_equal(c.prefetch, 8);
     assert_int_equal(c.queue_type, 1);
@@ -87,6 +90,7 @@ static void reads_every_kind_of_value(void **state)
     assert_int_equal(c.sasl, SASL_EXTERNAL);
     assert_string_equal(c.name, "w-1");
     assert_int_equal(c.plaintext_dek, PLAINTEXT_REFUSE);
+    assert_int_equal(c.envelope, SEAL_BOTH);
     assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
     assert_int_equal(c.host_count, 2);
     assert_string_equal(c.hosts[0].libvirt_uri, "qemu+unix:///session?socket=/tmp/s");

@@ -250,6 +250,21 @@ static void giving_up_tells_what_is_known_of_the_effect(void **state)
     assert_true(work_has_begun(&work));
 }
 
+static void only_what_was_not_begun_can_be_late(void **state)
+{
+    static const struct handler handler = {.count = 1};
+    struct work work = {.handler = &handler, .deadline_ms = 100};
+
+    (void)state;
+    assert_false(work_is_late(&work, 99));
+    assert_true(work_is_late(&work, 100));
+    assert_false(work_is_late(&(struct work){.handler = &handler}, INT64_MAX));
+    assert_false(work_is_late(&(struct work){.deadline_ms = 100, .step = 1}, 100));
+    assert_false(work_is_late(&(struct work){.deadline_ms = 100, .phase = PHASE_ANSWERED}, 100));
+    assert_false(work_is_late(&(struct work){.deadline_ms = 100, .begun = true}, 100));
+    assert_false(work_is_late(&(struct work){.deadline_ms = 100, .failed = true}, 100));
+}
+
 static void giving_up_what_has_failed_keeps_the_first_error(void **state)
 {
     static const struct handler handler = {.count = 0};
@@ -271,6 +286,7 @@ int main(void)
         cmocka_unit_test(giving_up_fails_the_row_with_the_reason_and_undoes_it),
         cmocka_unit_test(a_peer_whose_libvirt_is_away_is_an_error_and_no_wait),
         cmocka_unit_test(giving_up_tells_what_is_known_of_the_effect),
+        cmocka_unit_test(only_what_was_not_begun_can_be_late),
         cmocka_unit_test(giving_up_what_has_failed_keeps_the_first_error),
     };
 
