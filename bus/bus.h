@@ -59,6 +59,7 @@ struct delivery {
     char reply_to[SHORTSTR_MAX_CHARS + 1];
     char user_id[SHORTSTR_MAX_CHARS + 1];
     char routing_key[SHORTSTR_MAX_CHARS + 1];
+    char signature[SIGNATURE_CHARS + 1]; /* the header x-keyferry-signature; "?" where that is no text, or longer */
     size_t body_bytes;
     uint8_t body[]; /* wiped when the delivery is freed */
 };
@@ -135,8 +136,8 @@ void bus_close(struct bus *bus);
 enum bus_event bus_next(struct bus *bus, struct bus_news *news);
 
 /*
- * Publish, persistent, with a confirm. *number comes back in BUS_PUBLISHED. While
- * the broker is away it waits here, and what was not confirmed when a connection
+ * Publish, persistent, with a confirm, and with the user of the connection's URL as
+ * AMQP's user_id. *number comes back in BUS_PUBLISHED. While the broker is away it waits here, and what was not confirmed when a connection
  * ended is published again, in order. One that the broker refuses does not hold up
  * or harm the others. Fails with ERR_LOCAL only: memory, a name or id over 255
  * bytes, headers over 2 KiB or 16 pairs.

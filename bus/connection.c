@@ -350,6 +350,11 @@ uint16_t connection_channel_max(const struct connection *c)
     return c->handshake.terms.channel_max;
 }
 
+const char *connection_user(const struct connection *c)
+{
+    return url_now(c)->user;
+}
+
 const char *connection_peer(const struct connection *c)
 {
     return c->peer;

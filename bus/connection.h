@@ -66,6 +66,9 @@ struct outbox *connection_out(struct connection *connection);
 uint32_t connection_frame_max(const struct connection *connection);
 uint16_t connection_channel_max(const struct connection *connection);
 
+/* Whom the broker knows us as: the user of the URL in use. */
+const char *connection_user(const struct connection *connection);
+
 /* "host:port" of the URL in use, and with what answered: "127.0.0.1:5672 (RabbitMQ 3.10.8)". */
 const char *connection_peer(const struct connection *connection);
 const char *connection_peer_name(const struct connection *connection);

@@ -40,7 +40,8 @@ static void send_waiting(struct publisher *p)
     if (!publisher_is_ready(p) || !p->released || p->blocked)
         return;
     while ((next = pending_send(&p->pending)) != NULL)
-        wire_put_publication(connection_out(p->connection), CHANNEL_NUMBER, connection_frame_max(p->connection), next);
+        wire_put_publication(connection_out(p->connection), CHANNEL_NUMBER, connection_frame_max(p->connection), next,
+                             connection_user(p->connection));
 }
 
 void publisher_release(struct publisher *p, bool release)

@@ -3,6 +3,8 @@
 #include <amqp_framing.h>
 #include <string.h>
 
+#include "schemas/signature.h"
+
 enum { METHOD_ID_BYTES = 4, PROPERTIES_AT = 12 }; /* class 2, weight 2, body size 8 (AMQP 0-9-1 4.2.6.1) */
 
 const uint32_t wire_publish_id = AMQP_BASIC_PUBLISH_METHOD;
@@ -23,15 +25,33 @@ void wire_text_copy(struct wire_text text, char *out, size_t size)
 
 /* Of each method, what of it is wanted. */
 
-static struct wire_text table_text(const amqp_table_t *table, const char *key)
+static const amqp_field_value_t *table_value(const amqp_table_t *table, const char *key)
 {
     for (int i = 0; i < table->num_entries; i++) {
         const amqp_table_entry_t *entry = &table->entries[i];
-        if (entry->value.kind == AMQP_FIELD_KIND_UTF8 && entry->key.len == strlen(key) &&
-            memcmp(entry->key.bytes, key, entry->key.len) == 0)
-            return text_of(entry->value.value.bytes);
+        if (entry->key.len == strlen(key) && memcmp(entry->key.bytes, key, entry->key.len) == 0)
+            return &entry->value;
     }
-    return (struct wire_text){0};
+    return NULL;
+}
+
+static struct wire_text table_text(const amqp_table_t *table, const char *key)
+{
+    const amqp_field_value_t *value = table_value(table, key);
+
+    return value != NULL && value->kind == AMQP_FIELD_KIND_UTF8 ? text_of(value->value.bytes) : (struct wire_text){0};
+}
+
+/* One that is there and cannot be good must not look like none. */
+static struct wire_text table_signature(const amqp_table_t *table)
+{
+    const amqp_field_value_t *value = table_value(table, SIGNATURE_HEADER);
+
+    if (value == NULL)
+        return (struct wire_text){0};
+    if ((value->kind == AMQP_FIELD_KIND_UTF8 || value->kind == AMQP_FIELD_KIND_BYTES) && value->value.bytes.len > 0)
+        return text_of(value->value.bytes);
+    return (struct wire_text){"?", 1};
 }
 
 static void take_start(const void *decoded, struct wire_frame *out)
@@ -256,5 +276,7 @@ bool wire_decode_header(amqp_pool_t *pool, amqp_bytes_t payload, struct wire_fra
     out->correlation_id = property(p, AMQP_BASIC_CORRELATION_ID_FLAG, p->correlation_id);
     out->reply_to = property(p, AMQP_BASIC_REPLY_TO_FLAG, p->reply_to);
     out->user_id = property(p, AMQP_BASIC_USER_ID_FLAG, p->user_id);
+    if ((p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0)
+        out->signature = table_signature(&p->headers);
     return true;
 }

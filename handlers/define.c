@@ -9,6 +9,7 @@
 
 #include "handlers/handlers.h"
 #include "handlers/host_keys.h"
+#include "handlers/peer.h"
 #include "handlers/secret.h"
 
 struct define_notes {
@@ -63,7 +64,8 @@ static bool uuid_choose(const struct uuid *wanted, struct uuid *out, struct err 
 /*
  * The mark that this define leaves. `before` is the mark of the secret that keeps
  * its UUID, or NULL: one that a migration made is taken over by a newer one and
- * made permanent by a define outside of any; one that is permanent stays so.
+ * made permanent by a define outside of any; one that is permanent stays so, and
+ * of it a peer changes nothing but that it is not leaving any more.
  */
 static void mark_make(const struct work *work, const struct mark *before, struct mark *out)
 {
@@ -72,12 +74,15 @@ static void mark_make(const struct work *work, const struct mark *before, struct
     bool by_migration = request->migration_id[0] != '\0';
 
     *out = before != NULL ? *before : (struct mark){0};
+    out->leaving[0] = '\0';
+    if (work->peer != NULL && before != NULL && !mark_is_provisional(before))
+        return;
     if (!by_migration || before == NULL || mark_is_provisional(before)) {
         snprintf(out->by, sizeof(out->by), "%s", by_migration ? MADE_BY_MIGRATION : MADE_BY_REQUEST);
+        snprintf(out->peer, sizeof(out->peer), "%s", work->peer != NULL ? work->peer->mark : "");
         memcpy(out->migration_id, request->migration_id, sizeof(out->migration_id));
         out->confirmed = false;
     }
-    out->leaving[0] = '\0';
     if (request->description[0] != '\0')
         memcpy(out->text, request->description, sizeof(out->text));
     memcpy(out->key_name, work->host->digest_key->name, sizeof(out->key_name));
@@ -85,12 +90,19 @@ static void mark_make(const struct work *work, const struct mark *before, struct
     digest_dek(work->host->digest_key, usage_id, dek_of(work), out->digest);
 }
 
-/* Nothing can be compared where no digest was kept, or one under a key that is not ours. */
+/*
+ * Nothing can be compared where no digest was kept, or one under a key that is not
+ * ours: then the value is set, but not by a peer, which would change what is permanent.
+ */
 static bool dek_is_same(const struct work *work, const struct held *held, struct err *e)
 {
     struct mark want;
 
     mark_make(work, NULL, &want);
+    if (strcmp(held->mark.key_name, want.key_name) != 0 && work->peer != NULL && !mark_is_provisional(&held->mark))
+        return err_set(e, ERR_SENDER,
+                       "secret %s is permanent and its DEK cannot be compared here: a peer may not set it",
+                       held->secret.uuid.text);
     if (strcmp(held->mark.key_name, want.key_name) != 0 || digest_equal(held->mark.digest, want.digest))
         return true;
     return err_set(e, ERR_CONFLICT, "secret %s holds another DEK for this identity and version",
@@ -300,8 +312,18 @@ static bool deks_are_same(const struct host *host, const void *one, const void *
     return same;
 }
 
+static bool peer_may(const struct peer *peer, const void *request, struct err *e)
+{
+    const struct define_request *m = request;
+
+    (void)peer;
+    return peer_migrates(&m->to.key, m->migration_id, e);
+}
+
 const struct handler define_handler = {
     .message = &define_message,
+    .senders = MAY_MANAGE | MAY_PEER,
+    .peer_may = peer_may,
     .steps = steps,
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct define_notes),

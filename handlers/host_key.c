@@ -41,6 +41,7 @@ static const struct step rotate_steps[] = {{.name = "rotate", .run = rotate_run}
 
 const struct handler host_key_get_handler = {
     .message = &host_key_get_message,
+    .senders = MAY_READ | MAY_MANAGE | MAY_PEER,
     .steps = get_steps,
     .count = COUNT(get_steps),
     .lane = LANE_NONE,
@@ -48,6 +49,7 @@ const struct handler host_key_get_handler = {
 
 const struct handler host_key_rotate_handler = {
     .message = &host_key_rotate_message,
+    .senders = MAY_MANAGE,
     .steps = rotate_steps,
     .count = COUNT(rotate_steps),
     .lane = LANE_NONE,

@@ -122,6 +122,8 @@ static enum step_result host_key_run(struct work *work, struct err *e)
         return STEP_FAIL;
     if (request->encrypted_dek.len > 0 && request->dst_key_fingerprint[0] == '\0')
         return STEP_NEXT;
+    if (!pins_allow(&work->host->pins, &request->dst_host_uuid, e))
+        return STEP_FAIL;
     notes->host_key.ask = (struct host_key_get_request){.to.host_uuid = request->dst_host_uuid};
     return peer_call_host(work, &host_key_get_message, &request->dst_host_uuid, "host-key", &notes->host_key.ask,
                           &notes->host_key.answer);
@@ -146,6 +148,8 @@ static enum step_result host_key_answered(struct work *work, struct err *e)
         return reading_failed(work, "the destination", e);
     notes->recipient = notes->host_key.answer.public_key;
     seal_fingerprint(notes->recipient.data, fingerprint);
+    if (!pins_accept(&work->host->pins, &request->dst_host_uuid, fingerprint, e))
+        return STEP_FAIL;
     if (request->dst_key_fingerprint[0] == '\0' || strcasecmp(request->dst_key_fingerprint, fingerprint) == 0)
         return STEP_NEXT;
     err_field(e, ERR_ENVELOPE, "dstKeyFingerprint", "dstKeyFingerprint is not that of the destination's key, %s",
@@ -347,6 +351,7 @@ static const struct step steps[] = {
 
 const struct handler pre_migrate_handler = {
     .message = &pre_migrate_message,
+    .senders = MAY_MANAGE,
     .steps = steps,
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct pre_migrate_notes),

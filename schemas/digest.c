@@ -10,10 +10,12 @@
 #define USE_CONTENT    "keyferry content"
 #define USE_DERIVED_ID "keyferry step id"
 #define USE_DAMAGE     "keyferry damage "
+#define USE_NAME       "keyferry name   "
 
 _Static_assert(sizeof(USE_KEY_NAME) == crypto_generichash_blake2b_PERSONALBYTES + 1, "personalisations are 16 bytes");
 _Static_assert(sizeof(USE_DEK) == sizeof(USE_KEY_NAME) && sizeof(USE_CONTENT) == sizeof(USE_KEY_NAME) &&
-                   sizeof(USE_DERIVED_ID) == sizeof(USE_KEY_NAME) && sizeof(USE_DAMAGE) == sizeof(USE_KEY_NAME),
+                   sizeof(USE_DERIVED_ID) == sizeof(USE_KEY_NAME) && sizeof(USE_DAMAGE) == sizeof(USE_KEY_NAME) &&
+                   sizeof(USE_NAME) == sizeof(USE_KEY_NAME),
                "as above");
 
 enum { DIGEST_BYTES = DIGEST_CHARS / 2 };
@@ -79,6 +81,11 @@ void digest_content(const struct digest_key *key, const struct schema *schema, c
 void digest_damage(const void *data, size_t len, char out[DIGEST_CHARS + 1])
 {
     digest(USE_DAMAGE, NULL, "", data, len, out);
+}
+
+void digest_name(const char *name, char out[DIGEST_CHARS + 1])
+{
+    digest(USE_NAME, NULL, name, NULL, 0, out);
 }
 
 bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1])

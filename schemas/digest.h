@@ -35,6 +35,9 @@ void digest_content(const struct digest_key *key, const struct schema *schema, c
 /* Of what a file holds: shows damage, and says little of secrets in it. Unkeyed, so it shows no malice. */
 void digest_damage(const void *data, size_t len, char out[DIGEST_CHARS + 1]);
 
+/* A name of any length and form, as one word. Unkeyed: it hides nothing. */
+void digest_name(const char *name, char out[DIGEST_CHARS + 1]);
+
 /* Compare two digests, or two DEKs of one length, in constant time. */
 bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1]);
 bool dek_equal(const struct dek *a, const struct dek *b);

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "worker/trust.h"
+
 enum sasl { SASL_PLAIN, SASL_EXTERNAL };
 enum plaintext { PLAINTEXT_REFUSE, PLAINTEXT_LOOPBACK, PLAINTEXT_ALLOW };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -20,8 +22,8 @@ struct host_config {
 };
 
 /*
- * Everything the file says, defaults filled in. Flat but for `hosts`, which
- * config_done() frees. Options that belong to what is not built are in the table
+ * Everything the file says, defaults filled in. Flat but for `senders`, `trust` and
+ * `hosts`, which config_done() frees. Options that belong to what is not built are in the table
  * of config.c with their only acceptable value and need no member.
  */
 struct config {
@@ -44,6 +46,9 @@ struct config {
     int64_t envelope;      /* enum seal_layout of schemas/seal.h */
     int64_t request_timeout_ms, hypervisor_wait_ms, drain_timeout_ms;
     int64_t log_level; /* enum log_level */
+
+    struct senders senders; /* [senders] */
+    struct trust trust;     /* [trust] */
 
     struct host_config *hosts;
     size_t host_count;

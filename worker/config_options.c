@@ -7,6 +7,7 @@ static const char *const sasls[] = {"plain", "external", NULL};
 static const char *const queue_types[] = {"quorum", "classic", NULL};
 static const char *const plaintexts[] = {"refuse", "loopback", "allow", NULL};
 static const char *const envelopes[] = {"bound", "compatible", "both", NULL};
+static const char *const dst_keys[] = {"any", "pinned", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 /* clang-format off */
@@ -46,9 +47,9 @@ const struct option options[] = {
     FIXED(   "worker", "orphan_policy",                 "report", "what becomes of orphans"),
     WORD_AT( "worker", "log_level",    log_level,       "info", log_levels, "error, warn, info or debug"),
     FIXED(   "worker", "log_format",                    "logfmt", "the form of log lines"),
-    FIXED(   "senders", "require_user_id",              "no", "refuse requests without a user_id"),
-    FIXED(   "senders", "require_signature",            "no", "refuse requests without a signature"),
-    FIXED(   "trust", "dst_key",                        "any", "whose keys to seal to"),
+    WORD_AT( "senders", "require_user_id", senders.require_user_id, "no", yes_no, "refuse requests without an AMQP user_id"),
+    WORD_AT( "senders", "require_signature", senders.require_signature, "no", yes_no, "refuse requests without a signature"),
+    WORD_AT( "trust", "dst_key",       trust.pins.dst_key, "any", dst_keys, "seal to the key a destination gives (any), or only to one that is pinned for it here"),
 };
 /* clang-format on */
 
@@ -98,6 +99,7 @@ static void print_option(const struct config *c, const struct option *o, FILE *t
 void config_print(const struct config *config, FILE *to)
 {
     const char *section = "";
+    bool is_last;
 
     for (size_t i = 0; i < option_count; i++) {
         if (strcmp(section, options[i].section) != 0)
@@ -105,6 +107,11 @@ void config_print(const struct config *config, FILE *to)
         section = options[i].section;
         fprintf(to, "; %s\n", options[i].doc);
         print_option(config, &options[i], to);
+        is_last = i + 1 == option_count || strcmp(section, options[i + 1].section) != 0;
+        if (is_last && strcmp(section, "senders") == 0)
+            senders_print(&config->senders, to);
+        if (is_last && strcmp(section, "trust") == 0)
+            trust_print(&config->trust, to);
     }
     for (size_t i = 0; i < config->host_count; i++)
         fprintf(to, "\n[host.%s]\nlibvirt_uri = %s\n", config->hosts[i].uuid.text, config->hosts[i].libvirt_uri);

@@ -5,10 +5,15 @@
 
 #include "worker/life_parts.h"
 
-/* The host and the id, as one text. */
+/*
+ * The host and the id, as one text. The ids of readers and peers are their own, so
+ * that nobody can spoil a migration by using its ids first.
+ */
 static void key_of(const struct request *r, char out[sizeof(r->key_in_hand)])
 {
-    snprintf(out, sizeof(r->key_in_hand), "%zu:%s", r->host, r->id);
+    const char *user = sender_manages(r->sender) ? "" : r->delivery->user_id;
+
+    snprintf(out, sizeof(r->key_in_hand), "%zu:%s\n%s", r->host, r->id, user);
 }
 
 /* One that is in hand asks for the same. DEKs are compared by their handler, since envelopes of one DEK differ. */

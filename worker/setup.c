@@ -108,6 +108,7 @@ static bool name_hosts(struct worker *w, struct err *e)
         w->queue_names[i] = w->served[i].queue;
         w->hosts[i].uuid = w->config.hosts[i].uuid;
         w->hosts[i].digest_key = w->digest_key;
+        w->hosts[i].pins = w->config.trust.pins;
     }
     return true;
 }
@@ -174,6 +175,8 @@ static void open_life(struct worker *w)
         .queue_names = w->queue_names,
         .reply_queue = bus_reply_queue(w->bus),
         .accepts_clear_deks = clear,
+        .senders = c->senders,
+        .trust = c->trust,
     };
     w->life_config.world.ctx = w;
     w->life = life_new(&w->life_config);

@@ -9,6 +9,7 @@ from tests.lab import Lab, LabError, hpke
 KEY_AGENT = "KEY_AGENT_"
 NOT_FOUND, CONFLICT, IN_USE = KEY_AGENT + "SECRET_NOT_FOUND", KEY_AGENT + "SECRET_CONFLICT", KEY_AGENT + "SECRET_IN_USE"
 PLAINTEXT_REFUSED, BUSY = KEY_AGENT + "PLAINTEXT_REFUSED", KEY_AGENT + "BUSY"
+SENDER_REFUSED = KEY_AGENT + "SENDER_REFUSED"
 ENVELOPE_INVALID, KEYS_MISSING = KEY_AGENT + "ENVELOPE_INVALID", KEY_AGENT + "KEYS_NOT_ON_DISK"
 KEYS_DAMAGED = KEY_AGENT + "KEY_FILES_INTEGRITY_MISMATCH"
 HYPERVISOR_AWAY = KEY_AGENT + "HYPERVISOR_UNAVAILABLE"
@@ -107,8 +108,8 @@ class Scenario(unittest.TestCase):
     def keymanager(self, **options):
         return self.with_part(self.lab.keymanager(self.broker, **options)).start()
 
-    def fake_host(self, answers=None):
-        return self.with_part(self.lab.fake_host(self.broker, answers)).start()
+    def fake_host(self, answers=None, **options):
+        return self.with_part(self.lab.fake_host(self.broker, answers, **options)).start()
 
     def worker(self, *hosts, **options):
         return self.with_part(self.lab.worker(self.broker, *hosts, **options)).start()

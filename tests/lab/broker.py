@@ -112,6 +112,18 @@ class Broker(Process):
     def processes(self):
         return super().processes() + self.epmd.processes()
 
+    def url_of(self, user):
+        """For one of add_users()."""
+        return f"amqp://{user}:geheim@127.0.0.1:{self.port}/%2F"
+
+    def add_users(self, *names):
+        """Users who may do everything; all in one call."""
+        binaries = ",".join(f'<<"{name}">>' for name in names)
+        self.ctl("eval", f"""[begin
+            rabbit_auth_backend_internal:add_user(U, <<"geheim">>, <<"lab">>),
+            rabbit_auth_backend_internal:set_permissions(U, <<"/">>, <<".*">>, <<".*">>, <<".*">>, <<"lab">>)
+            end || U <- [{binaries}]].""")
+
     def ctl(self, *args, within=30):
         """rabbitmqctl; takes about a second. Gives what it printed."""
         run = subprocess.run([BIN + "rabbitmqctl", "--quiet", *args], env={**os.environ, **self.environment()},

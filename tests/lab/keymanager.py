@@ -20,8 +20,8 @@ class KeyManager(Service):
     "other" (sealed for another host).
     """
 
-    def __init__(self, broker, users=None, recipients=None):
-        super().__init__(broker, "key manager", "keyferry.service.keymanager", "service.keymanager")
+    def __init__(self, broker, users=None, recipients=None, user=None):
+        super().__init__(broker, "key manager", "keyferry.service.keymanager", "service.keymanager", user)
         self.deks, self.vms = {}, {}
         self.users, self.recipients = users, recipients
         self.misbehaviour = None

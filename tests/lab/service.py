@@ -14,11 +14,11 @@ from .process import wait_until
 class Service:
     """Consumes from `queue`, bound with `route`; subclasses answer(). Every request is kept in .requests.
 
-    The queue is deleted by end(), so that there is no route any more.
+    The queue is deleted by end(), so that there is no route any more. `user`: one of broker.add_users(); answers say so.
     """
 
-    def __init__(self, broker, name, queue, route):
-        self.broker, self.name, self.queue, self.route = broker, name, queue, route
+    def __init__(self, broker, name, queue, route, user=None):
+        self.broker, self.name, self.queue, self.route, self.user = broker, name, queue, route, user
         self.requests = []  # in the order they came
         self._ready, self._thread = threading.Event(), None
 
@@ -59,7 +59,7 @@ class Service:
         self._channel.stop_consuming()
 
     def _serve(self):
-        parameters = pika.URLParameters(self.broker.url)
+        parameters = pika.URLParameters(self.broker.url_of(self.user) if self.user else self.broker.url)
         parameters.heartbeat = 0
         self._connection = pika.BlockingConnection(parameters)
         try:
@@ -94,7 +94,7 @@ class Service:
                 "headers": {"correlationId": properties.correlation_id, "isReply": "true"}, **answer}},
                 "json" if properties.content_type == "application/json" else "msgpack")
         self._channel.basic_publish("", properties.reply_to, answer, pika.BasicProperties(
-            content_type=properties.content_type, correlation_id=properties.correlation_id))
+            content_type=properties.content_type, correlation_id=properties.correlation_id, user_id=self.user))
 
 
 class Request:
@@ -117,10 +117,10 @@ class FakeHost(Service):
     Without an entry it does what a good worker would say: its key, defined, deleted. `keys` is its key pair.
     """
 
-    def __init__(self, broker, answers=None):
+    def __init__(self, broker, answers=None, user=None):
         self.uuid = str(uuid.uuid4())
         hex_uuid = self.uuid.replace("-", "")
-        super().__init__(broker, f"fake host {hex_uuid}", f"keyferry.host.{hex_uuid}", f"host.{hex_uuid}")
+        super().__init__(broker, f"fake host {hex_uuid}", f"keyferry.host.{hex_uuid}", f"host.{hex_uuid}", user)
         self.keys, self.key_requests = KeyPair(), []  # who asks for the key is not in .requests
         self.answers = {"HostEnvelopeKeyGetMsg": {"success": True, "publicKey": base64.b64encode(self.keys.public).decode(),
                                                   "fingerprint": self.keys.fingerprint,

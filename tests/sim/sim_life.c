@@ -45,7 +45,7 @@ struct sent {
 
 /* One message on a queue, or taken from it. */
 struct message_on_queue {
-    char id[ID_MAX_CHARS + 1], reply_to[32];
+    char id[ID_MAX_CHARS + 1], correlation_id[ID_MAX_CHARS + 1], reply_to[32];
     struct bytes body;
     size_t host;
     uint64_t tag; /* 0: on the queue */
@@ -168,6 +168,7 @@ static struct message_on_queue *enqueue(size_t host, const char *id, const char 
     CHECK(sim.message_count < MESSAGES_MAX, "too many messages: something goes round");
     *m = (struct message_on_queue){.host = host, .body = {malloc(body->len), body->len}};
     snprintf(m->id, sizeof(m->id), "%s", id);
+    snprintf(m->correlation_id, sizeof(m->correlation_id), "%s", id);
     snprintf(m->reply_to, sizeof(m->reply_to), "%s", reply_to);
     memcpy(m->body.data, body->data, body->len);
     return m;
@@ -252,7 +253,7 @@ static struct delivery *delivery_of(struct message_on_queue *m)
     d->generation = sim.generation[m->host];
     d->redelivered = m->redelivered;
     strcpy(d->reply_to, m->reply_to);
-    strcpy(d->correlation_id, m->id);
+    strcpy(d->correlation_id, m->correlation_id);
     d->body_bytes = m->body.len;
     memcpy(d->body, m->body.data, m->body.len);
     return d;
@@ -337,10 +338,10 @@ static void client_receives(const struct copy *c)
     strcpy(s->code, now.code);
 }
 
-static void mark_answered(const char *id)
+static void mark_answered(const char *correlation_id)
 {
     for (size_t i = 0; i < sim.message_count; i++)
-        if (strcmp(sim.messages[i].id, id) == 0 && sim.messages[i].tag != 0)
+        if (strcmp(sim.messages[i].correlation_id, correlation_id) == 0 && sim.messages[i].tag != 0)
             sim.messages[i].is_answered = true;
 }
 
@@ -349,7 +350,7 @@ static enum published route(struct copy *c)
     size_t host = host_of_route(c->routing_key);
 
     if (strcmp(c->exchange, "requests") == 0 && host < HOSTS) {
-        enqueue(host, c->id, c->reply_to, &c->body);
+        strcpy(enqueue(host, c->id, c->reply_to, &c->body)->correlation_id, c->correlation_id);
     } else if (strcmp(c->routing_key, "client") == 0) {
         client_receives(c);
         mark_answered(c->correlation_id);

@@ -76,6 +76,7 @@ enum work_state fake_begin(struct fake_host *fake, const struct handler *handler
         .handler = handler,
         .host = &fake->host,
         .id = "request-1",
+        .peer = fake->peer,
         .request = request,
         .notes = handler->notes_bytes > 0 ? fake->notes : NULL,
     };

@@ -28,7 +28,8 @@ struct fake_host {
     struct digest_key digest_key;
     struct host_keys keys;
     struct vault *vault;
-    char folder[32]; /* of the keys */
+    char folder[32];         /* of the keys */
+    const struct peer *peer; /* who sends; NULL: somebody who may do all */
     struct work work;
     _Alignas(8) uint8_t notes[VAULT_SLOT_BYTES];
 };

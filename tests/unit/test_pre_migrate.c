@@ -402,6 +402,33 @@ static void an_envelope_that_came_along_is_passed_on_as_it_is_and_asks_for_no_ke
     assert_string_equal(reply_of(fake, destination_defined(fake, UUID_1, true))->dek_source, "request");
 }
 
+/* [trust]: only to a key that is pinned for this host, and where one is pinned to no other. */
+static void seals_to_pinned_keys_where_there_are_any(void **state)
+{
+    struct fake_host *fake = *state;
+    struct hpke_key_pair pair = destination_keys();
+    struct pin list[] = {{.host = fake_uuid(HOST_B)}, {.host = fake_uuid(HOST_B)}};
+    struct pins *pins = &fake->host.pins;
+
+    source_set(fake);
+    pins->dst_key = DST_KEY_PINNED;
+    assert_int_equal(fake_run(fake, &pre_migrate_handler, &request), WORK_DONE);
+    assert_int_equal(fake->work.err.kind, ERR_ENVELOPE);
+    assert_non_null(strstr(fake->work.err.text, "host." HOST_B));
+
+    memset(list[0].fingerprint, 'a', FINGERPRINT_CHARS);
+    *pins = (struct pins){DST_KEY_ANY, list, 1};
+    assert_int_equal(begin(fake), WORK_DONE);
+    assert_int_equal(fake->work.err.kind, ERR_ENVELOPE);
+    assert_int_equal(fake->work.err.effect, EFFECT_NONE);
+
+    seal_fingerprint(pair.public_key, list[1].fingerprint);
+    list[1].fingerprint[63] = (char)toupper(list[1].fingerprint[63]);
+    *pins = (struct pins){DST_KEY_PINNED, list, 2};
+    assert_int_equal(begin(fake), WORK_CALLING);
+    assert_ptr_equal(fake->work.call.message, &define_message);
+}
+
 static void asks_the_destination_for_its_key_and_compares_the_fingerprint(void **state)
 {
     struct fake_host *fake = *state;
@@ -610,6 +637,7 @@ int main(void)
         TEST(a_clear_dek_of_the_key_manager_is_refused_where_the_configuration_does),
         TEST(an_envelope_of_the_key_manager_is_passed_on_as_it_is),
         TEST(an_envelope_that_came_along_is_passed_on_as_it_is_and_asks_for_no_key),
+        TEST(seals_to_pinned_keys_where_there_are_any),
         TEST(asks_the_destination_for_its_key_and_compares_the_fingerprint),
         TEST(a_key_of_the_destination_that_is_none_is_refused),
         TEST(a_destination_that_gives_no_key_gets_no_dek),
