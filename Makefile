@@ -9,7 +9,9 @@ PREFIX       ?= /usr/local
 PYTHON       := /usr/bin/python3
 
 BUILD := $(if $(filter release-gcc,$(MODE)-$(notdir $(CC))),build,build/$(MODE)-$(notdir $(CC)))
-PKGS  := librabbitmq msgpack jansson libvirt libsodium libevent_core libevent_extra libevent_openssl openssl libxml-2.0 inih libsystemd
+# msgpack-c's .pc file has another name since version 6.
+MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
+PKGS  := librabbitmq $(MSGPACK) jansson libvirt libsodium libevent_core libevent_extra libevent_openssl openssl libxml-2.0 inih libsystemd
 ROOMS := schemas bus handlers worker cli
 
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion \
@@ -24,7 +26,8 @@ FLAGS_asan    := $(SAN) -fsanitize=address,undefined
 FLAGS_tsan    := $(SAN) -fsanitize=thread
 export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp
 
-CPPFLAGS := -I. -D_GNU_SOURCE $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+# -Wno-cpp: librabbitmq from 0.14 on wants its headers by names that 0.11 does not have.
+CPPFLAGS := -I. -D_GNU_SOURCE -Wno-cpp $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 CFLAGS   := -std=c17 -g $(WARN) $(HARD) $(FLAGS_$(MODE))
 LDFLAGS  := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
