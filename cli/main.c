@@ -90,6 +90,7 @@ static int ask(const struct options *o, const struct settings *s, const char *id
                                    .password = s->password[0] != '\0' ? s->password : NULL,
                                    .name = name,
                                    .heartbeat_s = HEARTBEAT_S,
+                                   .reply_exchange = s->reply_exchange,
                                    .body_max_bytes = BODY_MAX_BYTES};
     struct client_request call = {.exchange = s->exchange,
                                   .routing_key = route,

@@ -32,6 +32,8 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
         add_url(r->settings, value);
     else if (strcmp(key, "exchange") == 0)
         snprintf(r->settings->exchange, sizeof(r->settings->exchange), "%s", value);
+    else if (strcmp(key, "reply_exchange") == 0)
+        snprintf(r->settings->reply_exchange, sizeof(r->settings->reply_exchange), "%s", value);
     else if (strcmp(key, "password_file") == 0)
         snprintf(r->password_file, sizeof(r->password_file), "%s", value);
     return 1;

@@ -6,11 +6,11 @@
 
 struct settings {
     char urls[4096];
-    char exchange[256];
+    char exchange[256], reply_exchange[256];
     char password[256]; /* "": the URL's own; wiped by settings_done() */
 };
 
-/* Fails with ERR_CONFIG. Of a file, only [bus] url, password_file and exchange are read. */
+/* Fails with ERR_CONFIG. Of a file, only [bus] url, password_file, exchange and reply_exchange are read. */
 MUST_CHECK bool settings_read(const struct options *options, struct settings *out, struct err *e);
 void settings_done(struct settings *settings);
 
