@@ -8,8 +8,10 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "bus/url.h"
 #include "schemas/digest.h"
 #include "worker/config_options.h"
+#include "worker/http.h"
 
 /* GCC 12's analyzer does not see that a struct config keeps its hosts. */
 #ifndef __clang__
@@ -246,6 +248,16 @@ static void fill_in_defaults(struct config *c)
             (void)!store(c, &options[i], options[i].preset, &e);
 }
 
+/* What is read again where it is used; here, so that a file is not called good that cannot be started with. */
+static bool check_addresses(const struct config *c, struct err *e)
+{
+    ON_EXIT(url_list_done) struct url_list urls = {0};
+    char host[HTTP_HOST_BYTES];
+    uint16_t port;
+
+    return url_list_read(c->urls, NULL, &urls, e) && (c->http[0] == '\0' || http_address_read(c->http, host, &port, e));
+}
+
 static bool check_whole(struct config *c, struct err *e)
 {
     char host[CONFIG_TEXT_MAX / 2];
@@ -265,7 +277,7 @@ static bool check_whole(struct config *c, struct err *e)
     }
     if (c->name[strspn(c->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] != '\0')
         return err_set(e, ERR_CONFIG, "name may have only letters, digits, '.', '_' and '-'");
-    return true;
+    return check_addresses(c, e);
 }
 
 bool config_read(const char *path, struct config *out, struct err *e)

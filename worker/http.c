@@ -124,37 +124,33 @@ static void on_other(struct evhttp_request *request, void *arg)
     answer_text(request, 404, "there are /healthz and /readyz\n");
 }
 
-/* "address:port" or "[address]:port" into its two parts. */
-static bool split(const char *text, char address[64], uint16_t *port)
+bool http_address_read(const char *text, char host[HTTP_HOST_BYTES], uint16_t *port, struct err *e)
 {
     const char *colon = strrchr(text, ':');
     size_t len = colon == NULL ? 0 : (size_t)(colon - text);
     char *end;
-    long n;
+    long n = len == 0 ? 0 : strtol(colon + 1, &end, 10);
 
-    if (len == 0 || len > 63)
-        return false;
-    n = strtol(colon + 1, &end, 10);
-    if (end == colon + 1 || *end != '\0' || n < 1 || n > 65535)
-        return false;
+    if (len == 0 || len >= HTTP_HOST_BYTES || end == colon + 1 || *end != '\0' || n < 1 || n > UINT16_MAX)
+        return err_set(e, ERR_CONFIG, "http = %s: not address:port", text);
     if (text[0] == '[' && text[len - 1] == ']') {
         text++;
         len -= 2;
     }
-    memcpy(address, text, len);
-    address[len] = '\0';
+    memcpy(host, text, len);
+    host[len] = '\0';
     *port = (uint16_t)n;
     return true;
 }
 
 static bool listen_on(struct http *http, const char *text, struct err *e)
 {
-    char address[64];
+    char host[HTTP_HOST_BYTES];
     uint16_t port;
 
-    if (!split(text, address, &port))
-        return err_set(e, ERR_CONFIG, "http = %s: not address:port", text);
-    if (evhttp_bind_socket(http->server, address, port) != 0)
+    if (!http_address_read(text, host, &port, e))
+        return false;
+    if (evhttp_bind_socket(http->server, host, port) != 0)
         return err_set(e, ERR_CONFIG, "http = %s: cannot listen there: %s", text, strerror(errno));
     evhttp_set_timeout(http->server, TIMEOUT_S);
     evhttp_set_max_headers_size(http->server, HEADERS_MAX_BYTES);

@@ -4,8 +4,15 @@
 
 #include "schemas/err.h"
 
+#include <stdint.h>
+
 struct event_base;
 struct http;
+
+enum { HTTP_HOST_BYTES = 64 };
+
+/* "host:port" or "[host]:port" into its two parts. Fails with ERR_CONFIG. */
+MUST_CHECK bool http_address_read(const char *text, char host[HTTP_HOST_BYTES], uint16_t *port, struct err *e);
 
 /* What /readyz tells of one host. */
 struct readiness {

@@ -198,21 +198,6 @@ void life_delivery(struct life *life, struct delivery *delivery)
     life_pump(life);
 }
 
-void life_advanced(struct life *life, struct work *work, enum work_state state)
-{
-    struct request *r = (struct request *)((char *)work - offsetof(struct request, work));
-
-    if (state == WORK_DONE)
-        finish(life, r);
-    else if (state == WORK_CALLING)
-        call_send(life, r);
-    else if (state == WORK_LATE)
-        refuse_late(life, r);
-    else
-        life_go_away(life, r);
-    life_pump(life);
-}
-
 /* Forget a request that the broker will deliver again. Nothing joined it, and nobody in its lane is begun before it. */
 static void drop(struct life *life, struct request *r)
 {
@@ -225,6 +210,23 @@ static void drop(struct life *life, struct request *r)
     if (r->lane != NULL)
         (void)lane_leave(&life->lanes, r, life_is_waiter(r));
     release(life, r);
+}
+
+void life_advanced(struct life *life, struct work *work, enum work_state state)
+{
+    struct request *r = (struct request *)((char *)work - offsetof(struct request, work));
+
+    if (state == WORK_DONE)
+        finish(life, r);
+    else if (state == WORK_CALLING)
+        call_send(life, r);
+    else if (state == WORK_LATE)
+        refuse_late(life, r);
+    else if (life->is_draining)
+        drop(life, r);
+    else
+        life_go_away(life, r);
+    life_pump(life);
 }
 
 /* Of one host, or of all (host_count): drop those in one of `stages`. */

@@ -222,6 +222,15 @@ class Cli(Scenario):
         self.assertEqual(2, subprocess.run([*program("keyferry"), "-c", self.folder + "/none", "get", *self.on(self.a)],
                                            capture_output=True, timeout=patience(30), check=False).returncode)
 
+    def test_takes_its_answers_by_the_reply_exchange_of_that_configuration(self):
+        self.client.channel.exchange_declare("cli.replies", "direct", durable=True)
+        host = self.a.alias()
+        worker = self.worker(host, settings={"bus": {"reply_exchange": "cli.replies"}})
+        run = subprocess.run([*program("keyferry"), "-c", worker.config, "--timeout", "5000", "get", *self.on(host)],
+                             capture_output=True, timeout=patience(60), check=False)
+        self.assertEqual(1, run.returncode, run.stderr)
+        self.assertIn(NOT_FOUND, run.stderr.decode())
+
     def test_says_what_it_is(self):
         for option in ("--help", "--version"):
             status, out, _ = self.run_it(option)

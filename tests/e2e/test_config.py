@@ -97,12 +97,20 @@ class Config(Scenario):
 
     def test_urls_that_cannot_be_read_are_refused_without_their_password(self):
         for url in ("http://u:geheim@h/", "amqp//u:geheim@h", "amqp://u:geheim@h:70000/", "amqp://u:geheim@h:x/",
-                    "amqps:/u:geheim@h/", "amqp://u:geheim%zz@h/", "amqp://a@h/,nonsense"):
+                    "amqps:/u:geheim@h/", "amqp://u:geheim%zz@h/", "amqp://a@h/,nonsense", "amqp://u:ge/heim@h",
+                    "amqp://u:ge@heim@h/"):
             with self.subTest(url=url):
-                status, out, said = self.keyferryd("-c", self.path, config=self.good.replace(
-                    "amqp://guest:guest@127.0.0.1:5672/%2F", url))
-                self.assertNotIn(status, (0, -6, -11))
-                self.assertNotIn("geheim", out + said)
+                config = self.good.replace("amqp://guest:guest@127.0.0.1:5672/%2F", url)
+                for more in ((), ("--check-config",), ("--print-config",)):
+                    status, out, said = self.keyferryd("-c", self.path, *more, config=config)
+                    self.assertNotIn(status, (0, -6, -11), more)
+                    self.assertNotIn("heim", out + said)
+                    self.assertIn("URL", said)
+
+    def test_an_http_address_that_is_none_is_refused(self):
+        for address in ("nonsense", "127.0.0.1", ":80", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x"):
+            with self.subTest(address=address):
+                self.refused(self.with_line(f"http = {address}")[0], "http", "address:port")
 
     def test_one_without_hosts_or_without_a_url_is_refused(self):
         self.refused(self.good.split("[host.")[0])

@@ -239,6 +239,19 @@ class Recovery(Scenario):
         worker.start()
         self.succeeds(self.client.wait(waiting))
 
+    def test_a_worker_that_is_stopped_while_libvirtd_is_frozen_gives_back_what_it_cannot_finish(self):
+        self.defined(self.a)
+        self.addCleanup(self.a.thaw)
+        self.a.freeze()
+        keys = [new_key() for _ in range(3)]
+        cases = [(key, self.client.send("SecretHostDefineMsg", self.a, **key, dekBase64=b64(new_dek()))) for key in keys]
+        self.client.settle(0.3)
+        self.wa.signal(signal.SIGTERM)
+        self.assertEqual(0, self.wa.wait_end(10), "it waited for libvirtd")
+        self.a.thaw()
+        self.wa.start()
+        self.all_answered(cases)
+
     def test_a_worker_that_is_stopped_while_the_broker_is_away_ends_in_time(self):
         self.broker.stop()
         began = time.monotonic()

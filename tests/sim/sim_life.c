@@ -27,6 +27,8 @@ enum {
     REQUESTS = 40,
     MESSAGES_MAX = 4096,
     STEPS_MAX = 200000,
+    REQUEST_TIMEOUT_MS = 3000,
+    RESENDS_MS = 1000,
 };
 
 enum kind { DEFINE, GET, DELETE, PRE_MIGRATE, KINDS };
@@ -61,7 +63,7 @@ struct copy { /* of a publication on its way to the broker */
 
 static struct {
     uint64_t seed, dice;
-    bool faults, loses_channels, is_traced;
+    bool faults, loses_channels, is_traced, is_draining;
     int64_t now_ms, wake_at_ms;
     uint64_t tags, numbers;
     struct host hosts[HOSTS];
@@ -80,13 +82,14 @@ static struct {
     struct sent sent[REQUESTS];
     size_t sent_count;
     struct life *life;
+    const struct life_config *config;
     struct vault *vault;
 } sim;
 
 static struct host_keys keys[HOSTS]; /* of all runs */
 
 static struct {
-    uint64_t requests, replies, channel_losses, outages, losses, answer_losses, returns, refusals, late, busy,
+    uint64_t requests, replies, channel_losses, outages, losses, answer_losses, restarts, returns, refusals, late, busy,
         duplicates;
 } total;
 
@@ -271,7 +274,7 @@ static bool broker_delivers(size_t host)
     return true;
 }
 
-static void channel_is_lost(size_t host)
+static void give_back(size_t host)
 {
     for (size_t i = 0; i < sim.message_count; i++)
         if (sim.messages[i].host == host && !sim.messages[i].is_settled && sim.messages[i].tag != 0) {
@@ -279,16 +282,26 @@ static void channel_is_lost(size_t host)
             sim.messages[i].redelivered = true;
         }
     sim.generation[host]++;
+}
+
+static void channel_is_lost(size_t host)
+{
+    give_back(host);
     TRACE("channel of %zu lost", host);
     life_queue_down(sim.life, host);
     total.channel_losses++;
 }
 
-/* The connection of the reply queue is lost, and the queue with it. */
-static void answers_are_lost(void)
+static void empty_answers(void)
 {
     while (sim.answer_count > 0)
         bytes_free(&sim.answers[--sim.answer_count].body);
+}
+
+/* The connection of the reply queue is lost, and the queue with it. */
+static void answers_are_lost(void)
+{
+    empty_answers();
     life_answers_lost(sim.life);
     total.answer_losses++;
 }
@@ -508,6 +521,13 @@ static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
 
 /* ---- one run ---- */
 
+static void not_running(const struct work *work)
+{
+    for (size_t i = 0; i < sim.running_count; i++)
+        if (sim.running[i] == work)
+            sim.running[i--] = sim.running[--sim.running_count];
+}
+
 static bool job_runs(void)
 {
     struct work *work;
@@ -519,10 +539,8 @@ static bool job_runs(void)
     work = sim.jobs[i];
     sim.jobs[i] = sim.jobs[--sim.job_count];
     work->state = work_is_late(work, sim.now_ms) ? WORK_LATE : work_advance(work);
-    if (work->state == WORK_DONE || work->state == WORK_LATE)
-        for (size_t k = 0; k < sim.running_count; k++)
-            if (sim.running[k] == work)
-                sim.running[k] = sim.running[--sim.running_count];
+    if (work->state == WORK_DONE || work->state == WORK_LATE || (work->state == WORK_AWAY && sim.is_draining))
+        not_running(work);
     TRACE("advanced %s: %d %s", work->id, work->state, work->failed ? work->err.text : "");
     life_advanced(sim.life, work, work->state);
     return true;
@@ -590,6 +608,46 @@ static void step(void)
         if (sim.faults && roll(6) == 0)
             something_goes_wrong();
     }
+}
+
+static bool is_queued(const struct work *work)
+{
+    bool is_there = false;
+
+    for (size_t i = 0; i < sim.job_count; i++)
+        is_there |= sim.jobs[i] == work;
+    return is_there;
+}
+
+/* The worker is told to stop, and starts again: what was not begun comes again, as does what it could not finish. */
+static void worker_restarts(void)
+{
+    int64_t began_ms = sim.now_ms;
+
+    TRACE("draining %zu", life_in_hand(sim.life));
+    for (size_t i = 0; i < sim.running_count; i++)
+        if (sim.running[i]->state == WORK_AWAY && !is_queued(sim.running[i]))
+            sim.running[i--] = sim.running[--sim.running_count];
+    sim.is_draining = true;
+    life_drain(sim.life);
+    while (!life_is_idle(sim.life)) {
+        broker_delivers(roll(HOSTS));
+        broker_takes();
+        answer_arrives();
+        job_runs();
+        if (sim.job_count == 0 && sim.copy_count == 0)
+            time_passes(10);
+        CHECK(sim.now_ms - began_ms <= REQUEST_TIMEOUT_MS + 10 * RESENDS_MS, "the drain does not end: %zu in hand",
+              life_in_hand(sim.life));
+    }
+    life_free(sim.life);
+    sim.is_draining = false;
+    sim.wake_at_ms = INT64_MAX;
+    empty_answers();
+    for (size_t host = 0; host < HOSTS; host++)
+        give_back(host);
+    sim.life = life_new(sim.config);
+    total.restarts++;
 }
 
 static bool is_quiet(void)
@@ -710,7 +768,7 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
         .vault = vault,
         .content_key = key,
         .prefetch = PREFETCH,
-        .request_timeout_ms = 3000,
+        .request_timeout_ms = REQUEST_TIMEOUT_MS,
         .hypervisor_wait_ms = 1000,
         .request_exchange = "requests",
         .reply_exchange = "",
@@ -726,9 +784,12 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     sim.is_traced = is_traced;
     sim.faults = faults;
     sim.loses_channels = seed % 4 == 1;
+    sim.config = &config;
     sim.life = life_new(&config);
     while (sim.sent_count < REQUESTS)
         step();
+    if (sim.loses_channels)
+        worker_restarts();
     for (unsigned i = 0; i < 200; i++)
         step();
     calm_down();
@@ -778,10 +839,10 @@ int main(int argc, char **argv)
     vault_close(vault);
     printf("simulation: %" PRIu64 " runs from seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " duplicates, %" PRIu64
            " replies, %" PRIu64 " lost channels, %" PRIu64 " outages of libvirt, %" PRIu64
-           " failed calls to it, %" PRIu64 " lost reply queues, %" PRIu64 " returns, %" PRIu64 " refusals, %" PRIu64
-           " late, %" PRIu64 " busy\n",
+           " failed calls to it, %" PRIu64 " lost reply queues, %" PRIu64 " restarts, %" PRIu64 " returns, %" PRIu64
+           " refusals, %" PRIu64 " late, %" PRIu64 " busy\n",
            runs, first, total.requests, total.duplicates, total.replies, total.channel_losses, total.outages,
-           total.losses, total.answer_losses, total.returns, total.refusals, total.late, total.busy);
+           total.losses, total.answer_losses, total.restarts, total.returns, total.refusals, total.late, total.busy);
     printf("%" PRIu64 " passed, 0 failed\n", runs);
     return 0;
 }
