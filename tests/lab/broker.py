@@ -118,10 +118,11 @@ class Broker(Process):
         return f"amqp://{user}:geheim@127.0.0.1:{self.port}/%2F"
 
     def add_users(self, *names):
-        """Users who may do everything, where they are not there yet; all in one call."""
+        """Users who may do everything; all in one call. One of the same name that was made otherwise is made anew."""
         binaries = ",".join(f'<<"{name}">>' for name in names if name not in self.users)
         self.users.update(names)
         self.ctl("eval", f"""[begin
+            rabbit_auth_backend_internal:exists(U) andalso rabbit_auth_backend_internal:delete_user(U, <<"lab">>),
             rabbit_auth_backend_internal:add_user(U, <<"geheim">>, <<"lab">>),
             rabbit_auth_backend_internal:set_permissions(U, <<"/">>, <<".*">>, <<".*">>, <<".*">>, <<"lab">>)
             end || U <- [{binaries}]].""")
