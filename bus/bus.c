@@ -113,23 +113,31 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     bus->wake(bus->arg);
 }
 
+static size_t text_bytes(const char *text)
+{
+    return text == NULL ? 1 : strlen(text) + 1;
+}
+
+/* NULL is kept as "". */
 static char *text_keep(char **at, const char *text)
 {
     char *kept = *at;
-    size_t size = strlen(text) + 1;
+    size_t size = text_bytes(text);
 
-    memcpy(kept, text, size);
+    memcpy(kept, text == NULL ? "" : text, size);
     *at += size;
     return kept;
 }
 
 static size_t config_bytes(const struct bus_config *config)
 {
-    size_t bytes = config->queue_count * sizeof(*config->queues) + strlen(config->name) + strlen(config->exchange) +
-                   strlen(config->dead_exchange) + strlen(config->events_exchange) + strlen(config->reply_exchange) + 5;
+    size_t bytes =
+        config->queue_count * sizeof(*config->queues) + text_bytes(config->name) + text_bytes(config->exchange) +
+        text_bytes(config->dead_exchange) + text_bytes(config->events_exchange) + text_bytes(config->reply_exchange) +
+        text_bytes(config->tls.ca_file) + text_bytes(config->tls.cert_file) + text_bytes(config->tls.key_file);
 
     for (size_t i = 0; i < config->queue_count; i++)
-        bytes += strlen(config->queues[i].name) + strlen(config->queues[i].routing_key) + 2;
+        bytes += text_bytes(config->queues[i].name) + text_bytes(config->queues[i].routing_key);
     return bytes;
 }
 
@@ -150,6 +158,9 @@ static bool config_keep(struct bus *bus, const struct bus_config *config, struct
     own->dead_exchange = text_keep(&at, config->dead_exchange);
     own->events_exchange = text_keep(&at, config->events_exchange);
     own->reply_exchange = text_keep(&at, config->reply_exchange);
+    own->tls.ca_file = text_keep(&at, config->tls.ca_file);
+    own->tls.cert_file = text_keep(&at, config->tls.cert_file);
+    own->tls.key_file = text_keep(&at, config->tls.key_file);
     for (size_t i = 0; i < config->queue_count; i++) {
         queues[i].name = text_keep(&at, config->queues[i].name);
         queues[i].routing_key = text_keep(&at, config->queues[i].routing_key);
@@ -220,7 +231,8 @@ bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake
     bus->wake = wake;
     bus->arg = arg;
     if (!names_fit(config, e) || !url_list_read(config->urls, config->password, &bus->urls, e) ||
-        !config_keep(bus, config, e) || !reply_queue_name(bus, e) || !halves_new(bus, base, e)) {
+        !tls_check(&config->tls, &bus->urls, e) || !config_keep(bus, config, e) || !reply_queue_name(bus, e) ||
+        !halves_new(bus, base, e)) {
         bus_close(bus);
         return false;
     }
@@ -242,9 +254,12 @@ void bus_close(struct bus *bus)
     free(bus);
 }
 
+/* What came by a channel that is gone meanwhile will come again. */
 enum bus_event bus_next(struct bus *bus, struct bus_news *news)
 {
-    return tray_take(&bus->tray, news);
+    while (tray_take(&bus->tray, news) == BUS_DELIVERY && !bus_is_current(bus, news->delivery))
+        delivery_free(news->delivery);
+    return news->event;
 }
 
 bool bus_publish(struct bus *bus, const struct publication *publication, uint64_t *number, struct err *e)

@@ -14,8 +14,7 @@
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
 
-#include "schemas/err.h"
-#include "schemas/limits.h"
+#include "bus/tls.h"
 
 struct bus;
 struct event_base;
@@ -30,8 +29,9 @@ struct bus_queue {
 
 /* The bus copies what it points to. */
 struct bus_config {
-    const char *urls;     /* one or more amqp:// URLs, comma-separated */
+    const char *urls;     /* one or more amqp:// and amqps:// URLs, comma-separated */
     const char *password; /* or NULL: the URL's own */
+    struct tls_config tls;
     const char *name;     /* this program's, for the broker's list of connections and its reply queue */
     unsigned heartbeat_s; /* 0: none; the broker may ask for less */
     uint16_t prefetch;
@@ -53,12 +53,13 @@ struct delivery {
     uint64_t tag;          /* the broker's, within its channel */
     uint64_t generation;   /* of the channel it came by: an ack for an older one is not sent */
     bool redelivered;
-    char content_type[64]; /* "" where absent or longer */
-    char message_id[SHORTSTR_MAX_CHARS + 1];
+    char content_type[64];                   /* "" where absent or longer */
+    char message_id[SHORTSTR_MAX_CHARS + 1]; /* these as the sender wrote them, any bytes but NUL; "" where absent */
     char correlation_id[SHORTSTR_MAX_CHARS + 1];
     char reply_to[SHORTSTR_MAX_CHARS + 1];
     char user_id[SHORTSTR_MAX_CHARS + 1];
     char routing_key[SHORTSTR_MAX_CHARS + 1];
+    char signature[SIGNATURE_CHARS + 1]; /* the header x-keyferry-signature; "?" where that is no text, or longer */
     size_t body_bytes;
     uint8_t body[]; /* wiped when the delivery is freed */
 };
@@ -114,7 +115,8 @@ typedef void bus_wake(void *arg);
 /*
  * A bus that begins to connect as soon as `base` runs. Fails with ERR_CONFIG where
  * a URL cannot be read (the text names it by its place in the list, quoting
- * nothing) or a name is too long, and ERR_LOCAL. Has the process ignore SIGPIPE,
+ * nothing), TLS is not possible with these files (tls_check()) or a name is too
+ * long, and ERR_LOCAL. Has the process ignore SIGPIPE,
  * unless it does something about it already.
  */
 MUST_CHECK bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake *wake, void *arg,
@@ -126,17 +128,27 @@ MUST_CHECK bool bus_open(struct event_base *base, const struct bus_config *confi
  */
 void bus_close(struct bus *bus);
 
-/* The next thing that happened. Call until BUS_QUIET. */
+/*
+ * The next thing that happened. Call until BUS_QUIET. How the link, the queues and
+ * publications stand comes before deliveries; of the link and of each queue only
+ * the latest is told, and a delivery whose channel is gone meanwhile is not told.
+ */
 enum bus_event bus_next(struct bus *bus, struct bus_news *news);
 
 /*
- * Publish, persistent, with a confirm. *number comes back in BUS_PUBLISHED. While
- * the broker is away it waits here, and what was not confirmed when a connection
- * ended is published again. Fails with ERR_LOCAL only (memory).
+ * Publish, persistent, with a confirm, and with the user of the connection's URL as
+ * AMQP's user_id. *number comes back in BUS_PUBLISHED. While the broker is away it waits here, and what was not confirmed when a connection
+ * ended is published again, in order. One that the broker refuses does not hold up
+ * or harm the others. Fails with ERR_LOCAL only: memory, a name or id over 255
+ * bytes, headers over 2 KiB or 16 pairs.
  */
 MUST_CHECK bool bus_publish(struct bus *bus, const struct publication *publication, uint64_t *number, struct err *e);
 
-/* Forget a publication that nobody waits for any more: it is not published again after a reconnect. */
+/*
+ * Forget a publication that nobody waits for any more: it is not published again
+ * after a reconnect, nor at all if it still waits here. No BUS_PUBLISHED follows,
+ * unless it was on its way to bus_next() already.
+ */
 void bus_forget(struct bus *bus, uint64_t number);
 
 /* End a delivery and free it. Of a channel that is gone, this only frees. */
@@ -146,12 +158,16 @@ void bus_settle(struct bus *bus, struct delivery *delivery, enum verdict verdict
 bool bus_is_current(const struct bus *bus, const struct delivery *delivery);
 
 /*
- * Close the channel of a queue, or of all: the broker takes back what was not
- * settled, in order, ahead of newer messages. Not opened again.
+ * Close the channel of a queue: the broker takes back what was not settled, in
+ * order, ahead of newer messages. BUS_QUEUE_DOWN with the text "closed" follows when
+ * it has. Not opened again, whatever becomes of the link.
  */
 void bus_queue_close(struct bus *bus, size_t queue);
 
-/* Tell the broker goodbye on both connections; `wake` follows with BUS_LINK_DOWN when it has answered. */
+/*
+ * Tell the broker goodbye on both connections. BUS_LINK_DOWN with the text "closed"
+ * follows when it has answered, or after 2 s. Nothing is opened again.
+ */
 void bus_stop(struct bus *bus);
 
 /* The name of this program's reply queue; valid as long as the bus. */

@@ -74,6 +74,7 @@ bool client_open(const struct client_config *config, unsigned timeout_ms, struct
     struct bus_config bus = {
         .urls = config->urls,
         .password = config->password,
+        .tls = config->tls,
         .name = config->name,
         .heartbeat_s = config->heartbeat_s,
         .answers_wanted = true,

@@ -5,14 +5,14 @@
 #ifndef BUS_CLIENT_H
 #define BUS_CLIENT_H
 
-#include "schemas/err.h"
-#include "schemas/limits.h"
+#include "bus/tls.h"
 
 struct client;
 
 struct client_config {
-    const char *urls;           /* as bus_config's */
-    const char *password;       /* or NULL: the URL's own */
+    const char *urls;     /* as bus_config's */
+    const char *password; /* or NULL: the URL's own */
+    struct tls_config tls;
     const char *name;           /* unique among the programs that run: its reply queue is called after it */
     const char *reply_exchange; /* where answers come by; NULL or "": the default exchange */
     unsigned heartbeat_s;
@@ -35,7 +35,7 @@ struct client_answer {
 
 /*
  * Connect; blocks until all is ready, `timeout_ms` at most. Fails with ERR_CONFIG (a
- * URL cannot be read), ERR_BUS (no broker could be reached, or it refused: told as
+ * URL cannot be read, TLS is not possible with these files), ERR_BUS (no broker could be reached, or it refused: told as
  * soon as all URLs were tried once) or ERR_LOCAL. *out is the caller's: client_close().
  */
 MUST_CHECK bool client_open(const struct client_config *config, unsigned timeout_ms, struct client **out,

@@ -224,6 +224,7 @@ static void on_dialled(void *arg, struct bufferevent *bev, const char *why)
     c->handshake = (struct handshake){
         .url = url_now(c),
         .name = c->name,
+        .external = c->config.tls->external,
         .out = &c->stream.out,
         .terms = {CHANNEL_MAX, FRAME_MAX_BYTES, (uint16_t)c->config.heartbeat_s},
     };
@@ -232,13 +233,11 @@ static void on_dialled(void *arg, struct bufferevent *bev, const char *why)
 
 static void connection_dial(struct connection *c)
 {
-    const struct url *url = url_now(c);
-
     c->state = CONNECTION_DIALLING;
     c->cause_id = 0;
     c->code = 0;
     timer_set(c->timer, ATTEMPT_MS);
-    dial_begin(c->config.base, url->host, url->port, on_dialled, c, &c->dial);
+    dial_begin(c->config.base, url_now(c), c->config.tls, on_dialled, c, &c->dial);
 }
 
 static void connection_beat(struct connection *c)
@@ -255,6 +254,14 @@ static void connection_beat(struct connection *c)
     connection_lose(c, why);
 }
 
+static void connection_outwaited(struct connection *c)
+{
+    char why[64];
+
+    snprintf(why, sizeof(why), "%s within %d s", dial_missing(c->dial), ATTEMPT_MS / 1000);
+    connection_lose(c, why);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct connection *c = arg;
@@ -266,7 +273,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     else if (c->state == CONNECTION_OPEN)
         connection_beat(c);
     else if (c->state == CONNECTION_DIALLING)
-        connection_lose(c, "no connection within 10 s");
+        connection_outwaited(c);
     else
         connection_lose(c, "connected, but the broker does not answer");
 }
@@ -341,6 +348,13 @@ uint32_t connection_frame_max(const struct connection *c)
 uint16_t connection_channel_max(const struct connection *c)
 {
     return c->handshake.terms.channel_max;
+}
+
+const char *connection_user(const struct connection *c)
+{
+    const struct url *url = url_now(c);
+
+    return c->config.tls->external && !url->has_login ? "" : url->user;
 }
 
 const char *connection_peer(const struct connection *c)

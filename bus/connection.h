@@ -7,7 +7,7 @@
 #define BUS_CONNECTION_H
 
 #include "bus/outbox.h"
-#include "bus/url.h"
+#include "bus/tls.h"
 #include "bus/wire.h"
 
 struct connection;
@@ -36,8 +36,9 @@ struct connection_owner {
 
 struct connection_config {
     struct event_base *base;
-    const struct url_list *urls; /* outlives the connection */
-    const char *name;            /* for the broker's list of connections; copied */
+    const struct url_list *urls; /* these two outlive the connection */
+    const struct tls_config *tls;
+    const char *name; /* for the broker's list of connections; copied */
     unsigned heartbeat_s;
     const struct connection_owner *owner;
     void *arg;
@@ -64,6 +65,13 @@ struct outbox *connection_out(struct connection *connection);
 /* As agreed with the broker; only while open. channel_max is at least 1. */
 uint32_t connection_frame_max(const struct connection *connection);
 uint16_t connection_channel_max(const struct connection *connection);
+
+/*
+ * Whom the broker knows us as: the user of the URL in use. "" where the login is by
+ * certificate and the URL names nobody: the broker makes the name out of the
+ * certificate, and we cannot know how.
+ */
+const char *connection_user(const struct connection *connection);
 
 /* "host:port" of the URL in use, and with what answered: "127.0.0.1:5672 (RabbitMQ 3.10.8)". */
 const char *connection_peer(const struct connection *connection);

@@ -179,6 +179,7 @@ bool consumer_new(struct event_base *base, const struct bus_config *config, cons
     struct connection_config link = {
         .base = base,
         .urls = urls,
+        .tls = &config->tls,
         .name = config->name,
         .heartbeat_s = config->heartbeat_s,
         .owner = &connection_owner,

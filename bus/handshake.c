@@ -19,15 +19,14 @@ bool terms_agree(struct terms *terms, const struct wire_frame *tune, struct err 
 }
 
 /* Mechanisms come as words between blanks. */
-static bool offers_plain(struct wire_text mechanisms)
+static bool offers(struct wire_text mechanisms, const char *word)
 {
-    static const char plain[] = "PLAIN";
-    const size_t len = sizeof(plain) - 1;
+    const size_t len = strlen(word);
 
     for (size_t at = 0; at + len <= mechanisms.len; at++) {
         bool begins = at == 0 || mechanisms.at[at - 1] == ' ';
         bool ends = at + len == mechanisms.len || mechanisms.at[at + len] == ' ';
-        if (begins && ends && memcmp(mechanisms.at + at, plain, len) == 0)
+        if (begins && ends && memcmp(mechanisms.at + at, word, len) == 0)
             return true;
     }
     return false;
@@ -35,10 +34,18 @@ static bool offers_plain(struct wire_text mechanisms)
 
 static enum handshake_event take_start(struct handshake *h, const struct wire_frame *frame, struct err *e)
 {
-    struct wire_login login = {.user = h->url->user, .password = h->url->password, .connection_name = h->name};
+    struct wire_login login = {
+        .user = h->url->user,
+        .password = h->url->password,
+        .connection_name = h->name,
+        .external = h->external,
+    };
+    const char *wanted = h->external ? "EXTERNAL" : "PLAIN";
+    char offered[96];
 
-    if (!offers_plain(frame->mechanisms)) {
-        err_set(e, ERR_BUS, "the broker does not offer SASL PLAIN");
+    wire_text_copy(frame->mechanisms, offered, sizeof(offered));
+    if (!offers(frame->mechanisms, wanted)) {
+        err_set(e, ERR_BUS, "the broker does not offer SASL %s, only: %s", wanted, offered);
         return HANDSHAKE_BROKEN;
     }
     wire_text_copy(frame->product, h->product, sizeof(h->product));

@@ -18,10 +18,11 @@ struct terms {
 
 enum handshake_state { HANDSHAKE_START, HANDSHAKE_TUNE, HANDSHAKE_OPEN, HANDSHAKE_DONE };
 
-/* At the beginning, the first four are set and the rest is zero. */
+/* At the beginning, the first five are set and the rest is zero. */
 struct handshake {
     const struct url *url;
     const char *name; /* of the connection */
+    bool external;    /* log in by SASL EXTERNAL, else PLAIN */
     struct outbox *out;
     struct terms terms;
     enum handshake_state state;

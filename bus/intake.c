@@ -82,7 +82,8 @@ void intake_open(struct intake *intake)
     if (intake->channel.state != CHANNEL_SHUT)
         return;
     if (intake->number > most) {
-        snprintf(why, sizeof(why), "the broker allows %u channels on a connection, and this would be number %u", most,
+        snprintf(why, sizeof(why),
+                 "the broker allows %u channels on a connection (its channel_max), and this would be number %u", most,
                  intake->number);
         intake->host->lost(intake->host->arg, intake, why);
         return;
@@ -131,6 +132,9 @@ static struct delivery *delivery_new(const struct intake *intake, const struct w
     wire_text_copy(header->correlation_id, d->correlation_id, sizeof(d->correlation_id));
     wire_text_copy(header->reply_to, d->reply_to, sizeof(d->reply_to));
     wire_text_copy(header->user_id, d->user_id, sizeof(d->user_id));
+    wire_text_copy(header->signature, d->signature, sizeof(d->signature));
+    if (header->signature.len > 0 && d->signature[0] == '\0')
+        strcpy(d->signature, "?");
     return d;
 }
 

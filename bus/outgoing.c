@@ -33,7 +33,7 @@ static bool headers_fit(const char *const *headers, struct err *e)
     enum { OVERHEAD = 4 }; /* a name's length, the type, the text's length: 6, less the two ends counted */
     size_t count, bytes = headers_bytes(headers, &count);
 
-    if (count % 2 != 0 || count > 2 * HEADER_PAIRS_MAX || bytes + count / 2 * OVERHEAD > HEADERS_MAX_BYTES)
+    if (count % 2 != 0 || count / 2 > HEADER_PAIRS_MAX || bytes + count / 2 * OVERHEAD > HEADERS_MAX_BYTES)
         return err_set(e, ERR_LOCAL, "the headers of a publication are more than %d bytes or %d pairs",
                        HEADERS_MAX_BYTES, HEADER_PAIRS_MAX);
     for (size_t i = 0; i < count; i += 2)

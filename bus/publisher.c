@@ -40,7 +40,8 @@ static void send_waiting(struct publisher *p)
     if (!publisher_is_ready(p) || !p->released || p->blocked)
         return;
     while ((next = pending_send(&p->pending)) != NULL)
-        wire_put_publication(connection_out(p->connection), CHANNEL_NUMBER, connection_frame_max(p->connection), next);
+        wire_put_publication(connection_out(p->connection), CHANNEL_NUMBER, connection_frame_max(p->connection), next,
+                             connection_user(p->connection));
 }
 
 void publisher_release(struct publisher *p, bool release)
@@ -203,6 +204,7 @@ bool publisher_new(struct event_base *base, const struct bus_config *config, con
     struct connection_config link = {
         .base = base,
         .urls = urls,
+        .tls = &config->tls,
         .name = config->name,
         .heartbeat_s = config->heartbeat_s,
         .owner = &connection_owner,

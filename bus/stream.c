@@ -1,5 +1,7 @@
 #include "bus/stream.h"
 
+#include "bus/tls.h"
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -8,6 +10,7 @@
 /*
  * What one turn of the loop has gathered goes out at once, if it can: to wait for
  * the socket to become writable, as libevent does, costs three system calls more.
+ * With TLS only libevent may write there.
  */
 static void on_flush(evutil_socket_t fd, short what, void *arg)
 {
@@ -21,7 +24,7 @@ static void on_flush(evutil_socket_t fd, short what, void *arg)
     }
     struct evbuffer *output = bufferevent_get_output(s->bev);
     bool fine = outbox_flush(&s->out, s->staged);
-    if (evbuffer_get_length(output) == 0)
+    if (evbuffer_get_length(output) == 0 && !s->tls)
         evbuffer_write(s->staged, bufferevent_getfd(s->bev)); /* a failure is found again by libevent */
     if (!fine || evbuffer_add_buffer(output, s->staged) != 0)
         s->owner->ended(s->arg, "no memory for what is to be sent");
@@ -73,11 +76,10 @@ static void on_readable(struct bufferevent *bev, void *arg)
 static void on_trouble(struct bufferevent *bev, short what, void *arg)
 {
     struct stream *s = arg;
-    int code = EVUTIL_SOCKET_ERROR();
+    char why[TLS_WORDS_CHARS];
 
-    (void)bev;
-    s->owner->ended(s->arg, (what & BEV_EVENT_EOF) != 0 ? "the broker hung up without a word"
-                                                        : evutil_socket_error_to_string(code));
+    tls_explain(bev, what, why, sizeof(why));
+    s->owner->ended(s->arg, why);
 }
 
 bool stream_init(struct stream *s, struct event_base *base, const struct stream_owner *owner, void *arg, struct err *e)
@@ -104,6 +106,7 @@ void stream_done(struct stream *s)
 bool stream_begin(struct stream *s, struct bufferevent *bev, struct err *e)
 {
     s->bev = bev;
+    s->tls = tls_is_on(bev);
     s->reader = wire_reader_new();
     if (s->reader == NULL) {
         stream_cut(s);

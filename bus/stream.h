@@ -24,6 +24,7 @@ struct stream {
     struct evbuffer *staged; /* between `out` and the socket; empty but in a flush */
     struct event *flush;
     struct bufferevent *bev; /* NULL: no socket */
+    bool tls;                /* it encrypts */
     struct wire_reader *reader;
     const struct stream_owner *owner;
     void *arg;

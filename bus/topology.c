@@ -16,8 +16,8 @@ static const struct argument dead_arguments[] = {
     { .name = "x-queue-type", .text = "quorum" },  /* even where the host queues are classic */
 };
 
-#define ARGUMENTS(table) .arguments = table, .argument_count = COUNT(table)
-#define ROW(table)       { .asks = table, .count = COUNT(table) }
+#define ARGUMENTS(table) .arguments = (table), .argument_count = COUNT(table)
+#define ROW(table)       { .asks = (table), .count = COUNT(table) }
 
 static const struct ask shared[] = {
     { .kind = ASK_CHANNEL },

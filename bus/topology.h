@@ -33,12 +33,12 @@ struct argument {
 };
 
 struct ask {
-    enum ask_kind kind;
-    enum subject exchange, queue;
     const char *type; /* of an exchange */
-    unsigned flags;   /* QUEUE_...; of ASK_CONSUME: ASK_NO_ACK */
     const struct argument *arguments;
     size_t argument_count;
+    enum ask_kind kind;
+    enum subject exchange, queue;
+    unsigned flags; /* of ASK_QUEUE: QUEUE_...; of ASK_CONSUME: ASK_NO_ACK */
 };
 
 enum { ASK_NO_ACK = 1 };

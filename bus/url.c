@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PORT_DEFAULT = 5672, PORT_MAX = 65535 };
+enum { PORT_MAX = 65535 };
 
 /* A stretch of the text, not terminated. */
 struct span {
@@ -151,15 +151,31 @@ static bool address_read(struct span address, struct url *out, struct err *e)
     return port.at == NULL || port_read(port, &out->port, e);
 }
 
+static bool scheme_read(struct span *text, struct url *out, struct err *e)
+{
+    static const struct {
+        const char *text;
+        bool tls;
+        uint16_t port;
+    } schemes[] = {{"amqp://", false, 5672}, {"amqps://", true, 5671}};
+
+    for (size_t i = 0; i < COUNT(schemes); i++) {
+        if (!span_skip(text, schemes[i].text))
+            continue;
+        out->tls = schemes[i].tls;
+        out->port = schemes[i].port;
+        return true;
+    }
+    return err_set(e, ERR_CONFIG, "it does not begin with amqp:// or amqps://");
+}
+
 static bool url_read(struct span text, struct url *out, struct err *e)
 {
     struct span login, address = text;
 
-    *out = (struct url){.port = PORT_DEFAULT, .user = "guest", .password = "guest", .vhost = "/"};
-    if (span_skip(&text, "amqps://"))
-        return err_set(e, ERR_CONFIG, "amqps:// (TLS) is not there yet; amqp:// is");
-    if (!span_skip(&text, "amqp://"))
-        return err_set(e, ERR_CONFIG, "it does not begin with amqp://");
+    *out = (struct url){.user = "guest", .password = "guest", .vhost = "/"};
+    if (!scheme_read(&text, out, e))
+        return false;
     if (text.len > 0 && (memchr(text.at, '?', text.len) != NULL || memchr(text.at, '#', text.len) != NULL))
         return err_set(e, ERR_CONFIG,
                        "it has a '?' or '#': options have keys of their own, and in a password "
@@ -168,7 +184,8 @@ static bool url_read(struct span text, struct url *out, struct err *e)
     bool has_path = span_cut(&text, '/', &address);
     if (!has_path)
         address = text;
-    if (span_cut(&address, '@', &login) && !login_read(login, out, e))
+    out->has_login = span_cut(&address, '@', &login);
+    if (out->has_login && !login_read(login, out, e))
         return false;
     if (!address_read(address, out, e))
         return false;
@@ -211,8 +228,7 @@ bool url_list_read(const char *text, const char *password, struct url_list *out,
             return err_set(e, ERR_CONFIG, "broker URL %zu of %zu: %s", i + 1, list.count, why.text);
         text += len + 1;
     }
-    *out = list;
-    list = (struct url_list){0};
+    *out = (struct url_list){.urls = TAKE(list.urls), .count = list.count};
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* The list of brokers: amqp:// URLs as people write them. */
+/* The list of brokers: amqp:// and amqps:// URLs as people write them. */
 #ifndef BUS_URL_H
 #define BUS_URL_H
 
@@ -11,8 +11,10 @@ enum {
 };
 
 struct url {
+    bool tls;                      /* amqps:// */
     char host[HOST_MAX_CHARS + 1]; /* a name or an address; an IPv6 one without its brackets */
     uint16_t port;
+    bool has_login; /* it names the user */
     char user[SHORTSTR_MAX_CHARS + 1];
     char password[SHORTSTR_MAX_CHARS + 1];
     char vhost[SHORTSTR_MAX_CHARS + 1];
@@ -26,10 +28,10 @@ struct url_list {
 /*
  * Read one or more URLs, separated by commas, each
  *
- *     amqp://[user[:password]@]host[:port][/vhost]
+ *     amqp[s]://[user[:password]@]host[:port][/vhost]
  *
  * with user, password and vhost percent-decoded. Left out: user and password are
- * "guest", the port 5672, the vhost "/" (as it is for an empty one). `password`,
+ * "guest", the port 5672 or 5671 with TLS, the vhost "/" (as it is for an empty one). `password`,
  * if not NULL, takes the place of all the URLs' own. Fails with ERR_CONFIG; the
  * text names the URL by its place in the list and quotes nothing of it, since a
  * password may stand where it does not belong. On success `out` is the caller's:

@@ -81,7 +81,8 @@ struct wire_frame {
     struct wire_text product, version;      /* start: of the server's properties */
     uint64_t body_bytes;                    /* header: of the whole content */
     struct wire_text content_type, message_id, correlation_id, reply_to, user_id; /* header */
-    const uint8_t *piece; /* body: points into the bytes given to wire_read() */
+    struct wire_text signature; /* header: of its own headers, x-keyferry-signature; "?" where that is no text */
+    const uint8_t *piece;       /* body: points into the bytes given to wire_read() */
     size_t piece_bytes;
 };
 
@@ -122,6 +123,7 @@ MUST_CHECK bool wire_table_is_sane(const uint8_t *bytes, size_t len);
 struct wire_login {
     const char *user, *password;
     const char *connection_name;
+    bool external; /* by the certificate: user and password are not sent */
 };
 
 /* An argument of a queue: text, or a number when `text` is NULL. */
@@ -154,8 +156,12 @@ void wire_put_confirm(struct outbox *out, uint16_t channel);
 void wire_put_ack(struct outbox *out, uint16_t channel, uint64_t tag);
 void wire_put_reject(struct outbox *out, uint16_t channel, uint64_t tag);
 
-/* basic.publish, its header and its body, in frames of at most `frame_max` bytes. */
+/*
+ * basic.publish, its header and its body, in frames of at most `frame_max` bytes.
+ * `user_id`: this connection's user, for whom the broker vouches to whoever reads
+ * it; "": not said.
+ */
 void wire_put_publication(struct outbox *out, uint16_t channel, uint32_t frame_max,
-                          const struct publication *publication);
+                          const struct publication *publication, const char *user_id);
 
 #endif

@@ -3,6 +3,10 @@
 #include <amqp_framing.h>
 #include <string.h>
 
+#include "schemas/signature.h"
+
+enum { METHOD_ID_BYTES = 4, PROPERTIES_AT = 12 }; /* class 2, weight 2, body size 8 (AMQP 0-9-1 4.2.6.1) */
+
 const uint32_t wire_publish_id = AMQP_BASIC_PUBLISH_METHOD;
 
 static struct wire_text text_of(amqp_bytes_t bytes)
@@ -21,15 +25,33 @@ void wire_text_copy(struct wire_text text, char *out, size_t size)
 
 /* Of each method, what of it is wanted. */
 
-static struct wire_text table_text(const amqp_table_t *table, const char *key)
+static const amqp_field_value_t *table_value(const amqp_table_t *table, const char *key)
 {
     for (int i = 0; i < table->num_entries; i++) {
         const amqp_table_entry_t *entry = &table->entries[i];
-        if (entry->value.kind == AMQP_FIELD_KIND_UTF8 && entry->key.len == strlen(key) &&
-            memcmp(entry->key.bytes, key, entry->key.len) == 0)
-            return text_of(entry->value.value.bytes);
+        if (entry->key.len == strlen(key) && memcmp(entry->key.bytes, key, entry->key.len) == 0)
+            return &entry->value;
     }
-    return (struct wire_text){0};
+    return NULL;
+}
+
+static struct wire_text table_text(const amqp_table_t *table, const char *key)
+{
+    const amqp_field_value_t *value = table_value(table, key);
+
+    return value != NULL && value->kind == AMQP_FIELD_KIND_UTF8 ? text_of(value->value.bytes) : (struct wire_text){0};
+}
+
+/* One that is there and cannot be good must not look like none. */
+static struct wire_text table_signature(const amqp_table_t *table)
+{
+    const amqp_field_value_t *value = table_value(table, SIGNATURE_HEADER);
+
+    if (value == NULL)
+        return (struct wire_text){0};
+    if ((value->kind == AMQP_FIELD_KIND_UTF8 || value->kind == AMQP_FIELD_KIND_BYTES) && value->value.bytes.len > 0)
+        return text_of(value->value.bytes);
+    return (struct wire_text){"?", 1};
 }
 
 static void take_start(const void *decoded, struct wire_frame *out)
@@ -164,17 +186,23 @@ static bool start_is_sane(const uint8_t *arguments, size_t len)
     return table <= len - 2 && wire_table_is_sane(arguments + 2, table);
 }
 
-bool wire_decode_method(amqp_pool_t *pool, uint8_t *payload, size_t len, struct wire_frame *out, struct err *e)
+/* What follows the first `skip` bytes, which are there. */
+static amqp_bytes_t rest_of(amqp_bytes_t bytes, size_t skip)
+{
+    return (amqp_bytes_t){.len = bytes.len - skip, .bytes = (uint8_t *)bytes.bytes + skip};
+}
+
+bool wire_decode_method(amqp_pool_t *pool, amqp_bytes_t payload, struct wire_frame *out, struct err *e)
 {
     void *decoded;
 
-    if (len < 4)
-        return err_set(e, ERR_BUS, "a method frame of %zu bytes", len);
-    amqp_bytes_t arguments = {.len = len - 4, .bytes = payload + 4};
+    if (payload.len < METHOD_ID_BYTES)
+        return err_set(e, ERR_BUS, "a method frame of %zu bytes", payload.len);
+    amqp_bytes_t arguments = rest_of(payload, METHOD_ID_BYTES);
 
     out->kind = WIRE_METHOD;
-    out->method_id = wire_get32(payload);
-    if (out->method_id == AMQP_CONNECTION_START_METHOD && !start_is_sane(payload + 4, len - 4))
+    out->method_id = wire_get32(payload.bytes);
+    if (out->method_id == AMQP_CONNECTION_START_METHOD && !start_is_sane(arguments.bytes, arguments.len))
         return err_set(e, ERR_BUS, "a connection.start whose table is malformed");
 
     for (size_t i = 0; i < COUNT(methods); i++) {
@@ -228,26 +256,27 @@ static struct wire_text property(const amqp_basic_properties_t *p, amqp_flags_t 
     return (p->_flags & flag) != 0 ? text_of(value) : (struct wire_text){0};
 }
 
-bool wire_decode_header(amqp_pool_t *pool, uint8_t *payload, size_t len, struct wire_frame *out, struct err *e)
+bool wire_decode_header(amqp_pool_t *pool, amqp_bytes_t payload, struct wire_frame *out, struct err *e)
 {
-    enum { PROPERTIES_AT = 12 }; /* class 2, weight 2, body size 8 (AMQP 0-9-1 4.2.6.1) */
+    const uint8_t *head = payload.bytes;
     void *decoded;
 
-    if (len < PROPERTIES_AT || wire_get16(payload) != AMQP_BASIC_CLASS ||
-        !properties_are_sane(payload + PROPERTIES_AT, len - PROPERTIES_AT))
+    if (payload.len < PROPERTIES_AT || wire_get16(head) != AMQP_BASIC_CLASS)
         return err_set(e, ERR_BUS, "a malformed content header");
-
-    amqp_bytes_t list = {.len = len - PROPERTIES_AT, .bytes = payload + PROPERTIES_AT};
-    if (amqp_decode_properties(AMQP_BASIC_CLASS, pool, list, &decoded) < 0)
+    amqp_bytes_t list = rest_of(payload, PROPERTIES_AT);
+    if (!properties_are_sane(list.bytes, list.len) ||
+        amqp_decode_properties(AMQP_BASIC_CLASS, pool, list, &decoded) < 0)
         return err_set(e, ERR_BUS, "a malformed content header");
 
     const amqp_basic_properties_t *p = decoded;
     out->kind = WIRE_HEADER;
-    out->body_bytes = (uint64_t)wire_get32(payload + 4) << 32 | wire_get32(payload + 8);
+    out->body_bytes = (uint64_t)wire_get32(head + 4) << 32 | wire_get32(head + 8);
     out->content_type = property(p, AMQP_BASIC_CONTENT_TYPE_FLAG, p->content_type);
     out->message_id = property(p, AMQP_BASIC_MESSAGE_ID_FLAG, p->message_id);
     out->correlation_id = property(p, AMQP_BASIC_CORRELATION_ID_FLAG, p->correlation_id);
     out->reply_to = property(p, AMQP_BASIC_REPLY_TO_FLAG, p->reply_to);
     out->user_id = property(p, AMQP_BASIC_USER_ID_FLAG, p->user_id);
+    if ((p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0)
+        out->signature = table_signature(&p->headers);
     return true;
 }

@@ -11,10 +11,8 @@
  * channel is set. Texts in *out point into `payload`. `pool` is for librabbitmq,
  * to be recycled when *out is of no use any more. Fails with ERR_BUS.
  */
-MUST_CHECK bool wire_decode_method(amqp_pool_t *pool, uint8_t *payload, size_t len, struct wire_frame *out,
-                                   struct err *e);
-MUST_CHECK bool wire_decode_header(amqp_pool_t *pool, uint8_t *payload, size_t len, struct wire_frame *out,
-                                   struct err *e);
+MUST_CHECK bool wire_decode_method(amqp_pool_t *pool, amqp_bytes_t payload, struct wire_frame *out, struct err *e);
+MUST_CHECK bool wire_decode_header(amqp_pool_t *pool, amqp_bytes_t payload, struct wire_frame *out, struct err *e);
 
 /* Two and four bytes, in network order. */
 uint16_t wire_get16(const uint8_t *at);

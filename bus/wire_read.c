@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEAD_BYTES = 7, END_BYTES = 1, POOL_PAGE_BYTES = 4096 };
+enum { HEAD_BYTES = 7, END_BYTES = 1, POOL_PAGE_BYTES = 4096, TLS_ALERT = 21 /* RFC 8446 5.1 */ };
 
 struct wire_reader {
     uint8_t head[HEAD_BYTES];
@@ -41,32 +41,31 @@ void wire_reader_limit(struct wire_reader *reader, uint32_t bytes)
     reader->frame_max = bytes;
 }
 
-static bool decode_heartbeat(amqp_pool_t *pool, uint8_t *payload, size_t len, struct wire_frame *out, struct err *e)
+static bool decode_heartbeat(amqp_pool_t *pool, amqp_bytes_t payload, struct wire_frame *out, struct err *e)
 {
     (void)pool;
-    (void)payload;
-    if (len != 0 || out->channel != 0)
+    if (payload.len != 0 || out->channel != 0)
         return err_set(e, ERR_BUS, "a malformed heartbeat");
     out->kind = WIRE_HEARTBEAT;
     return true;
 }
 
-/* A frame other than a body, whole, with its end. */
-static bool read_payload(struct wire_reader *reader, uint8_t *payload, size_t len, struct wire_frame *out,
-                         struct err *e)
+/* What was gathered is whole: the payload of a frame other than a body, and its end. */
+static bool read_gathered(struct wire_reader *reader, struct wire_frame *out, struct err *e)
 {
-    static bool (*const decoders[])(amqp_pool_t *, uint8_t *, size_t, struct wire_frame *, struct err *) = {
+    static bool (*const decoders[])(amqp_pool_t *, amqp_bytes_t, struct wire_frame *, struct err *) = {
         [AMQP_FRAME_METHOD] = wire_decode_method,
         [AMQP_FRAME_HEADER] = wire_decode_header,
         [AMQP_FRAME_HEARTBEAT] = decode_heartbeat,
     };
+    amqp_bytes_t payload = {.len = reader->gathered_used - END_BYTES, .bytes = reader->gathered};
 
     reader->head_used = 0;
     reader->gathered_used = 0;
-    if (payload[len] != AMQP_FRAME_END)
+    if (reader->gathered[payload.len] != AMQP_FRAME_END)
         return err_set(e, ERR_BUS, "a frame that does not end where it should");
     recycle_amqp_pool(&reader->pool);
-    return decoders[reader->head[0]](&reader->pool, payload, len, out, e);
+    return decoders[reader->head[0]](&reader->pool, payload, out, e);
 }
 
 static bool head_is_fine(const struct wire_reader *reader, struct err *e)
@@ -74,6 +73,8 @@ static bool head_is_fine(const struct wire_reader *reader, struct err *e)
     uint8_t type = reader->head[0];
     uint32_t size = wire_get32(reader->head + 3);
 
+    if (type == TLS_ALERT)
+        return err_set(e, ERR_BUS, "what answers speaks TLS: is this the port of amqps://?");
     if (type != AMQP_FRAME_METHOD && type != AMQP_FRAME_HEADER && type != AMQP_FRAME_BODY &&
         type != AMQP_FRAME_HEARTBEAT)
         return err_set(e, ERR_BUS, "what answers does not speak AMQP 0-9-1");
@@ -134,7 +135,7 @@ static bool make_room(struct wire_reader *reader, size_t whole, struct err *e)
 static bool take_whole(struct wire_reader *reader, const uint8_t *bytes, size_t len, size_t *used,
                        struct wire_frame *out, struct err *e)
 {
-    size_t payload = wire_get32(reader->head + 3), whole = payload + END_BYTES;
+    size_t whole = (size_t)wire_get32(reader->head + 3) + END_BYTES;
     size_t want = whole - reader->gathered_used;
     size_t got = len < want ? len : want;
 
@@ -145,7 +146,7 @@ static bool take_whole(struct wire_reader *reader, const uint8_t *bytes, size_t 
     memcpy(reader->gathered + reader->gathered_used, bytes, got);
     reader->gathered_used += got;
     *used += got;
-    return got < want || read_payload(reader, reader->gathered, payload, out, e);
+    return got < want || read_gathered(reader, out, e);
 }
 
 bool wire_read(struct wire_reader *reader, const uint8_t *bytes, size_t len, size_t *used, struct wire_frame *out,

@@ -34,38 +34,55 @@ static bool cut_long(struct cursor *c, struct cursor *part)
     return skip(c, len);
 }
 
-static bool values_are_sane(struct cursor c, bool named, unsigned depth);
+/* A table or array that is being looked at; what is left of it. */
+struct level {
+    struct cursor values;
+    bool named;
+};
 
-static bool value_is_sane(struct cursor *c, unsigned depth)
+struct levels {
+    struct level at[TABLE_DEPTH_MAX];
+    unsigned depth;
+};
+
+static bool enter(struct levels *levels, struct cursor values, bool named)
 {
-    struct cursor part = {c->at, 0};
-    uint8_t type = *c->at;
+    if (levels->depth == TABLE_DEPTH_MAX)
+        return false;
+    levels->at[levels->depth++] = (struct level){values, named};
+    return true;
+}
 
-    if (!skip(c, 1) || type >= sizeof(fixed_bytes))
+/* Step over one value, or into it where it holds others. */
+static bool take_value(struct levels *levels, struct level *level)
+{
+    struct cursor *c = &level->values, part;
+    uint8_t type;
+
+    if (level->named && !skip(c, 1 + (size_t)*c->at))
+        return false;
+    if (c->left == 0 || (type = *c->at) >= sizeof(fixed_bytes) || !skip(c, 1))
         return false;
     if (type == 'S' || type == 'x')
         return cut_long(c, &part);
     if (type == 'F' || type == 'A')
-        return cut_long(c, &part) && values_are_sane(part, type == 'F', depth + 1);
+        return cut_long(c, &part) && enter(levels, part, type == 'F');
     return (type == 'V' || fixed_bytes[type] != 0) && skip(c, fixed_bytes[type]);
-}
-
-static bool values_are_sane(struct cursor c, bool named, unsigned depth)
-{
-    if (depth > TABLE_DEPTH_MAX)
-        return false;
-    while (c.left > 0) {
-        if (named && !skip(&c, 1 + (size_t)*c.at))
-            return false;
-        if (c.left == 0 || !value_is_sane(&c, depth))
-            return false;
-    }
-    return true;
 }
 
 bool wire_table_is_sane(const uint8_t *bytes, size_t len)
 {
     struct cursor all = {bytes, len}, table;
+    struct levels levels = {.depth = 0};
 
-    return cut_long(&all, &table) && all.left == 0 && values_are_sane(table, true, 1);
+    if (!cut_long(&all, &table) || all.left != 0 || !enter(&levels, table, true))
+        return false;
+    while (levels.depth > 0) {
+        struct level *level = &levels.at[levels.depth - 1];
+        if (level->values.left == 0)
+            levels.depth--;
+        else if (!take_value(&levels, level))
+            return false;
+    }
+    return true;
 }

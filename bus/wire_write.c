@@ -7,6 +7,7 @@
 #include <amqp_framing.h>
 #include <string.h>
 
+enum { TWO_FRAMES_BYTES = 2 * FRAME_MIN_BYTES };
 enum { HEAD_BYTES = 7, METHOD_ID_BYTES = 4, PROPERTIES_AT = 12 };
 
 static const char protocol_header[] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
@@ -105,6 +106,9 @@ static size_t plain_response(const struct wire_login *login, char *at)
 void wire_put_start_ok(struct outbox *out, const struct wire_login *login)
 {
     char plain[2 + 2 * SHORTSTR_MAX_CHARS];
+    size_t plain_len = plain_response(login, plain);
+    /* SASL EXTERNAL (RFC 4422 A): nothing is said, the certificate says who we are. */
+    amqp_bytes_t response = login->external ? text("") : (amqp_bytes_t){.len = plain_len, .bytes = plain};
     amqp_table_entry_t can[] = {
         entry_true("publisher_confirms"),
         entry_true("consumer_cancel_notify"),
@@ -119,8 +123,8 @@ void wire_put_start_ok(struct outbox *out, const struct wire_login *login)
     };
     amqp_connection_start_ok_t m = {
         .client_properties = {.num_entries = COUNT(properties), .entries = properties},
-        .mechanism = text("PLAIN"),
-        .response = {.len = plain_response(login, plain), .bytes = plain},
+        .mechanism = text(login->external ? "EXTERNAL" : "PLAIN"),
+        .response = response,
         .locale = text("en_US"),
     };
 
@@ -290,7 +294,7 @@ static void property_set(amqp_basic_properties_t *p, amqp_bytes_t *to, amqp_flag
 }
 
 /* Write a content header at `frame`, which has room for FRAME_MIN_BYTES. Gives its length. */
-static size_t header_write(uint8_t *frame, uint16_t channel, const struct publication *publication)
+static size_t header_write(uint8_t *frame, uint16_t channel, const struct publication *publication, const char *user_id)
 {
     enum { PERSISTENT = 2 };
     amqp_table_entry_t entries[HEADER_PAIRS_MAX];
@@ -305,6 +309,7 @@ static size_t header_write(uint8_t *frame, uint16_t channel, const struct public
     property_set(&p, &p.message_id, AMQP_BASIC_MESSAGE_ID_FLAG, publication->message_id);
     property_set(&p, &p.correlation_id, AMQP_BASIC_CORRELATION_ID_FLAG, publication->correlation_id);
     property_set(&p, &p.reply_to, AMQP_BASIC_REPLY_TO_FLAG, publication->reply_to);
+    property_set(&p, &p.user_id, AMQP_BASIC_USER_ID_FLAG, user_id);
     p.headers = (amqp_table_t){.num_entries = headers_collect(publication->headers, entries), .entries = entries};
     if (p.headers.num_entries > 0)
         p._flags |= AMQP_BASIC_HEADERS_FLAG;
@@ -339,19 +344,19 @@ static void put_body(struct outbox *out, uint16_t channel, uint32_t frame_max, c
 }
 
 void wire_put_publication(struct outbox *out, uint16_t channel, uint32_t frame_max,
-                          const struct publication *publication)
+                          const struct publication *publication, const char *user_id)
 {
     amqp_basic_publish_t m = {
         .exchange = text(publication->exchange),
         .routing_key = text(publication->routing_key),
         .mandatory = publication->mandatory,
     };
-    uint8_t *frames = outbox_reserve(out, 2 * FRAME_MIN_BYTES);
+    uint8_t *frames = outbox_reserve(out, TWO_FRAMES_BYTES);
 
     if (frames == NULL)
         return;
     size_t method = method_write(frames, channel, AMQP_BASIC_PUBLISH_METHOD, &m);
-    size_t header = method == 0 ? 0 : header_write(frames + method, channel, publication);
+    size_t header = method == 0 ? 0 : header_write(frames + method, channel, publication, user_id);
     out->failed |= header == 0;
     outbox_commit(out, method + header);
     put_body(out, channel, frame_max, publication->body, publication->body_bytes);

@@ -1,5 +1,7 @@
 #include "cli/compose.h"
 
+#include "cli/session.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,8 +73,7 @@ static size_t count_values(const struct options *o)
     return count;
 }
 
-static bool write_body(const struct options *o, const char *id, int64_t now_ms, const struct dek *dek,
-                       struct bytes *out, struct err *e)
+static bool write_body(const struct options *o, const char *id, const struct dek *dek, struct bytes *out, struct err *e)
 {
     const struct schema *schema = o->command->message->request;
     struct writer *w = writer_new(ENCODING_JSON);
@@ -84,7 +85,7 @@ static bool write_body(const struct options *o, const char *id, int64_t now_ms, 
     writer_key(w, schema->name);
     writer_map(w, 3 + count_values(o) + (o->dek_file != NULL));
     writer_key(w, "id"), writer_text(w, id);
-    writer_key(w, "createdTime"), writer_whole(w, now_ms);
+    writer_key(w, "createdTime"), writer_whole(w, session_now_ms());
     writer_key(w, "timeout"), writer_whole(w, o->timeout_ms);
     for (size_t i = 0; (name = option_field(i, &option)) != NULL; i++) {
         const struct field *field = field_of(schema, name);
@@ -124,37 +125,39 @@ static bool refuse(const struct err *why, struct err *e)
 }
 
 /* Our own message must be one a worker can read: what is wrong with it is told before it travels. */
-static bool check_body(const struct options *o, struct vault *vault, struct composed *c, struct err *e)
+static bool check_body(const struct options *o, struct composed *c, struct err *e)
 {
-    const struct schema *schema = o->command->message->request;
     ON_EXIT(release_body) struct body *body = NULL;
-    struct addressed *typed = vault_take(vault);
     struct err why;
-    bool ok;
 
     if (!body_read(c->body.data, c->body.len, "application/json", &body, e))
         return false;
-    ok = message_read(body, schema, typed, &why);
-    if (ok)
-        c->host = typed->host_uuid;
-    vault_give(vault, typed);
-    return ok || refuse(&why, e);
+    if (!message_read(body, o->command->message->request, c->typed, &why))
+        return refuse(&why, e);
+    c->host = ((const struct addressed *)c->typed)->host_uuid;
+    return true;
 }
 
-bool compose(const struct options *options, const char *id, int64_t now_ms, struct vault *vault, struct composed *out,
-             struct err *e)
+bool compose(const struct options *options, struct vault *vault, struct composed *out, struct err *e)
 {
     struct dek *dek = vault_take(vault);
-    struct composed c = {0};
-    bool ok = read_dek(options, dek, e) && write_body(options, id, now_ms, dek, &c.body, e) &&
-              check_body(options, vault, &c, e);
+    struct composed c = {.typed = vault_take(vault)};
+    bool ok;
 
+    session_new_id(c.id);
+    ok = read_dek(options, dek, e) && write_body(options, c.id, dek, &c.body, e) && check_body(options, &c, e);
     vault_give(vault, dek);
     if (ok)
         *out = c;
     else
-        bytes_free(&c.body);
+        composed_done(&c, vault);
     return ok;
+}
+
+void composed_done(struct composed *composed, struct vault *vault)
+{
+    bytes_free(&composed->body);
+    vault_give(vault, TAKE(composed->typed));
 }
 
 static bool find_host(struct composed *c, struct err *e)
@@ -168,6 +171,7 @@ bool compose_from_file(const char *path, struct composed *out, struct err *e)
 {
     struct composed c = {.body = {malloc(BODY_MAX_BYTES), 0}};
 
+    session_new_id(c.id);
     if (c.body.data == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
     if (read_file(path, c.body.data, BODY_MAX_BYTES, &c.body.len, e) && find_host(&c, e)) {

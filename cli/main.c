@@ -2,19 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
-#include <time.h>
 
-#include "bus/client.h"
-#include "cli/compose.h"
 #include "cli/exit.h"
 #include "cli/print.h"
-#include "cli/settings.h"
-#include "schemas/digest.h"
+#include "cli/sealing.h"
 #include "schemas/envelope.h"
 
-enum { VAULT_SLOTS = 4, HEARTBEAT_S = 15 };
+enum { VAULT_SLOTS = 4 };
 
 static int complain(const struct err *e, int status)
 {
@@ -22,23 +17,10 @@ static int complain(const struct err *e, int status)
     return status;
 }
 
-static int64_t now_ms(void)
+static int complain_of_reply(const struct err *e)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void new_id(char out[UUID_HEX_CHARS + 1])
-{
-    uint8_t random[16];
-    struct uuid uuid;
-
-    if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        abort(); /* cannot fail for 16 bytes: getrandom(2) */
-    uuid_from_random(random, &uuid);
-    uuid_hex(&uuid, out);
+    fprintf(stderr, "keyferry: %s%s%s\n", e->code, e->code[0] != '\0' ? ": " : "", e->text);
+    return EXIT_ERROR_REPLY;
 }
 
 /* The reply, as its envelope or for people. Its error, if it is one, goes to stderr with its code. */
@@ -54,14 +36,11 @@ static int print_reply(const struct options *o, const struct client_answer *answ
     else if (ok)
         print_fields(schema, fields);
     vault_give(vault, fields);
-    if (ok)
-        return EXIT_SUCCESS;
-    fprintf(stderr, "keyferry: %s%s%s\n", e.code, e.code[0] != '\0' ? ": " : "", e.text);
-    return EXIT_ERROR_REPLY;
+    return ok ? EXIT_SUCCESS : complain_of_reply(&e);
 }
 
 /* Why there is no answer, in words and as exit status. */
-static int explain(const struct err *e, const struct composed *request)
+static int explain(const struct err *e)
 {
     static const struct {
         enum err_kind kind;
@@ -72,62 +51,42 @@ static int explain(const struct err *e, const struct composed *request)
         {ERR_CONFIG, EXIT_USAGE},
     };
 
-    if (e->kind == ERR_NO_ROUTE)
-        fprintf(stderr, "keyferry: %s: no worker serves host %s: %s\n", e->code, request->host.text, e->text);
-    else
-        fprintf(stderr, "keyferry: %s\n", e->text);
+    fprintf(stderr, "keyferry: %s\n", e->text);
     for (size_t i = 0; i < COUNT(statuses); i++)
         if (statuses[i].kind == e->kind)
             return statuses[i].status;
     return EXIT_UNREACHABLE;
 }
 
-static int ask(const struct options *o, const struct settings *s, const char *id, const struct composed *request,
-               struct vault *vault)
+static int ask(struct session *session, const struct options *o, struct composed *request, struct vault *vault)
 {
-    char route[SHORTSTR_MAX_CHARS + 1], hex[UUID_HEX_CHARS + 1], name[64];
-    struct client_config config = {.urls = s->urls,
-                                   .password = s->password[0] != '\0' ? s->password : NULL,
-                                   .name = name,
-                                   .heartbeat_s = HEARTBEAT_S,
-                                   .reply_exchange = s->reply_exchange,
-                                   .body_max_bytes = BODY_MAX_BYTES};
-    struct client_request call = {.exchange = s->exchange,
-                                  .routing_key = route,
-                                  .content_type = "application/json",
-                                  .id = id,
-                                  .body = request->body.data,
-                                  .body_bytes = request->body.len};
     struct client_answer answer = {.content_type = ""};
-    struct client *client = NULL;
+    bool answered;
     struct err e;
     int status;
 
-    uuid_hex(&request->host, hex);
-    snprintf(route, sizeof(route), "host.%s", hex);
-    snprintf(name, sizeof(name), "cli-%s", id);
-    if (client_open(&config, (unsigned)o->timeout_ms, &client, &e) &&
-        client_call(client, &call, (unsigned)o->timeout_ms, &answer, &e))
+    if (!sealing_apply(session, o, request, &answered, &e))
+        return answered ? complain_of_reply(&e) : explain(&e);
+    if (session_send(session, &request->host, request->id, &request->body, &answer, &e))
         status = print_reply(o, &answer, vault);
     else
-        status = explain(&e, request);
+        status = explain(&e);
     bytes_free(&answer.body);
-    client_close(client);
     return status;
 }
 
 static int compose_and_ask(const struct options *o, const struct settings *s, struct vault *vault)
 {
     struct composed request = {0};
-    char id[UUID_HEX_CHARS + 1];
+    struct session session;
     struct err e;
     int status;
 
-    new_id(id);
-    if (o->file != NULL ? !compose_from_file(o->file, &request, &e) : !compose(o, id, now_ms(), vault, &request, &e))
+    if (o->file != NULL ? !compose_from_file(o->file, &request, &e) : !compose(o, vault, &request, &e))
         return complain(&e, EXIT_USAGE);
-    status = ask(o, s, id, &request, vault);
-    bytes_free(&request.body);
+    status = session_open(s, o->timeout_ms, &session, &e) ? ask(&session, o, &request, vault) : explain(&e);
+    session_close(&session);
+    composed_done(&request, vault);
     return status;
 }
 

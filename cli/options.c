@@ -9,7 +9,7 @@
 #include "cli/exit.h"
 #include "schemas/version.h"
 
-enum { DEFAULT_TIMEOUT_MS = 30000 };
+enum { DEFAULT_TIMEOUT_MS = 30000, GENERAL_OPTIONS_MAX = 12 };
 
 /* What getopt_long() returns for the options that are no field; a field option returns FIELD + its index. */
 enum {
@@ -20,6 +20,9 @@ enum {
     OPTION_JSON,
     OPTION_TIMEOUT,
     OPTION_DEK_FILE,
+    OPTION_SEAL,
+    OPTION_NO_SEAL,
+    OPTION_ROTATE,
     FIELD
 };
 
@@ -40,6 +43,7 @@ static const struct {
     { "tpm",            "tpmUuid",       NULL,   "UUID",    "pre-migrate: the TPM, for the key manager" },
     { "outcome",        "outcome",       NULL,   "OUTCOME", "post-migrate: success or failure" },
     { "force",          "force",         NULL,   NULL,      "delete: even if a running VM uses it" },
+    { "retire",         "retire",        NULL,   NULL,      "host-key: forget all but the present one" },
 };
 
 static const struct command commands[] = {
@@ -47,11 +51,15 @@ static const struct command commands[] = {
     { "get",          &get_message,          "the UUID of a secret on a host" },
     { "delete",       &delete_message,       "remove a secret from a host" },
     { "resolve",      &resolve_message,      "the UUID a running VM's TPM names" },
+    { "host-key",     &host_key_get_message, "the public key that DEKs for a host are sealed to" },
     { "pre-migrate",  &pre_migrate_message,  "put a VM's secret on the destination before it migrates" },
     { "post-migrate", &post_migrate_message, "clean up after a migration" },
     { "send",         NULL,                  "send a JSON envelope from FILE (- is stdin) to the host it names" },
 };
 /* clang-format on */
+
+/* host-key with --rotate or --retire. */
+static const struct command rotate_command = {"host-key", &host_key_rotate_message, NULL};
 
 _Static_assert(COUNT(fields) <= FIELD_OPTIONS_MAX, "room for every field option");
 
@@ -77,6 +85,10 @@ static void print_help(void)
         printf("  --%-15s%-8s %s\n", fields[i].option, fields[i].argument != NULL ? fields[i].argument : "",
                fields[i].help);
     puts("  --dek-file     FILE     the DEK, as raw bytes; - is stdin\n"
+         "  --seal                  seal the DEK to the host it is for, or fail; by default it goes\n"
+         "                          in clear where that host has no key\n"
+         "  --no-seal               send it in clear\n"
+         "  --rotate                host-key: make a new one; the earlier ones go on opening\n"
          "\n"
          "General options:\n"
          "  -c, --config   FILE     take [bus] from this file (default /etc/keyferry/keyferry.conf)\n"
@@ -96,7 +108,7 @@ static void print_help(void)
 }
 
 /* getopt's table: the general options, then one for each field. */
-static void list_options(struct option list[FIELD_OPTIONS_MAX + 8])
+static void list_options(struct option list[FIELD_OPTIONS_MAX + GENERAL_OPTIONS_MAX])
 {
     static const struct option general[] = {
         {"help", no_argument, NULL, OPTION_HELP},
@@ -106,6 +118,9 @@ static void list_options(struct option list[FIELD_OPTIONS_MAX + 8])
         {"json", no_argument, NULL, OPTION_JSON},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"dek-file", required_argument, NULL, OPTION_DEK_FILE},
+        {"seal", no_argument, NULL, OPTION_SEAL},
+        {"no-seal", no_argument, NULL, OPTION_NO_SEAL},
+        {"rotate", no_argument, NULL, OPTION_ROTATE},
     };
     size_t n = 0;
 
@@ -146,6 +161,15 @@ static bool take_option(struct options *o, int option, int *status)
         return true;
     case OPTION_DEK_FILE:
         o->dek_file = optarg;
+        return true;
+    case OPTION_SEAL:
+        o->seal = SEAL_ALWAYS;
+        return true;
+    case OPTION_NO_SEAL:
+        o->seal = SEAL_NEVER;
+        return true;
+    case OPTION_ROTATE:
+        o->rotate = true;
         return true;
     case OPTION_TIMEOUT:
         if (read_timeout(optarg, &o->timeout_ms))
@@ -207,6 +231,34 @@ static bool has_field(const struct schema *schema, const char *name)
     return false;
 }
 
+static bool is_given(const struct options *o, const char *option)
+{
+    for (size_t i = 0; i < COUNT(fields); i++)
+        if (strcmp(fields[i].option, option) == 0)
+            return o->values[i] != NULL;
+    return false;
+}
+
+/* host-key asks, unless it is to change the key. */
+static bool choose_message(struct options *o)
+{
+    bool is_host_key = o->command->message == &host_key_get_message, retires = is_given(o, "retire");
+
+    if (o->rotate && (!is_host_key || retires)) {
+        fprintf(stderr, is_host_key ? "keyferry: --rotate and --retire are two things: one after the other\n"
+                                    : "keyferry: --rotate is an option of host-key\n");
+        return false;
+    }
+    if (is_host_key && (o->rotate || retires))
+        o->command = &rotate_command;
+    return true;
+}
+
+static bool has_dek(const struct schema *schema)
+{
+    return schema != NULL && has_field(schema, "dekBase64");
+}
+
 /* Every option given must be a field of this message; then the defaults follow. */
 static bool check_fields(struct options *o)
 {
@@ -222,9 +274,13 @@ static bool check_fields(struct options *o)
         if (o->values[i] == NULL && known)
             o->values[i] = fields[i].preset;
     }
-    if (o->dek_file == NULL || (schema != NULL && has_field(schema, "dekBase64")))
+    if ((o->dek_file == NULL && o->seal == SEAL_IF_POSSIBLE) || has_dek(schema))
         return true;
-    fprintf(stderr, "keyferry: --dek-file is not an option of %s\n", o->command->name);
+    fprintf(stderr, "keyferry: %s is not an option of %s\n",
+            o->dek_file != NULL      ? "--dek-file"
+            : o->seal == SEAL_ALWAYS ? "--seal"
+                                     : "--no-seal",
+            o->command->name);
     return false;
 }
 
@@ -238,7 +294,7 @@ static void default_host(struct options *o)
 
 bool options_read(int argc, char **argv, struct options *out, int *status)
 {
-    struct option list[FIELD_OPTIONS_MAX + 8];
+    struct option list[FIELD_OPTIONS_MAX + GENERAL_OPTIONS_MAX];
     int option;
 
     *out = (struct options){.timeout_ms = DEFAULT_TIMEOUT_MS};
@@ -247,7 +303,7 @@ bool options_read(int argc, char **argv, struct options *out, int *status)
         if (!take_option(out, option, status))
             return false;
     *status = EXIT_USAGE;
-    if (!take_arguments(out, argc - optind, argv + optind) || !check_fields(out))
+    if (!take_arguments(out, argc - optind, argv + optind) || !choose_message(out) || !check_fields(out))
         return false;
     default_host(out);
     return true;

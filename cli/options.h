@@ -7,13 +7,18 @@
 /* Options that become a field of the message, in the order of the table in options.c. */
 enum { FIELD_OPTIONS_MAX = 24 };
 
+/* Whether a DEK is sealed to the host it is for. */
+enum seal_choice { SEAL_IF_POSSIBLE, SEAL_ALWAYS, SEAL_NEVER };
+
 struct options {
     const char *config_path, *url;
     bool json;
     int64_t timeout_ms;
     const struct command *command;
-    const char *file;                      /* send: the envelope; "-" is stdin */
-    const char *dek_file;                  /* "-" is stdin; NULL: none */
+    const char *file;     /* send: the envelope; "-" is stdin */
+    const char *dek_file; /* "-" is stdin; NULL: none */
+    enum seal_choice seal;
+    bool rotate;                           /* host-key */
     const char *values[FIELD_OPTIONS_MAX]; /* as given; a flag is "true"; NULL: not given */
 };
 

@@ -3,6 +3,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "schemas/base64.h"
+
+/* As JSON has them. Not those that are secret: the caller sees to that. */
+static void print_bytes(const void *at)
+{
+    char text[2048];
+
+    base64_write((const uint8_t *)at + offsetof(struct dek, data), *(const uint16_t *)at, text, sizeof(text));
+    fputs(text, stdout);
+}
+
 static void print_value(const struct field *f, const void *at)
 {
     const struct uuid *uuid = at;
@@ -30,6 +41,8 @@ static void print_value(const struct field *f, const void *at)
             printf("%s%s", i == 0 ? "" : " ", list->texts[i]);
         return;
     case FIELD_BYTES:
+        print_bytes(at);
+        return;
     case FIELD_MAP:
         return;
     }

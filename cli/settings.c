@@ -25,17 +25,28 @@ static void add_url(struct settings *s, const char *value)
 static int on_key(void *arg, const char *section, const char *key, const char *value)
 {
     struct reading *r = arg;
+    struct settings *s = r->settings;
+    const struct {
+        const char *key;
+        char *at;
+        size_t size;
+    } texts[] = {
+        {"exchange", s->exchange, sizeof(s->exchange)},
+        {"reply_exchange", s->reply_exchange, sizeof(s->reply_exchange)},
+        {"password_file", r->password_file, sizeof(r->password_file)},
+        {"ca_file", s->ca_file, sizeof(s->ca_file)},
+        {"cert_file", s->cert_file, sizeof(s->cert_file)},
+        {"key_file", s->key_file, sizeof(s->key_file)},
+        {"sasl", s->sasl, sizeof(s->sasl)},
+    };
 
     if (strcmp(section, "bus") != 0)
         return 1;
     if (strcmp(key, "url") == 0)
-        add_url(r->settings, value);
-    else if (strcmp(key, "exchange") == 0)
-        snprintf(r->settings->exchange, sizeof(r->settings->exchange), "%s", value);
-    else if (strcmp(key, "reply_exchange") == 0)
-        snprintf(r->settings->reply_exchange, sizeof(r->settings->reply_exchange), "%s", value);
-    else if (strcmp(key, "password_file") == 0)
-        snprintf(r->password_file, sizeof(r->password_file), "%s", value);
+        add_url(s, value);
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (strcmp(key, texts[i].key) == 0)
+            snprintf(texts[i].at, texts[i].size, "%s", value);
     return 1;
 }
 
@@ -71,6 +82,8 @@ static bool read_file(const char *path, struct reading *r, struct err *e)
         return err_set(e, ERR_CONFIG, "%s:%d: neither a section, nor 'key = value', nor a comment", path, bad);
     if (r->settings->urls[0] == '\0')
         return err_set(e, ERR_CONFIG, "%s: no url in [bus]", path);
+    if (strcmp(r->settings->sasl, "plain") != 0 && strcmp(r->settings->sasl, "external") != 0)
+        return err_set(e, ERR_CONFIG, "%s: sasl must be one of: plain, external", path);
     return true;
 }
 
@@ -79,7 +92,7 @@ bool settings_read(const struct options *options, struct settings *out, struct e
     struct reading r = {.settings = out};
     const char *path = options->config_path != NULL ? options->config_path : default_path;
 
-    *out = (struct settings){.exchange = "keyferry.p2p"};
+    *out = (struct settings){.exchange = "keyferry.p2p", .sasl = "plain"};
     if ((options->url == NULL || options->config_path != NULL) && !read_file(path, &r, e))
         return false;
     if (options->url != NULL)

@@ -8,9 +8,12 @@
 #include <sys/random.h>
 
 #include "handlers/handlers.h"
+#include "handlers/host_keys.h"
+#include "handlers/peer.h"
 #include "handlers/secret.h"
 
 struct define_notes {
+    struct dek dek;       /* what encryptedDek held; len 0: it came in clear */
     struct uuid uuid;     /* the secret's: wanted, or made here; a retry must use the same */
     bool made;            /* we defined it, or may have; it was not there before */
     bool old_is_gone;     /* `old` was undefined to make room, or may have been */
@@ -18,6 +21,21 @@ struct define_notes {
 };
 
 _Static_assert(sizeof(struct define_notes) <= VAULT_SLOT_BYTES, "notes fit their slot");
+
+static const struct dek *dek_of(const struct work *work)
+{
+    const struct define_request *request = work->request;
+    const struct define_notes *notes = work->notes;
+
+    return notes->dek.len > 0 ? &notes->dek : &request->dek;
+}
+
+static bool unseal(const struct host *host, const struct define_request *request, struct dek *out, struct err *e)
+{
+    struct seal_use use = {&request->to, &request->secret_uuid};
+
+    return host_keys_unseal(host->keys, host->envelope, &use, &request->encrypted_dek, out, e);
+}
 
 /* The UUID that the secret must have, or "": any. Once a replacement has begun, it is that of the replacement. */
 static const struct uuid *uuid_bound(const struct work *work)
@@ -46,7 +64,8 @@ static bool uuid_choose(const struct uuid *wanted, struct uuid *out, struct err 
 /*
  * The mark that this define leaves. `before` is the mark of the secret that keeps
  * its UUID, or NULL: one that a migration made is taken over by a newer one and
- * made permanent by a define outside of any; one that is permanent stays so.
+ * made permanent by a define outside of any; one that is permanent stays so, and
+ * of it a peer changes nothing but that it is not leaving any more.
  */
 static void mark_make(const struct work *work, const struct mark *before, struct mark *out)
 {
@@ -55,25 +74,35 @@ static void mark_make(const struct work *work, const struct mark *before, struct
     bool by_migration = request->migration_id[0] != '\0';
 
     *out = before != NULL ? *before : (struct mark){0};
+    out->leaving[0] = '\0';
+    if (work->peer != NULL && before != NULL && !mark_is_provisional(before))
+        return;
     if (!by_migration || before == NULL || mark_is_provisional(before)) {
         snprintf(out->by, sizeof(out->by), "%s", by_migration ? MADE_BY_MIGRATION : MADE_BY_REQUEST);
+        snprintf(out->peer, sizeof(out->peer), "%s", work->peer != NULL ? work->peer->mark : "");
         memcpy(out->migration_id, request->migration_id, sizeof(out->migration_id));
         out->confirmed = false;
     }
-    out->leaving[0] = '\0';
     if (request->description[0] != '\0')
         memcpy(out->text, request->description, sizeof(out->text));
     memcpy(out->key_name, work->host->digest_key->name, sizeof(out->key_name));
     secret_usage_id(secret_key_of(work), usage_id);
-    digest_dek(work->host->digest_key, usage_id, &request->dek, out->digest);
+    digest_dek(work->host->digest_key, usage_id, dek_of(work), out->digest);
 }
 
-/* Nothing can be compared where no digest was kept, or one under a key that is not ours. */
+/*
+ * Nothing can be compared where no digest was kept, or one under a key that is not
+ * ours: then the value is set, but not by a peer, which would change what is permanent.
+ */
 static bool dek_is_same(const struct work *work, const struct held *held, struct err *e)
 {
     struct mark want;
 
     mark_make(work, NULL, &want);
+    if (strcmp(held->mark.key_name, want.key_name) != 0 && work->peer != NULL && !mark_is_provisional(&held->mark))
+        return err_set(e, ERR_SENDER,
+                       "secret %s is permanent and its DEK cannot be compared here: a peer may not set it",
+                       held->secret.uuid.text);
     if (strcmp(held->mark.key_name, want.key_name) != 0 || digest_equal(held->mark.digest, want.digest))
         return true;
     return err_set(e, ERR_CONFLICT, "secret %s holds another DEK for this identity and version",
@@ -95,7 +124,7 @@ static bool secret_create(struct work *work, struct err *e)
     secret_identify(&request->to.key, &secret);
     secret.uuid = reply->secret_uuid = notes->uuid;
 
-    bool done = secret_define(work, &secret, &mark, &request->dek, e);
+    bool done = secret_define(work, &secret, &mark, dek_of(work), e);
     notes->made |= done || e->effect != EFFECT_NONE;
     return done;
 }
@@ -123,7 +152,6 @@ static bool secret_replace(struct work *work, const struct held *held, const str
 /* The identity is there: see that it has the DEK, the mark, the form and the UUID that it should have. */
 static bool secret_ensure(struct work *work, struct held *held, struct err *e)
 {
-    const struct define_request *request = work->request;
     struct define_notes *notes = work->notes;
     struct define_reply *reply = (struct define_reply *)work->reply;
     const struct uuid *uuid = uuid_is_set(uuid_bound(work)) ? uuid_bound(work) : &held->secret.uuid;
@@ -137,7 +165,7 @@ static bool secret_ensure(struct work *work, struct held *held, struct err *e)
         return secret_replace(work, held, uuid, e);
     mark_make(work, &held->mark, &mark);
     reply->secret_uuid = *uuid;
-    return secret_define(work, &held->secret, &mark, &request->dek, e);
+    return secret_define(work, &held->secret, &mark, dek_of(work), e);
 }
 
 /* What is held under the UUID that it must have. Another identity's is a conflict; *found: there is one. */
@@ -182,6 +210,16 @@ static bool define(struct work *work, struct err *e)
     return false;
 }
 
+static enum step_result open_run(struct work *work, struct err *e)
+{
+    const struct define_request *request = work->request;
+    struct define_notes *notes = work->notes;
+
+    if (request->encrypted_dek.len == 0 || unseal(work->host, request, &notes->dek, e))
+        return STEP_NEXT;
+    return STEP_FAIL;
+}
+
 static enum step_result run(struct work *work, struct err *e)
 {
     const struct define_notes *notes = work->notes;
@@ -219,11 +257,10 @@ static bool made_remove(struct work *work)
 
 static bool old_restore(struct work *work)
 {
-    const struct define_request *request = work->request;
     const struct define_notes *notes = work->notes;
     struct err e;
 
-    return hv_secret_define(work->host->hv, &notes->old, &request->dek, &e);
+    return hv_secret_define(work->host->hv, &notes->old, dek_of(work), &e);
 }
 
 /* A secret without a value must not stay, nor the one that it was to replace be missing. */
@@ -245,13 +282,51 @@ static enum step_result undo(struct work *work)
 }
 
 static const struct step steps[] = {
+    {.name = "open", .run = open_run},
     {.name = "define", .run = run, .undo = undo},
 };
 
+/* The clear DEK of a request: its own, or what its envelope holds, written to `scratch`. NULL: it does not open. */
+static const struct dek *clear_dek(const struct host *host, const struct define_request *request, struct dek *scratch)
+{
+    struct err e;
+
+    if (request->encrypted_dek.len == 0)
+        return &request->dek;
+    return unseal(host, request, scratch, &e) ? scratch : NULL;
+}
+
+/* Another envelope of the same DEK is the same request. One that does not open is not. */
+static bool deks_are_same(const struct host *host, const void *one, const void *other)
+{
+    struct dek *scratch = vault_take(host->keys->vault);
+    const struct dek *a, *b;
+    bool same = false;
+
+    if (scratch == NULL)
+        return false;
+    a = clear_dek(host, one, scratch);
+    b = clear_dek(host, other, scratch + 1);
+    same = a != NULL && b != NULL && dek_equal(a, b);
+    vault_give(host->keys->vault, scratch);
+    return same;
+}
+
+static bool peer_may(const struct peer *peer, const void *request, struct err *e)
+{
+    const struct define_request *m = request;
+
+    (void)peer;
+    return peer_migrates(&m->to.key, m->migration_id, e);
+}
+
 const struct handler define_handler = {
     .message = &define_message,
+    .senders = MAY_MANAGE | MAY_PEER,
+    .peer_may = peer_may,
     .steps = steps,
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct define_notes),
     .lane = LANE_IDENTITY,
+    .deks_are_same = deks_are_same,
 };

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "handlers/handlers.h"
+#include "handlers/peer.h"
 #include "handlers/secret.h"
 
 struct delete_notes {
@@ -8,8 +9,12 @@ struct delete_notes {
 };
 
 /* What does not match was not meant: it stays, and the delete is as good as done. */
-static bool is_meant(const struct delete_request *request, const struct held *held)
+static bool is_meant(const struct work *work, const struct held *held)
 {
+    const struct delete_request *request = work->request;
+
+    if (!peer_made(work, &held->mark))
+        return false;
     if (uuid_is_set(&request->secret_uuid) && !uuid_equal(&request->secret_uuid, &held->secret.uuid))
         return false;
     return request->migration_id[0] == '\0' || strcmp(request->migration_id, held->mark.migration_id) == 0;
@@ -37,7 +42,7 @@ static enum step_result run(struct work *work, struct err *e)
         reply->deleted = notes->sent;
         return e->kind == ERR_NOT_FOUND ? STEP_NEXT : STEP_FAIL;
     }
-    if (!is_meant(request, &held))
+    if (!is_meant(work, &held))
         return STEP_NEXT;
     if (!request->force && !is_free(work, &held.secret, e))
         return STEP_FAIL;
@@ -48,8 +53,20 @@ static const struct step steps[] = {
     {.name = "delete", .run = run},
 };
 
+static bool peer_may(const struct peer *peer, const void *request, struct err *e)
+{
+    const struct delete_request *m = request;
+
+    (void)peer;
+    if (m->force)
+        return err_field(e, ERR_SENDER, "force", "force may not be given where a peer sends this");
+    return peer_migrates(&m->to.key, m->migration_id, e);
+}
+
 const struct handler delete_handler = {
     .message = &delete_message,
+    .senders = MAY_MANAGE | MAY_PEER,
+    .peer_may = peer_may,
     .steps = steps,
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct delete_notes),

@@ -18,6 +18,7 @@ static const struct step steps[] = {
 
 const struct handler get_handler = {
     .message = &get_message,
+    .senders = MAY_READ | MAY_MANAGE,
     .steps = steps,
     .count = COUNT(steps),
     .lane = LANE_IDENTITY,

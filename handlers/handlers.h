@@ -4,7 +4,7 @@
 
 struct handler;
 
-extern const struct handler define_handler, get_handler, delete_handler, resolve_handler, pre_migrate_handler,
-    post_migrate_handler;
+extern const struct handler define_handler, get_handler, delete_handler, resolve_handler, host_key_get_handler,
+    host_key_rotate_handler, pre_migrate_handler, post_migrate_handler;
 
 #endif

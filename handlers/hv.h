@@ -1,6 +1,6 @@
 /*
- * The hypervisor, as little of it as the handlers need. hv_libvirt.c, hv_keeper.c
- * and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
+ * The hypervisor, as little of it as the handlers need. hv_libvirt.c, hv_keeper.c,
+ * hv_conn.c and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
  *
  * One struct hv is one libvirt URI, kept connected by a thread of its own, since
  * virConnectOpen() may block for ever. Any thread may call anything below; calls

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "handlers/hv_events.h"
+
 enum {
     KEEPALIVE_INTERVAL_S = 1, /* with the count: a frozen libvirtd is given up after 3 s */
     KEEPALIVE_COUNT = 2,
@@ -31,15 +33,6 @@ static void stay_quiet(void *ctx, virErrorPtr error)
     (void)error;
 }
 
-/* Keepalives and close callbacks come from here. One for the process: libvirt has one event loop. */
-static void *run_events(void *arg)
-{
-    (void)arg;
-    for (;;)
-        (void)virEventRunDefaultImpl();
-    return NULL;
-}
-
 /* libvirt writes to a daemon that died, in the caller's thread, without MSG_NOSIGNAL. */
 static void ignore_sigpipe(void)
 {
@@ -58,7 +51,7 @@ static void library_start(void)
     ignore_sigpipe();
     xmlInitParser();
     virSetErrorFunc(NULL, stay_quiet);
-    library_runs = virInitialize() == 0 && virEventRegisterDefaultImpl() == 0 && thread_start(run_events, NULL);
+    library_runs = hv_events_start() && virInitialize() == 0;
 }
 
 bool conn_library_start(void)

@@ -12,6 +12,7 @@ static const struct word {
 } words[] = {
     { "by",      offsetof(struct mark, by),           sizeof(((struct mark *)0)->by) },
     { "mig",     offsetof(struct mark, migration_id), sizeof(((struct mark *)0)->migration_id) },
+    { "peer",    offsetof(struct mark, peer),         sizeof(((struct mark *)0)->peer) },
     { "leaving", offsetof(struct mark, leaving),      sizeof(((struct mark *)0)->leaving) },
 };
 /* clang-format on */

@@ -3,6 +3,30 @@
 #include <stdio.h>
 #include <string.h>
 
+bool peer_serves(const struct peer *peer, const struct uuid *host)
+{
+    for (size_t i = 0; i < peer->host_count; i++)
+        if (uuid_equal(&peer->hosts[i], host))
+            return true;
+    return peer->serves_any;
+}
+
+bool peer_migrates(const struct secret_key *key, const char *migration_id, struct err *e)
+{
+    if (strcmp(key->purpose, "vtpm") != 0)
+        return err_field(e, ERR_SENDER, "purpose",
+                         "purpose must be 'vtpm' where a peer sends this: only those migrate");
+    if (migration_id[0] == '\0')
+        return err_field(e, ERR_SENDER, "migrationId",
+                         "migrationId must be given where a peer sends this: it may act for a migration only");
+    return true;
+}
+
+bool peer_made(const struct work *work, const struct mark *mark)
+{
+    return work->peer == NULL || (mark_is_provisional(mark) && strcmp(mark->peer, work->peer->mark) == 0);
+}
+
 static enum step_result peer_call(struct work *work, const struct message *message, const char *step, void *request,
                                   void *answer)
 {
@@ -19,7 +43,7 @@ enum step_result peer_call_host(struct work *work, const struct message *message
 {
     char hex[UUID_HEX_CHARS + 1];
 
-    work->call = (struct call){0};
+    work->call = (struct call){.host = *host};
     uuid_hex(host, hex);
     snprintf(work->call.route, sizeof(work->call.route), "host.%s", hex);
     return peer_call(work, message, step, request, answer);

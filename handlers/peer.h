@@ -1,7 +1,11 @@
-/* Asking another worker or a service, and what it means when that fails. */
+/*
+ * Other workers: asking one, or a service, and what it means when that fails; and
+ * what is the same of all that one may ask here.
+ */
 #ifndef HANDLERS_PEER_H
 #define HANDLERS_PEER_H
 
+#include "handlers/mark.h"
 #include "handlers/work.h"
 
 /*
@@ -19,5 +23,14 @@ enum step_result peer_call_service(struct work *work, const struct message *mess
  * who `peer` is, and an effect that the row already had here is not denied.
  */
 enum step_result peer_failed(const struct work *work, const char *peer, struct err *e);
+
+/*
+ * What a peer's request about a secret must be, for peer_may(): of a vTPM's, since
+ * only those migrate here, and of a migration.
+ */
+MUST_CHECK bool peer_migrates(const struct secret_key *key, const char *migration_id, struct err *e);
+
+/* True if who sent this request may undo, end or confirm what `mark` tells of: a peer only its own, unconfirmed. */
+bool peer_made(const struct work *work, const struct mark *mark);
 
 #endif

@@ -55,7 +55,7 @@ static bool settle_destination(struct work *work, const struct held *held, struc
     const struct post_migrate_request *request = work->request;
     struct mark mark = held->mark;
 
-    if (!mark_is_provisional(&mark) || strcmp(mark.migration_id, request->migration_id) != 0)
+    if (!mark_is_provisional(&mark) || strcmp(mark.migration_id, request->migration_id) != 0 || !peer_made(work, &mark))
         return true;
     if (!succeeded(request))
         return remove_unused(work, held, e);
@@ -112,6 +112,19 @@ static bool waits_for_peers(const void *request)
     return !is_destination(request);
 }
 
+/* A source tells the destination how its own migration ended. */
+static bool peer_may(const struct peer *peer, const void *request, struct err *e)
+{
+    const struct post_migrate_request *m = request;
+
+    if (!is_destination(m))
+        return err_field(e, ERR_SENDER, "hostUuid", "hostUuid must be dstHostUuid where a peer sends this");
+    if (!peer_serves(peer, &m->src_host_uuid))
+        return err_field(e, ERR_SENDER, "srcHostUuid", "srcHostUuid is host %s, which this peer does not serve",
+                         m->src_host_uuid.text);
+    return true;
+}
+
 static const struct step steps[] = {
     {.name = "here", .run = here_run},
     {.name = "forward", .run = forward_run, .answered = forward_answered},
@@ -119,6 +132,8 @@ static const struct step steps[] = {
 
 const struct handler post_migrate_handler = {
     .message = &post_migrate_message,
+    .senders = MAY_MANAGE | MAY_PEER,
+    .peer_may = peer_may,
     .steps = steps,
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct post_migrate_notes),

@@ -1,9 +1,12 @@
 /*
  * VtpmPreMigrateMsg, on the source: find the secret that the VM lives with, get
- * its DEK, have the destination define the same, and mark ours as leaving.
+ * its DEK sealed to the destination, have that define the same, and mark ours as
+ * leaving. No DEK leaves here in clear.
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/random.h>
 
 #include "handlers/handlers.h"
 #include "handlers/peer.h"
@@ -12,17 +15,27 @@
 struct pre_migrate_notes {
     struct uuid secret_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
-    bool on_destination; /* the destination defined it, or may have */
-    union {
-        struct resource_key_request key;
-        struct define_request define;
-        struct delete_request undo;
-    } ask;
-    union {
-        struct resource_key_reply key;
-        struct define_reply define;
-        struct delete_reply undo;
-    } answer;
+    struct public_key recipient; /* the destination's */
+    struct sealed_dek sealed;    /* what travels */
+    bool on_destination;         /* the destination defined it, or may have */
+    union {                      /* one call after the other */
+        struct {
+            struct host_key_get_request ask;
+            struct host_key_reply answer;
+        } host_key;
+        struct {
+            struct resource_key_request ask;
+            struct resource_key_reply answer;
+        } key;
+        struct {
+            struct define_request ask;
+            struct define_reply answer;
+        } define;
+        struct {
+            struct delete_request ask;
+            struct delete_reply answer;
+        } undo;
+    };
 };
 
 _Static_assert(sizeof(struct pre_migrate_notes) <= VAULT_SLOT_BYTES, "notes fit their slot");
@@ -90,27 +103,85 @@ static enum step_result source_run(struct work *work, struct err *e)
     return live_secret_check(work, &tpm.secret_uuid, e) ? STEP_NEXT : STEP_FAIL;
 }
 
-static bool clear_dek_may_travel(const struct work *work, struct err *e)
+/* Before anybody is asked for anything: somebody must have the DEK. */
+static bool dek_can_be_had(const struct pre_migrate_request *request, struct err *e)
 {
-    return work->host->sends_clear_deks ||
-           err_field(e, ERR_PLAINTEXT, "dekBase64", "plaintext_dek does not allow a clear DEK on this broker");
+    if (request->dek.len > 0 || request->encrypted_dek.len > 0 || uuid_is_set(&request->tpm_uuid))
+        return true;
+    return err_field(e, ERR_REQUIRED, "tpmUuid",
+                     "tpmUuid is required to ask the key manager, since the request brings no DEK");
 }
 
-static enum step_result dek_run(struct work *work, struct err *e)
+/* An envelope that came with the request needs no key, unless it is to be compared. */
+static enum step_result host_key_run(struct work *work, struct err *e)
 {
     const struct pre_migrate_request *request = work->request;
     struct pre_migrate_notes *notes = work->notes;
-    struct resource_key_request *ask = &notes->ask.key;
 
-    if (!clear_dek_may_travel(work, e))
+    if (!dek_can_be_had(request, e))
         return STEP_FAIL;
-    if (request->dek.len > 0)
+    if (request->encrypted_dek.len > 0 && request->dst_key_fingerprint[0] == '\0')
         return STEP_NEXT;
-    if (!uuid_is_set(&request->tpm_uuid)) {
-        err_field(e, ERR_REQUIRED, "tpmUuid",
-                  "tpmUuid is required to ask the key manager, since the request brings no DEK");
+    if (!pins_allow(&work->host->pins, &request->dst_host_uuid, e))
+        return STEP_FAIL;
+    notes->host_key.ask = (struct host_key_get_request){.to.host_uuid = request->dst_host_uuid};
+    return peer_call_host(work, &host_key_get_message, &request->dst_host_uuid, "host-key", &notes->host_key.ask,
+                          &notes->host_key.answer);
+}
+
+/* Who was asked only reads, and nobody has changed anything yet: there is no effect, answer or not. */
+static enum step_result reading_failed(const struct work *work, const char *peer, struct err *e)
+{
+    peer_failed(work, peer, e);
+    e->effect = EFFECT_NONE;
+    return STEP_FAIL;
+}
+
+/* The fingerprint is made here, of the key that will be used: what the answer says of itself proves nothing. */
+static enum step_result host_key_answered(struct work *work, struct err *e)
+{
+    const struct pre_migrate_request *request = work->request;
+    struct pre_migrate_notes *notes = work->notes;
+    char fingerprint[FINGERPRINT_CHARS + 1];
+
+    if (work->call.failed)
+        return reading_failed(work, "the destination", e);
+    notes->recipient = notes->host_key.answer.public_key;
+    seal_fingerprint(notes->recipient.data, fingerprint);
+    if (!pins_accept(&work->host->pins, &request->dst_host_uuid, fingerprint, e))
+        return STEP_FAIL;
+    if (request->dst_key_fingerprint[0] == '\0' || strcasecmp(request->dst_key_fingerprint, fingerprint) == 0)
+        return STEP_NEXT;
+    err_field(e, ERR_ENVELOPE, "dstKeyFingerprint", "dstKeyFingerprint is not that of the destination's key, %s",
+              fingerprint);
+    return STEP_FAIL;
+}
+
+/* Seal to the destination, for the define that follows. */
+static enum step_result seal(struct work *work, const struct dek *dek, struct err *e)
+{
+    const struct pre_migrate_request *request = work->request;
+    struct pre_migrate_notes *notes = work->notes;
+    struct addressed to = {request->dst_host_uuid, request->to.key};
+    struct seal_use use = {&to, &notes->secret_uuid};
+    uint8_t ephemeral[HPKE_KEY_BYTES];
+    bool ok;
+
+    if (getrandom(ephemeral, sizeof(ephemeral), 0) != (ssize_t)sizeof(ephemeral)) {
+        err_set(e, ERR_LOCAL, "the system gave no random bytes");
         return STEP_FAIL;
     }
+    ok = seal_seal(work->host->envelope, ephemeral, &notes->recipient, &use, dek, &notes->sealed, e);
+    wipe(ephemeral, sizeof(ephemeral));
+    return ok ? STEP_NEXT : STEP_FAIL;
+}
+
+static enum step_result dek_ask(struct work *work)
+{
+    const struct pre_migrate_request *request = work->request;
+    struct pre_migrate_notes *notes = work->notes;
+    struct resource_key_request *ask = &notes->key.ask;
+
     *ask = (struct resource_key_request){
         .to = request->to,
         .resource_uuid = request->tpm_uuid,
@@ -118,44 +189,65 @@ static enum step_result dek_run(struct work *work, struct err *e)
         .key_provider_uuid = request->key_provider_uuid,
         .dst_host_uuid = request->dst_host_uuid,
         .secret_uuid = notes->secret_uuid,
+        .recipient_key = notes->recipient,
     };
     memcpy(ask->key_provider_name, request->key_provider_name, sizeof(ask->key_provider_name));
-    return peer_call_service(work, &resource_key_message, "keymanager", "key", ask, &notes->answer.key);
+    return peer_call_service(work, &resource_key_message, "keymanager", "key", ask, &notes->key.answer);
+}
+
+static enum step_result dek_run(struct work *work, struct err *e)
+{
+    const struct pre_migrate_request *request = work->request;
+    struct pre_migrate_notes *notes = work->notes;
+
+    if (request->encrypted_dek.len > 0) {
+        notes->sealed = request->encrypted_dek;
+        return STEP_NEXT;
+    }
+    return request->dek.len > 0 ? seal(work, &request->dek, e) : dek_ask(work);
 }
 
 static enum step_result dek_answered(struct work *work, struct err *e)
 {
-    const struct pre_migrate_notes *notes = work->notes;
+    struct pre_migrate_notes *notes = work->notes;
+    const struct resource_key_reply *answer = &notes->key.answer;
     int64_t wanted = secret_key_of(work)->key_version;
 
-    if (work->call.failed) {
-        work->call.err.effect = EFFECT_NONE; /* it only reads */
-        return peer_failed(work, "the key manager", e);
+    if (work->call.failed)
+        return reading_failed(work, "the key manager", e);
+    if (answer->key_version != wanted) {
+        err_set(e, ERR_CONFLICT, "the key manager answered with version %lld of the key, not %lld",
+                (long long)answer->key_version, (long long)wanted);
+        return STEP_FAIL;
     }
-    if (notes->answer.key.key_version == wanted)
-        return STEP_NEXT;
-    err_set(e, ERR_CONFLICT, "the key manager answered with version %lld of the key, not %lld",
-            (long long)notes->answer.key.key_version, (long long)wanted);
-    return STEP_FAIL;
+    if (answer->dek.len > 0 && !work->host->accepts_clear_deks) {
+        err_field(e, ERR_PLAINTEXT, "dekBase64",
+                  "the key manager answered with dekBase64 in clear, which plaintext_dek in [worker] refuses on this "
+                  "broker");
+        return STEP_FAIL;
+    }
+    if (answer->dek.len > 0)
+        return seal(work, &answer->dek, e);
+    notes->sealed = answer->encrypted_dek;
+    return STEP_NEXT;
 }
 
 static enum step_result define_run(struct work *work, struct err *e)
 {
     const struct pre_migrate_request *request = work->request;
     struct pre_migrate_notes *notes = work->notes;
-    struct define_request *ask = &notes->ask.define;
-    const struct dek *dek = request->dek.len > 0 ? &request->dek : &notes->answer.key.dek;
+    struct define_request *ask = &notes->define.ask;
 
     (void)e;
+    wipe(&notes->key, sizeof(notes->key)); /* a clear DEK may have come */
     memset(ask, 0, sizeof(*ask));
     ask->to = request->to;
     ask->to.host_uuid = request->dst_host_uuid;
     ask->secret_uuid = notes->secret_uuid;
     memcpy(ask->migration_id, notes->migration_id, sizeof(ask->migration_id));
-    memcpy(&ask->dek, dek, sizeof(ask->dek));
-    wipe(&notes->answer, sizeof(notes->answer));
+    ask->encrypted_dek = notes->sealed;
     notes->on_destination = true;
-    return peer_call_host(work, &define_message, &request->dst_host_uuid, "define", ask, &notes->answer.define);
+    return peer_call_host(work, &define_message, &request->dst_host_uuid, "define", ask, &notes->define.answer);
 }
 
 /* True where the destination certainly did nothing. Nobody who ran out of time can know that. */
@@ -168,14 +260,13 @@ static enum step_result define_answered(struct work *work, struct err *e)
 {
     struct pre_migrate_notes *notes = work->notes;
 
-    wipe(&notes->ask, sizeof(notes->ask));
     notes->on_destination = !did_nothing(&work->call);
     if (work->call.failed)
         return peer_failed(work, "the destination", e);
-    if (uuid_equal(&notes->answer.define.secret_uuid, &notes->secret_uuid))
+    if (uuid_equal(&notes->define.answer.secret_uuid, &notes->secret_uuid))
         return STEP_NEXT;
     err_set(e, ERR_CONFLICT, "the destination answered with secret %s instead of %s",
-            notes->answer.define.secret_uuid.text, notes->secret_uuid.text);
+            notes->define.answer.secret_uuid.text, notes->secret_uuid.text);
     return STEP_FAIL;
 }
 
@@ -184,7 +275,7 @@ static enum step_result define_undo(struct work *work)
 {
     const struct pre_migrate_request *request = work->request;
     struct pre_migrate_notes *notes = work->notes;
-    struct delete_request *ask = &notes->ask.undo;
+    struct delete_request *ask = &notes->undo.ask;
 
     if (!notes->on_destination)
         return STEP_NEXT;
@@ -192,7 +283,7 @@ static enum step_result define_undo(struct work *work)
     ask->to = request->to;
     ask->to.host_uuid = request->dst_host_uuid;
     memcpy(ask->migration_id, notes->migration_id, sizeof(ask->migration_id));
-    peer_call_host(work, &delete_message, &request->dst_host_uuid, "undo-define", ask, &notes->answer.undo);
+    peer_call_host(work, &delete_message, &request->dst_host_uuid, "undo-define", ask, &notes->undo.answer);
     work->call.without_deadline = true;
     return STEP_CALL;
 }
@@ -205,8 +296,9 @@ static void reply_fill(struct work *work)
 
     reply->secret_uuid = notes->secret_uuid;
     memcpy(reply->migration_id, notes->migration_id, sizeof(reply->migration_id));
-    reply->created = notes->answer.define.created ? YES : NO;
-    snprintf(reply->dek_source, sizeof(reply->dek_source), "%s", request->dek.len > 0 ? "request" : "keymanager");
+    reply->created = notes->define.answer.created ? YES : NO;
+    snprintf(reply->dek_source, sizeof(reply->dek_source), "%s",
+             request->dek.len > 0 || request->encrypted_dek.len > 0 ? "request" : "keymanager");
 }
 
 static enum step_result mark_run(struct work *work, struct err *e)
@@ -240,8 +332,18 @@ static bool waits_for_peers(const void *request)
     return true;
 }
 
+/* Envelopes are for the destination: only clear DEKs can be told apart here. */
+static bool deks_are_same(const struct host *host, const void *one, const void *other)
+{
+    const struct pre_migrate_request *a = one, *b = other;
+
+    (void)host;
+    return (a->encrypted_dek.len > 0) == (b->encrypted_dek.len > 0) && dek_equal(&a->dek, &b->dek);
+}
+
 static const struct step steps[] = {
     {.name = "source", .run = source_run},
+    {.name = "host key", .run = host_key_run, .answered = host_key_answered},
     {.name = "dek", .run = dek_run, .answered = dek_answered},
     {.name = "define", .run = define_run, .answered = define_answered, .undo = define_undo},
     {.name = "mark", .run = mark_run, .undo = mark_undo},
@@ -249,9 +351,11 @@ static const struct step steps[] = {
 
 const struct handler pre_migrate_handler = {
     .message = &pre_migrate_message,
+    .senders = MAY_MANAGE,
     .steps = steps,
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct pre_migrate_notes),
     .lane = LANE_IDENTITY,
     .waits_for_peers = waits_for_peers,
+    .deks_are_same = deks_are_same,
 };

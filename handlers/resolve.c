@@ -26,6 +26,7 @@ static const struct step steps[] = {
 
 const struct handler resolve_handler = {
     .message = &resolve_message,
+    .senders = MAY_READ | MAY_MANAGE,
     .steps = steps,
     .count = COUNT(steps),
     .lane = LANE_NONE,

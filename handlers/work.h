@@ -8,10 +8,13 @@
 #ifndef HANDLERS_WORK_H
 #define HANDLERS_WORK_H
 
+#include "handlers/pins.h"
 #include "schemas/digest.h"
 #include "schemas/messages.h"
+#include "schemas/seal.h"
 #include "schemas/vault.h"
 
+struct host_keys;
 struct hv;
 struct work;
 
@@ -20,14 +23,33 @@ struct host {
     struct uuid uuid;
     struct hv *hv;
     const struct digest_key *digest_key;
-    bool sends_clear_deks; /* plaintext_dek allows a clear DEK on this broker */
+    const struct host_keys *keys;
+    struct pins pins;          /* of other hosts' keys */
+    enum seal_layout envelope; /* what it opens, and what it seals */
+    bool accepts_clear_deks;   /* plaintext_dek allows a clear DEK on this broker */
 };
+
+/*
+ * Who sent a request, where that is the worker of other hosts: it may do what a
+ * migration needs, and no more. By this the hosts are apart: whoever has taken one
+ * over can do no more to another. `mark` names the AMQP user in the marks of what
+ * it made, so that no peer undoes or confirms what another one made.
+ */
+struct peer {
+    char mark[DIGEST_CHARS + 1];
+    bool serves_any; /* no list: whatever host it says */
+    const struct uuid *hosts;
+    size_t host_count;
+};
+
+bool peer_serves(const struct peer *peer, const struct uuid *host);
 
 enum { ROUTE_MAX_CHARS = 64 };
 
 /* One request to another worker or service. The worker sends it and brings the answer. */
 struct call {
     char route[ROUTE_MAX_CHARS + 1]; /* routing key: "host.<hex>" or "service.keymanager" */
+    struct uuid host;                /* whose worker is asked; "": it is a service */
     const struct message *message;
     const char *step;      /* derives the id of the request: digest_derived_id() */
     bool without_deadline; /* an undo: it must be done however late */
@@ -64,14 +86,32 @@ enum lane_rule {
     LANE_IDENTITY, /* in queue order with all of the same hostUuid and key */
 };
 
+/* Who may send a message, where the configuration gives roles. */
+enum sender_flag {
+    MAY_READ = 1,   /* readers: it changes nothing, here or elsewhere */
+    MAY_MANAGE = 2, /* managers and operators: every message */
+    MAY_PEER = 4,   /* workers of other hosts: a migration needs it; peer_may() says with which fields */
+};
+
 /* One handler per file; table.c lists them all. */
 struct handler {
     const struct message *message;
+    unsigned senders; /* sender_flag of all who may send it */
+
+    /* Whether a peer may send these fields. ERR_SENDER names the first that it may not. NULL: any. Pure; in the loop. */
+    bool (*peer_may)(const struct peer *peer, const void *request, struct err *e);
+
     const struct step *steps;
     size_t count;
     size_t notes_bytes; /* of work->notes; at most VAULT_SLOT_BYTES */
     enum lane_rule lane;
     bool (*waits_for_peers)(const void *request); /* true: counts against the cap on waiting requests; NULL: never */
+
+    /*
+     * Of two requests that are the same but for their DEKs: whether those are the
+     * same too, as far as it can be known. In the loop, rarely. NULL: it has no DEK.
+     */
+    bool (*deks_are_same)(const struct host *host, const void *one, const void *other);
 };
 
 /* The handler for a message name, or NULL. */
@@ -95,17 +135,18 @@ enum work_phase {
 };
 
 /*
- * Made by the worker, zeroed, with the first five set. Owned by one thread at a
+ * Made by the worker, zeroed, with the first seven set. Owned by one thread at a
  * time: a job thread in work_advance(), else the loop.
  */
 struct work {
     const struct handler *handler;
     const struct host *host;
-    const char *id;      /* the request's */
-    const void *request; /* decoded by handler->message->request */
-    void *notes;         /* a vault slot, zeroed; NULL where the handler wants none */
-    int64_t deadline_ms; /* since 1970; 0: none */
-    size_t step;         /* the present one; once the row has failed: how many are still to undo */
+    const char *id;          /* the request's */
+    const struct peer *peer; /* that sent it; NULL: it was somebody who may do all that his message can */
+    const void *request;     /* decoded by handler->message->request */
+    void *notes;             /* a vault slot, zeroed; NULL where the handler wants none */
+    int64_t deadline_ms;     /* since 1970; 0: none */
+    size_t step;             /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
     bool begun; /* this host was changed, or may have been */

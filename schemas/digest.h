@@ -24,12 +24,23 @@ void digest_key_name(struct digest_key *key);
 /* Keyed BLAKE2b of `context`, a NUL and the DEK, as hex. Equal DEKs of two identities look different. */
 void digest_dek(const struct digest_key *key, const char *context, const struct dek *dek, char out[DIGEST_CHARS + 1]);
 
-/* What a message asks for, as hex: keyed BLAKE2b of its name, a NUL and its decoded struct. */
-void digest_content(const struct digest_key *key, const char *name, const void *message, size_t len,
+/*
+ * What a message asks for, as hex: keyed BLAKE2b of its name, a NUL and each of its
+ * decoded fields, but for DEKs, clear and sealed: their own comparison is the
+ * handler's.
+ */
+void digest_content(const struct digest_key *key, const struct schema *schema, const void *message,
                     char out[DIGEST_CHARS + 1]);
 
-/* Compare two digests in constant time. */
+/* Of what a file holds: shows damage, and says little of secrets in it. Unkeyed, so it shows no malice. */
+void digest_damage(const void *data, size_t len, char out[DIGEST_CHARS + 1]);
+
+/* A name of any length and form, as one word. Unkeyed: it hides nothing. */
+void digest_name(const char *name, char out[DIGEST_CHARS + 1]);
+
+/* Compare two digests, or two DEKs of one length, in constant time. */
 bool digest_equal(const char a[DIGEST_CHARS + 1], const char b[DIGEST_CHARS + 1]);
+bool dek_equal(const struct dek *a, const struct dek *b);
 
 /*
  * An id that follows from `id` and `step` and nothing else: 32 hex digits, '.',

@@ -116,22 +116,22 @@ static bool decode_choice(const struct field *f, const msgpack_object *v, void *
 /* Straight into the message: a DEK is in no buffer of ours that would have to be wiped. */
 static bool decode_bytes(const struct field *f, const msgpack_object *v, void *out)
 {
-    struct dek *to = out;
+    uint8_t *data = (uint8_t *)out + offsetof(struct dek, data);
     size_t len = 0, room = (size_t)f->max;
     bool ok = false;
 
     if (v->type == MSGPACK_OBJECT_STR) {
-        ok = base64_read(v->via.str.ptr, v->via.str.size, to->data, room, &len);
+        ok = base64_read(v->via.str.ptr, v->via.str.size, data, room, &len);
     } else if (v->type == MSGPACK_OBJECT_BIN && v->via.bin.size <= room) {
         ok = true;
         len = v->via.bin.size;
-        memcpy(to->data, v->via.bin.ptr, len);
+        memcpy(data, v->via.bin.ptr, len);
     }
     if (!ok || len < (size_t)f->min) {
-        wipe(to->data, room);
+        wipe(data, room);
         return false;
     }
-    to->len = (uint16_t)len;
+    *(uint16_t *)out = (uint16_t)len;
     return true;
 }
 

@@ -22,7 +22,7 @@ static bool has_choice(const void *member)
 
 static bool has_bytes(const void *member)
 {
-    return ((const struct dek *)member)->len != 0;
+    return *(const uint16_t *)member != 0;
 }
 
 static bool has_texts(const void *member)
@@ -52,9 +52,7 @@ static void encode_choice(const void *member, struct writer *w)
 
 static void encode_bytes(const void *member, struct writer *w)
 {
-    const struct dek *bytes = member;
-
-    writer_bytes(w, bytes->data, bytes->len);
+    writer_bytes(w, (const uint8_t *)member + offsetof(struct dek, data), *(const uint16_t *)member);
 }
 
 static void encode_texts(const void *member, struct writer *w)

@@ -21,10 +21,11 @@ static const struct field resource_key_request_fields[] = {
     KEY_FIELDS(struct resource_key_request),
     UUID(struct resource_key_request, dst_host_uuid,     "dstHostUuid",     REQUIRED),
     UUID(struct resource_key_request, secret_uuid,       "secretUuid",      REQUIRED),
+    PUBLIC_KEY(struct resource_key_request, recipient_key, "recipientKey",  OPTIONAL),
 };
 
 static const struct field resource_key_reply_fields[] = {
-    DEK_FIELD(struct resource_key_reply, REQUIRED),
+    DEK_FIELDS(struct resource_key_reply),
     WHOLE(struct resource_key_reply, key_version, "keyVersion", REQUIRED, 0, INT32_MAX),
 };
 /* clang-format on */
@@ -36,7 +37,14 @@ static bool resource_key_check(void *message, struct err *e)
     return secret_key_check(&m->to.key, e);
 }
 
+static bool resource_key_reply_check(void *message, struct err *e)
+{
+    struct resource_key_reply *m = message;
+
+    return one_dek_check(&m->dek, &m->encrypted_dek, REQUIRED, e);
+}
+
 /* clang-format off */
 MESSAGE(resource_key, "ResourceKeyGetMsg",   KEY_REQUIRED("get resource key"), resource_key_check,
-                      "ResourceKeyGetReply", NULL);
+                      "ResourceKeyGetReply", resource_key_reply_check);
 /* clang-format on */

@@ -19,6 +19,11 @@ enum {
     MIGRATION_ID_MAX_CHARS = 64,
     PROVIDER_MAX_BYTES = 255,        /* keyProviderName */
     DEK_MAX_BYTES      = 1024,
+    SEALED_MIN_BYTES   = 32 + 1 + 16,             /* enc, a byte, tag: RFC 9180 7 */
+    SEALED_MAX_BYTES   = 2 + 32 + DEK_MAX_BYTES + 16, /* and the id of the AEAD before them */
+    PUBLIC_KEY_BYTES   = 32,         /* X25519 */
+    FINGERPRINT_CHARS  = 64,         /* hex SHA-256 */
+    SIGNATURE_CHARS    = 88,         /* base64 of Ed25519's 64 bytes */
     TEXT_LIST_MAX      = 64,         /* systemTags, userTags: elements */
     MAP_MAX_PAIRS      = 128,        /* headers, and any map in them: finding a key given twice takes time squared */
 };

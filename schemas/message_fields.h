@@ -23,8 +23,11 @@
 #define MIGRATION_FIELD(T, must) \
     TEXT(T, migration_id, "migrationId", must, 1, MIGRATION_ID_MAX_CHARS, is_migration_id, "1 to 64 of [A-Za-z0-9._-]")
 
-#define DEK_FIELD(T, must) \
-    SECRET_BYTES(T, dek, "dekBase64", must, 1, DEK_MAX_BYTES)
+/* A DEK, clear or sealed; how many there must be says one_dek_check(). */
+#define DEK_FIELDS(T) \
+    SECRET_BYTES(T, dek, "dekBase64", OPTIONAL, 1, DEK_MAX_BYTES), \
+    SEALED_DEK(T, encrypted_dek, "encryptedDek", OPTIONAL)
+
 /* The message `label`, from the structs and tables that are named after it. */
 #define MESSAGE(label, request_name, says_required, request_rule, reply_name, reply_rule) \
     const struct message label##_message = { \
@@ -38,6 +41,10 @@
 
 bool is_purpose(const char *text);
 bool is_migration_id(const char *text);
+bool is_fingerprint(const char *text);
+
+/* Not both, and where REQUIRED not none. */
+bool one_dek_check(const struct dek *clear, const struct sealed_dek *sealed, enum presence presence, struct err *e);
 
 /* usageInstance must be the purpose's; a volume's UUID is brought into libvirt's form. */
 bool secret_key_check(struct secret_key *key, struct err *e);

@@ -6,8 +6,8 @@
 #include "schemas/message_fields.h"
 
 static const struct message *const all[] = {
-    &define_message,      &get_message,          &delete_message,       &resolve_message,
-    &pre_migrate_message, &post_migrate_message, &resource_key_message,
+    &define_message,          &get_message,         &delete_message,       &resolve_message,      &host_key_get_message,
+    &host_key_rotate_message, &pre_migrate_message, &post_migrate_message, &resource_key_message,
 };
 
 const struct message *message_at(size_t index)
@@ -23,6 +23,20 @@ bool is_purpose(const char *text)
 bool is_migration_id(const char *text)
 {
     return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")] == '\0';
+}
+
+bool is_fingerprint(const char *text)
+{
+    return strlen(text) == FINGERPRINT_CHARS && text[strspn(text, "0123456789abcdefABCDEF")] == '\0';
+}
+
+bool one_dek_check(const struct dek *clear, const struct sealed_dek *sealed, enum presence presence, struct err *e)
+{
+    if (clear->len != 0 && sealed->len != 0)
+        return err_field(e, ERR_INVALID, "encryptedDek", "encryptedDek must not be given beside dekBase64");
+    if (presence == REQUIRED && clear->len == 0 && sealed->len == 0)
+        return err_field(e, ERR_REQUIRED, "dekBase64", "dekBase64 is required, or encryptedDek: both are missing");
+    return true;
 }
 
 static bool is_tpm(const char *usage)

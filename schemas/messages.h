@@ -1,7 +1,7 @@
 /*
  * Every message, as a struct a request decodes into and a struct its reply is
- * written from. The tables are in secret_messages.c, migrate_messages.c and
- * keymanager_messages.c.
+ * written from. The tables are in secret_messages.c, host_key_messages.c,
+ * migrate_messages.c and keymanager_messages.c.
  */
 #ifndef SCHEMAS_MESSAGES_H
 #define SCHEMAS_MESSAGES_H
@@ -32,7 +32,8 @@ struct define_request {
     struct uuid secret_uuid; /* wanted, or "" */
     char description[DESCRIPTION_MAX_BYTES + 1];
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
-    struct dek dek;
+    struct dek dek;                  /* either this */
+    struct sealed_dek encrypted_dek; /* or this; the other has len 0 */
 };
 
 struct define_reply {
@@ -68,13 +69,31 @@ struct resolve_reply {
     struct uuid secret_uuid;
 };
 
+struct host_key_get_request {
+    struct addressed to; /* host_uuid alone */
+};
+
+struct host_key_rotate_request {
+    struct addressed to; /* likewise */
+    bool retire;         /* no new key: forget the earlier ones */
+};
+
+/* Of both. */
+struct host_key_reply {
+    struct public_key public_key;
+    char fingerprint[FINGERPRINT_CHARS + 1];
+    struct text_list suites; /* written, not read */
+};
+
 struct pre_migrate_request {
     struct addressed to; /* host_uuid = src_host_uuid */
     struct uuid src_host_uuid, dst_host_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
     struct uuid tpm_uuid, key_provider_uuid;
     char key_provider_name[PROVIDER_MAX_BYTES + 1];
-    struct dek dek; /* len 0: none given */
+    char dst_key_fingerprint[FINGERPRINT_CHARS + 1]; /* what the destination's key must have, or "" */
+    struct dek dek;                                  /* at most one of these; len 0: none given */
+    struct sealed_dek encrypted_dek;                 /* for the coming define, to the destination */
 };
 
 struct pre_migrate_reply {
@@ -103,10 +122,12 @@ struct resource_key_request {
     struct uuid key_provider_uuid;
     char key_provider_name[PROVIDER_MAX_BYTES + 1];
     struct uuid dst_host_uuid, secret_uuid;
+    struct public_key recipient_key; /* the destination's */
 };
 
 struct resource_key_reply {
-    struct dek dek;
+    struct dek dek; /* either this or, for the coming define, that */
+    struct sealed_dek encrypted_dek;
     int64_t key_version;
 };
 
@@ -119,7 +140,7 @@ struct message {
 /* Every message there is; NULL past the last. */
 const struct message *message_at(size_t index);
 
-extern const struct message define_message, get_message, delete_message, resolve_message, pre_migrate_message,
-    post_migrate_message, resource_key_message;
+extern const struct message define_message, get_message, delete_message, resolve_message, host_key_get_message,
+    host_key_rotate_message, pre_migrate_message, post_migrate_message, resource_key_message;
 
 #endif

@@ -26,7 +26,9 @@ static const struct field pre_migrate_request_fields[] = {
     UUID(struct pre_migrate_request, tpm_uuid,          "tpmUuid",         OPTIONAL),
     UUID(struct pre_migrate_request, key_provider_uuid, "keyProviderUuid", OPTIONAL),
     TEXT(struct pre_migrate_request, key_provider_name, "keyProviderName", OPTIONAL, 1, PROVIDER_MAX_BYTES, NULL, NULL),
-    DEK_FIELD(struct pre_migrate_request, OPTIONAL),
+    TEXT(struct pre_migrate_request, dst_key_fingerprint, "dstKeyFingerprint", OPTIONAL, FINGERPRINT_CHARS,
+         FINGERPRINT_CHARS, is_fingerprint, "64 hex digits"),
+    DEK_FIELDS(struct pre_migrate_request),
 };
 
 static const struct field pre_migrate_reply_fields[] = {
@@ -72,7 +74,8 @@ static bool pre_migrate_check(void *message, struct err *e)
 
     if (!uuid_equal(&m->to.host_uuid, &m->src_host_uuid))
         return err_field(e, ERR_INVALID, "srcHostUuid", "srcHostUuid must be hostUuid: the source host prepares");
-    return hosts_check(&m->src_host_uuid, &m->dst_host_uuid, e) && vtpm_check(&m->to.key, e);
+    return hosts_check(&m->src_host_uuid, &m->dst_host_uuid, e) && vtpm_check(&m->to.key, e) &&
+           one_dek_check(&m->dek, &m->encrypted_dek, OPTIONAL, e);
 }
 
 static bool pre_migrate_reply_check(void *message, struct err *e)

@@ -4,6 +4,10 @@
 
 #include "schemas/field.h"
 
+/* What field_read.c and field_write.c take for granted of every run of bytes. */
+#define IS_LIKE_DEK(T) (offsetof(T, len) == 0 && offsetof(T, data) == offsetof(struct dek, data))
+_Static_assert(IS_LIKE_DEK(struct dek) && IS_LIKE_DEK(struct sealed_dek) && IS_LIKE_DEK(struct public_key), "one form");
+
 /* One decoding: what to make of keys that are not the schema's, and, a bit for each field, how far it has come. */
 struct decoding {
     const struct schema *schema;

@@ -24,7 +24,7 @@ enum field_type {
     FIELD_WHOLE,  /* int64_t */
     FIELD_BOOL,   /* bool */
     FIELD_CHOICE, /* enum choice: a bool on the wire that may also be absent */
-    FIELD_BYTES,  /* struct dek: bin, or base64 text */
+    FIELD_BYTES,  /* struct dek and its like: bin, or base64 text */
     FIELD_TEXTS,  /* struct text_list: a list of static texts. Written; when read, only its form is checked */
     FIELD_MAP,    /* a map with any keys, nothing of it kept. Only its form is checked */
 };
@@ -34,10 +34,20 @@ enum presence {
     OPTIONAL, /* absent, null or blank leaves the member zero; zero is not written */
 };
 
-/* The DEK, or another short run of bytes. */
+/* Short runs of bytes: a length, and right behind it room for as many as there may be. */
 struct dek {
     uint16_t len;
     uint8_t data[DEK_MAX_BYTES];
+};
+
+struct sealed_dek {
+    uint16_t len;
+    uint8_t data[SEALED_MAX_BYTES];
+};
+
+struct public_key {
+    uint16_t len; /* PUBLIC_KEY_BYTES, or 0: none */
+    uint8_t data[PUBLIC_KEY_BYTES];
 };
 
 enum choice { UNSAID, NO, YES };
@@ -53,6 +63,7 @@ struct field {
     enum field_type type;
     enum presence presence;
     bool secret; /* never printed, logged or put in an error; wiped with its struct */
+    bool sealed; /* ciphertext: the same again looks different, so it says nothing of what is asked for */
     size_t offset;
     size_t size;      /* room in the struct, in bytes, NUL included; 0: checked, not kept, not written */
     int64_t min, max; /* WHOLE: value; TEXT: bytes without NUL; BYTES: bytes */
@@ -95,6 +106,15 @@ struct schema {
 #define SECRET_BYTES(T, m, key, must, lo, hi) \
     { .name = (key), .type = FIELD_BYTES, .presence = (must), .secret = true, .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, struct dek), .min = (lo), .max = (hi) }
+#define SEALED_DEK(T, m, key, must) \
+    { .name = (key), .type = FIELD_BYTES, .presence = (must), .sealed = true, .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct sealed_dek), .min = SEALED_MIN_BYTES, .max = SEALED_MAX_BYTES }
+#define PUBLIC_KEY(T, m, key, must) \
+    { .name = (key), .type = FIELD_BYTES, .presence = (must), .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct public_key), .min = PUBLIC_KEY_BYTES, .max = PUBLIC_KEY_BYTES }
+#define TEXTS(T, m, key, must) \
+    { .name = (key), .type = FIELD_TEXTS, .presence = (must), .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct text_list), .max = TEXT_LIST_MAX }
 #define CHECKED(key, kind, lo, hi) \
     { .name = (key), .type = (kind), .presence = OPTIONAL, .min = (lo), .max = (hi) }
 

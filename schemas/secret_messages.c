@@ -11,7 +11,7 @@ static const struct field define_request_fields[] = {
     UUID(struct define_request, secret_uuid, "secretUuid", OPTIONAL),
     TEXT(struct define_request, description, "description", OPTIONAL, 1, DESCRIPTION_MAX_BYTES, NULL, NULL),
     MIGRATION_FIELD(struct define_request, OPTIONAL),
-    DEK_FIELD(struct define_request, REQUIRED),
+    DEK_FIELDS(struct define_request),
 };
 
 static const struct field define_reply_fields[] = {
@@ -51,7 +51,14 @@ static const struct field resolve_reply_fields[] = {
 };
 /* clang-format on */
 
-/* Get and delete begin with the same as define: all that is checked here. */
+static bool define_check(void *message, struct err *e)
+{
+    struct define_request *m = message;
+
+    return secret_key_check(&m->to.key, e) && one_dek_check(&m->dek, &m->encrypted_dek, REQUIRED, e);
+}
+
+/* Of get and delete, which begin with the same: all that is checked here. */
 static bool key_check(void *message, struct err *e)
 {
     struct addressed *to = message;
@@ -60,9 +67,9 @@ static bool key_check(void *message, struct err *e)
 }
 
 /* clang-format off */
-MESSAGE(define,  "SecretHostDefineMsg", KEY_REQUIRED("ensure secret"), key_check, "SecretHostDefineReply", NULL);
-MESSAGE(get,     "SecretHostGetMsg",    KEY_REQUIRED("get secret"),    key_check, "SecretHostGetReply",    NULL);
-MESSAGE(delete,  "SecretHostDeleteMsg", KEY_REQUIRED("delete secret"), key_check, "SecretHostDeleteReply", NULL);
+MESSAGE(define,  "SecretHostDefineMsg", KEY_REQUIRED("ensure secret"), define_check, "SecretHostDefineReply", NULL);
+MESSAGE(get,     "SecretHostGetMsg",    KEY_REQUIRED("get secret"),    key_check,    "SecretHostGetReply",    NULL);
+MESSAGE(delete,  "SecretHostDeleteMsg", KEY_REQUIRED("delete secret"), key_check,    "SecretHostDeleteReply", NULL);
 MESSAGE(resolve, "ResolveVtpmLibvirtSecretOnHypervisorMsg",   NULL, NULL,
                  "ResolveVtpmLibvirtSecretOnHypervisorReply", NULL);
 /* clang-format on */

@@ -28,8 +28,9 @@ struct reading {
     int line; /* of the last line read */
     int bad_line;
     bool seen[OPTIONS_MAX];
-    bool uri_seen;  /* in the present [host.*] section */
-    struct err err; /* the first */
+    bool uri_seen;    /* in the present [host.*] section */
+    int bare_senders; /* the line of a [senders] without a key */
+    struct err err;   /* the first */
 };
 
 static bool refuse(struct reading *r, const struct err *why)
@@ -165,6 +166,8 @@ static bool section_begin(struct reading *r, const char *line)
         return refuse(r, &e);
     }
     r->uri_seen = false;
+    if (strcmp(name, "senders") == 0)
+        r->bare_senders = r->line;
     if (strncmp(name, host_prefix, strlen(host_prefix)) == 0 && !host_add(r->config, name + strlen(host_prefix), &e))
         return refuse(r, &e);
     return true;
@@ -210,8 +213,12 @@ static bool set_key(struct reading *r, const char *section, const char *key, con
 
     if (strncmp(section, host_prefix, strlen(host_prefix)) == 0)
         return set_host_key(r, key, value, e);
-    if (o == NULL && (strcmp(section, "senders") == 0 || strcmp(section, "trust") == 0))
-        return err_set(e, ERR_CONFIG, "[%s] %.60s cannot be set in this version", section, key);
+    if (strcmp(section, "senders") == 0)
+        r->bare_senders = 0;
+    if (o == NULL && strcmp(section, "senders") == 0)
+        return senders_add(&r->config->senders, key, value, e);
+    if (o == NULL && strcmp(section, "trust") == 0)
+        return trust_add(&r->config->trust, key, value, e);
     if (o == NULL)
         return err_set(e, ERR_CONFIG, "unknown key '%.60s' in [%.60s]", key, section);
     if (r->seen[o - options] && o->type != OPTION_LIST)
@@ -259,6 +266,9 @@ static bool check_whole(struct config *c, struct err *e)
         return err_set(e, ERR_CONFIG, "url in [bus] is required");
     if (c->host_count == 0)
         return err_set(e, ERR_CONFIG, "at least one [host.<uuid>] section is required");
+    if (c->senders.require_signature && c->trust.key_count == 0)
+        return err_set(e, ERR_CONFIG,
+                       "require_signature in [senders] needs the keys of senders: sender.<user> in [trust]");
     if (c->name[0] == '\0') {
         if (gethostname(host, sizeof(host)) != 0)
             strcpy(host, "worker");
@@ -284,6 +294,10 @@ bool config_read(const char *path, struct config *out, struct err *e)
         r.bad_line = bad;
         err_set(&r.err, ERR_CONFIG, "neither a section, nor 'key = value', nor a comment");
     }
+    if (r.bad_line == 0 && r.bare_senders != 0) {
+        r.bad_line = r.bare_senders;
+        err_set(&r.err, ERR_CONFIG, "[senders] names nobody; without the section everyone may send everything");
+    }
     if (r.bad_line == 0 && check_whole(out, e))
         return true;
 
@@ -296,6 +310,8 @@ bool config_read(const char *path, struct config *out, struct err *e)
 
 void config_done(struct config *config)
 {
+    senders_done(&config->senders);
+    trust_done(&config->trust);
     free(config->hosts);
     wipe(config, sizeof(*config)); /* a URL may hold a password */
 }

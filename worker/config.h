@@ -7,6 +7,9 @@
 
 #include <stdio.h>
 
+#include "worker/trust.h"
+
+enum sasl { SASL_PLAIN, SASL_EXTERNAL };
 enum plaintext { PLAINTEXT_REFUSE, PLAINTEXT_LOOPBACK, PLAINTEXT_ALLOW };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -19,14 +22,16 @@ struct host_config {
 };
 
 /*
- * Everything the file says, defaults filled in. Flat but for `hosts`, which
- * config_done() frees. Options that belong to what is not built are in the table
+ * Everything the file says, defaults filled in. Flat but for `senders`, `trust` and
+ * `hosts`, which config_done() frees. Options that belong to what is not built are in the table
  * of config.c with their only acceptable value and need no member.
  */
 struct config {
     /* [bus] */
     char urls[CONFIG_URLS_MAX]; /* comma-separated */
     char password_file[CONFIG_TEXT_MAX];
+    char ca_file[CONFIG_TEXT_MAX], cert_file[CONFIG_TEXT_MAX], key_file[CONFIG_TEXT_MAX];
+    int64_t sasl; /* enum sasl */
     int64_t heartbeat_s, prefetch;
     int64_t queue_type; /* enum queue_type of bus/bus.h */
     int64_t declare;
@@ -38,8 +43,12 @@ struct config {
     int64_t threads;
     char state_dir[CONFIG_TEXT_MAX], http[CONFIG_TEXT_MAX];
     int64_t plaintext_dek; /* enum plaintext */
+    int64_t envelope;      /* enum seal_layout of schemas/seal.h */
     int64_t request_timeout_ms, hypervisor_wait_ms, drain_timeout_ms;
     int64_t log_level; /* enum log_level */
+
+    struct senders senders; /* [senders] */
+    struct trust trust;     /* [trust] */
 
     struct host_config *hosts;
     size_t host_count;

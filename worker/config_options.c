@@ -3,8 +3,11 @@
 #include <string.h>
 
 static const char *const yes_no[] = {"no", "yes", NULL};
+static const char *const sasls[] = {"plain", "external", NULL};
 static const char *const queue_types[] = {"quorum", "classic", NULL};
 static const char *const plaintexts[] = {"refuse", "loopback", "allow", NULL};
+static const char *const envelopes[] = {"bound", "compatible", "both", NULL};
+static const char *const dst_keys[] = {"any", "pinned", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 /* clang-format off */
@@ -16,12 +19,12 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 #define FIXED(s, k, d, says)               { s, k, OPTION_TEXT, d, NULL, 0, 0, true, 0, 0, says }
 
 const struct option options[] = {
-    LIST_AT( "bus", "url",             urls,            "",  "amqp://user@host:5672/vhost; several, comma-separated or on indented lines, for failover"),
+    LIST_AT( "bus", "url",             urls,            "",  "amqp://user@host:5672/vhost, or amqps:// for TLS; several, comma-separated or on indented lines, for failover"),
     TEXT_AT( "bus", "password_file",   password_file,   "",  "a file whose first line is the broker's password; KEYFERRY_BUS_PASSWORD wins over it"),
-    FIXED(   "bus", "ca_file",                          "",  "TLS: whom to trust"),
-    FIXED(   "bus", "cert_file",                        "",  "TLS: this worker's certificate"),
-    FIXED(   "bus", "key_file",                         "",  "TLS: its key"),
-    FIXED(   "bus", "sasl",                             "plain", "how to log in"),
+    TEXT_AT( "bus", "ca_file",         ca_file,         "",  "TLS: the CAs to trust, PEM; empty: the system's"),
+    TEXT_AT( "bus", "cert_file",       cert_file,       "",  "TLS: this worker's certificate and the CAs between, PEM; empty: none is shown"),
+    TEXT_AT( "bus", "key_file",        key_file,        "",  "TLS: its key, PEM, for owner and group only"),
+    WORD_AT( "bus", "sasl",            sasl,            "plain", sasls, "log in by user and password, or external: by the certificate"),
     WHOLE_AT("bus", "heartbeat_s",     heartbeat_s,     "15", 1, 3600, "AMQP heartbeat, seconds"),
     WHOLE_AT("bus", "prefetch",        prefetch,        "64", 2, 10000, "requests in hand at once, for each host"),
     WORD_AT( "bus", "queue_type",      queue_type,      "quorum", queue_types, "quorum or classic"),
@@ -36,7 +39,7 @@ const struct option options[] = {
     TEXT_AT( "worker", "state_dir",    state_dir,       "/var/lib/keyferry", "where the worker keeps its keys"),
     TEXT_AT( "worker", "http",         http,            "",  "address:port of /healthz and /readyz; empty: off"),
     WORD_AT( "worker", "plaintext_dek", plaintext_dek,  "loopback", plaintexts, "accept clear DEKs: refuse, loopback (broker on this machine) or allow"),
-    FIXED(   "worker", "envelope",                      "bound", "layouts of sealed DEKs"),
+    WORD_AT( "worker", "envelope",     envelope,        "bound", envelopes, "sealed DEKs to open: bound, compatible (with nothing they are bound to) or both"),
     WHOLE_AT("worker", "request_timeout_ms", request_timeout_ms, "30000", 100, 86400000, "how long to wait for another host or service where a request has no deadline"),
     WHOLE_AT("worker", "hypervisor_wait_ms", hypervisor_wait_ms, "30000", 0, 86400000, "how long a request waits for libvirt to come back"),
     WHOLE_AT("worker", "drain_timeout_ms",   drain_timeout_ms,   "20000", 0, 86400000, "how long to finish what runs after SIGTERM"),
@@ -44,9 +47,9 @@ const struct option options[] = {
     FIXED(   "worker", "orphan_policy",                 "report", "what becomes of orphans"),
     WORD_AT( "worker", "log_level",    log_level,       "info", log_levels, "error, warn, info or debug"),
     FIXED(   "worker", "log_format",                    "logfmt", "the form of log lines"),
-    FIXED(   "senders", "require_user_id",              "no", "refuse requests without a user_id"),
-    FIXED(   "senders", "require_signature",            "no", "refuse requests without a signature"),
-    FIXED(   "trust", "dst_key",                        "any", "whose keys to seal to"),
+    WORD_AT( "senders", "require_user_id", senders.require_user_id, "no", yes_no, "refuse requests without an AMQP user_id"),
+    WORD_AT( "senders", "require_signature", senders.require_signature, "no", yes_no, "refuse requests without a signature"),
+    WORD_AT( "trust", "dst_key",       trust.pins.dst_key, "any", dst_keys, "seal to the key a destination gives (any), or only to one that is pinned for it here"),
 };
 /* clang-format on */
 
@@ -96,6 +99,7 @@ static void print_option(const struct config *c, const struct option *o, FILE *t
 void config_print(const struct config *config, FILE *to)
 {
     const char *section = "";
+    bool is_last;
 
     for (size_t i = 0; i < option_count; i++) {
         if (strcmp(section, options[i].section) != 0)
@@ -103,6 +107,11 @@ void config_print(const struct config *config, FILE *to)
         section = options[i].section;
         fprintf(to, "; %s\n", options[i].doc);
         print_option(config, &options[i], to);
+        is_last = i + 1 == option_count || strcmp(section, options[i + 1].section) != 0;
+        if (is_last && strcmp(section, "senders") == 0)
+            senders_print(&config->senders, to);
+        if (is_last && strcmp(section, "trust") == 0)
+            trust_print(&config->trust, to);
     }
     for (size_t i = 0; i < config->host_count; i++)
         fprintf(to, "\n[host.%s]\nlibvirt_uri = %s\n", config->hosts[i].uuid.text, config->hosts[i].libvirt_uri);

@@ -8,8 +8,8 @@
  * Read "<state_dir>/digest.key", the key of the DEK digests in secrets'
  * descriptions; make it, and state_dir, where they are missing: 32 random bytes,
  * mode 0600, in a folder of mode 0700. Workers that start at once get the same one.
- * `out` should be in a vault slot. Fails with ERR_LOCAL, naming the file: also
- * where others may read it, or it has another size.
+ * `out` should be in a vault slot. Fails with ERR_LOCAL, or as private_file_read(),
+ * naming the file.
  */
 MUST_CHECK bool key_file_digest_key(const char *state_dir, struct digest_key *out, struct err *e);
 

@@ -13,7 +13,7 @@
 #define WORKER_LIFE_H
 
 #include "bus/bus.h"
-#include "handlers/work.h"
+#include "worker/trust.h"
 
 struct life;
 
@@ -43,6 +43,8 @@ struct life_config {
     const char *const *queue_names; /* of the hosts */
     const char *reply_queue;        /* where answers to our own calls come */
     bool accepts_clear_deks;
+    struct senders senders; /* their memory is somebody else's */
+    struct trust trust;
 };
 
 struct life *life_new(const struct life_config *config);

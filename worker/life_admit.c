@@ -5,10 +5,25 @@
 
 #include "worker/life_parts.h"
 
-/* The host and the id, as one text. */
+/*
+ * The host and the id, as one text. The ids of readers and peers are their own, so
+ * that nobody can spoil a migration by using its ids first.
+ */
 static void key_of(const struct request *r, char out[sizeof(r->key_in_hand)])
 {
-    snprintf(out, sizeof(r->key_in_hand), "%zu:%s", r->host, r->id);
+    const char *user = sender_manages(r->sender) ? "" : r->delivery->user_id;
+
+    snprintf(out, sizeof(r->key_in_hand), "%zu:%s\n%s", r->host, r->id, user);
+}
+
+/* One that is in hand asks for the same. DEKs are compared by their handler, since envelopes of one DEK differ. */
+static bool asks_for_the_same(const struct request *known, const struct request *r)
+{
+    const struct handler *h = r->work.handler;
+
+    if (known->work.handler != h || !digest_equal(known->content, r->content))
+        return false;
+    return h->deks_are_same == NULL || h->deks_are_same(r->work.host, known->slot, r->slot);
 }
 
 /* True if a request of this id is in hand already: then `r` waits for its outcome, or is refused. */
@@ -22,7 +37,7 @@ static bool joins(struct life *life, struct request *r)
     known = map_find(life->by_key, key, strlen(key));
     if (known == NULL)
         return false;
-    if (!digest_equal(known->content, r->content) || strcmp(known->envelope.name, r->envelope.name) != 0) {
+    if (!asks_for_the_same(known, r)) {
         err_field(&e, ERR_INVALID, "id", "id %s is that of a request with other content", r->id);
         life_refuse(life, r, &e);
         return true;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "worker/life_parts.h"
+#include "worker/log.h"
 
 static void release_bytes(struct bytes *b)
 {
@@ -31,7 +32,7 @@ static bool publish_call(struct life *life, const struct request *r, const char 
                             .mandatory = true,
                             .exchange = life->config->request_exchange,
                             .message_id = id,
-                            .correlation_id = id,
+                            .correlation_id = r->call_ticket,
                             .reply_to = life->config->reply_queue};
     struct err e;
 
@@ -70,6 +71,7 @@ static void await(struct life *life, struct request *r, const char *id, uint64_t
     struct err e;
 
     if (life_now(life) >= r->answer_until_ms) {
+        r->call_ticket[0] = '\0';
         add_loose_end(life, number);
         err_set(&e, ERR_TIMEOUT, "no time was left to wait for %s", r->work.call.route);
         answer(life, r, &e);
@@ -78,7 +80,7 @@ static void await(struct life *life, struct request *r, const char *id, uint64_t
     strcpy(r->call_id, id);
     r->was_asked_again = false;
     r->number = number;
-    map_add(&life->by_call, r->call_id, strlen(r->call_id), r);
+    map_add(&life->by_call, r->call_ticket, strlen(r->call_ticket), r);
     map_add(&life->by_number, &r->number, sizeof(r->number), r);
     life_wait(life, r, STAGE_WAITING, r->answer_until_ms);
 }
@@ -92,8 +94,14 @@ static void derive_id(const struct request *r, char out[ID_MAX_CHARS + 1])
     digest_derived_id(whose, r->work.call.step, out);
 }
 
+/*
+ * The id follows from the request's, which its sender chose and others may guess.
+ * So the answer is matched by something else: whoever is asked by somebody else,
+ * to answer to our queue, could otherwise be made to end a wait of ours.
+ */
 void call_send(struct life *life, struct request *r)
 {
+    const struct world *w = &life->config->world;
     const struct call *call = &r->work.call;
     char id[ID_MAX_CHARS + 1];
     uint64_t number;
@@ -105,6 +113,7 @@ void call_send(struct life *life, struct request *r)
         return;
     }
     derive_id(r, id);
+    w->new_id(w->ctx, r->call_ticket);
     if (!publish_call(life, r, id, &number)) {
         err_set(&e, ERR_NO_ROUTE, "out of memory to ask %s", call->route);
         answer(life, r, &e);
@@ -138,8 +147,8 @@ static void leave_wait(struct life *life, struct request *r)
     const struct world *w = &life->config->world;
 
     life_wait_over(life, r);
-    (void)map_remove(&life->by_call, r->call_id, strlen(r->call_id));
-    r->call_id[0] = '\0';
+    (void)map_remove(&life->by_call, r->call_ticket, strlen(r->call_ticket));
+    r->call_id[0] = r->call_ticket[0] = '\0';
     if (r->number == 0)
         return;
     (void)map_remove(&life->by_number, &r->number, sizeof(r->number));
@@ -156,6 +165,16 @@ void call_ends(struct life *life, struct request *r, const struct err *why)
     answer(life, r, why);
 }
 
+/* What could be forged must not even end the wait: else forging would be enough to spoil a migration. */
+static bool is_believed(struct life *life, const struct request *r, const struct delivery *a)
+{
+    if (senders_believe(&life->config->senders, a->user_id, &r->work.call))
+        return true;
+    log_event(LOG_LEVEL_WARN, "answer-ignored", "id", r->id, "call", r->call_id, "asked", r->work.call.route, "user",
+              a->user_id, "details", "[senders] does not make this user the one who was asked", (char *)NULL);
+    return false;
+}
+
 void life_answer(struct life *life, const struct delivery *a)
 {
     struct request *r;
@@ -164,8 +183,8 @@ void life_answer(struct life *life, const struct delivery *a)
     bool ok;
 
     r = map_find(life->by_call, a->correlation_id, strlen(a->correlation_id));
-    if (r == NULL)
-        return; /* its request has stopped waiting */
+    if (r == NULL || !is_believed(life, r, a))
+        return; /* its request has stopped waiting, or waits on */
     call = &r->work.call;
     ok = reply_read(a->body, a->body_bytes, a->content_type, call->message->reply, call->answer, &e);
     call_ends(life, r, ok ? NULL : &e);

@@ -7,7 +7,7 @@
 struct life {
     const struct life_config *config;
     struct map *by_key;     /* host and id: requests that a duplicate may join */
-    struct map *by_call;    /* the id of its call: requests that wait for an answer */
+    struct map *by_call;    /* the ticket of its call: requests that wait for an answer */
     struct map *by_number;  /* publication: requests that wait for its confirm */
     struct map *loose_ends; /* publication: itself, on the heap; of undos sent after their request's time */
     struct map *lanes;      /* identity: its lane */

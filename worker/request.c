@@ -112,6 +112,16 @@ static bool check_clear_dek(const struct request *r, const struct life_config *c
                      "%s came in clear, which plaintext_dek in [worker] refuses on this broker", field);
 }
 
+/* Once the fields are known. Who may send the message at all was asked before. */
+static bool check_peer(struct request *r, struct err *e)
+{
+    const struct handler *h = r->work.handler;
+
+    if (sender_is_peer(r->sender, r->delivery->user_id, &r->peer))
+        r->work.peer = &r->peer;
+    return r->work.peer == NULL || h->peer_may == NULL || h->peer_may(r->work.peer, r->slot, e);
+}
+
 /* What the body says in types, once its name is known to have a handler. */
 static bool read_typed(struct request *r, const struct body *body, const struct life_config *config, struct err *e)
 {
@@ -119,11 +129,11 @@ static bool read_typed(struct request *r, const struct body *body, const struct 
 
     if (!message_read(body, schema, r->slot, e))
         return false;
-    digest_content(config->content_key, schema->name, r->slot, schema->size, r->content);
+    digest_content(config->content_key, schema, r->slot, r->content);
     note_identity(r, r->work.handler);
     r->work.host = &config->hosts[r->host];
     r->work.id = r->id;
-    return check_host(r, config, e) && check_clear_dek(r, config, e);
+    return check_host(r, config, e) && check_peer(r, e) && check_clear_dek(r, config, e);
 }
 
 static bool find_handler(struct request *r, struct err *e)
@@ -132,6 +142,16 @@ static bool find_handler(struct request *r, struct err *e)
     if (r->work.handler != NULL)
         return true;
     return err_set(e, ERR_NO_HANDLER, "no handler for %s here", r->envelope.name);
+}
+
+/* Who sends is known, may send the message, and has signed it where that is asked for. */
+static bool check_sender(struct request *r, const struct life_config *config, struct err *e)
+{
+    const struct delivery *d = r->delivery;
+
+    return senders_know(&config->senders, d->user_id, &r->sender, e) &&
+           trust_check(&config->trust, &config->senders, r->sender, d, &r->envelope, r->arrived_ms, e) &&
+           find_handler(r, e) && sender_may(r->sender, r->work.handler, e);
 }
 
 enum reading request_read(struct request *r, const struct life_config *config, struct err *e)
@@ -145,7 +165,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
         return READING_FAILED;
     envelope_ok = envelope_read(body, &r->envelope, e);
     r->work.deadline_ms = envelope_deadline_ms(&r->envelope, r->arrived_ms);
-    if (!envelope_ok || !read_id(r, e) || !find_handler(r, e)) {
+    if (!envelope_ok || !read_id(r, e) || !check_sender(r, config, e)) {
         wipe(d->body, d->body_bytes);
         return READING_FAILED;
     }

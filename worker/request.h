@@ -33,6 +33,8 @@ struct request {
     int64_t answer_until_ms; /* when waiting for others ends; set when it begins */
 
     struct envelope envelope;
+    const struct sender *sender;                        /* NULL: there are no roles, or it has none */
+    struct peer peer;                                   /* if he is one, and then work.peer points here */
     char id[ID_MAX_CHARS + 1];                          /* "" where it has none */
     char identity[UUID_CHARS + USAGE_ID_MAX_CHARS + 2]; /* of its lane; "" where it has none */
     char content[DIGEST_CHARS + 1];                     /* what it asks for */
@@ -45,13 +47,14 @@ struct request {
     struct request *original; /* JOINED: whose outcome it waits for */
     TAILQ_HEAD(, request) duplicates;
 
-    char call_id[ID_MAX_CHARS + 1]; /* WAITING: the id of what it asked */
-    bool was_asked_again;           /* WAITING: the first asking may have had an effect */
-    uint64_t number;                /* of the publication that is not confirmed; 0: none */
-    unsigned sendings;              /* of the reply or dead letter */
+    char call_id[ID_MAX_CHARS + 1];       /* WAITING: the id of what it asked */
+    char call_ticket[UUID_HEX_CHARS + 1]; /* ... and what the answer must bear, which nobody can guess */
+    bool was_asked_again;                 /* WAITING: the first asking may have had an effect */
+    uint64_t number;                      /* of the publication that is not confirmed; 0: none */
+    unsigned sendings;                    /* of the reply or dead letter */
     bool was_dead_lettered;
 
-    char key_in_hand[ID_MAX_CHARS + 24]; /* "<host>:<id>" */
+    char key_in_hand[ID_MAX_CHARS + SHORTSTR_MAX_CHARS + 24]; /* "<host>:<id>", and a sender's own name space */
     TAILQ_ENTRY(request) all, queue, timed;
 };
 
@@ -69,8 +72,8 @@ enum reading {
 };
 
 /*
- * Read the delivery into the request: envelope, handler, typed fields, host, id,
- * deadline, identity and content. The delivery's body is wiped once it is read
+ * Read the delivery into the request: envelope, sender, handler, typed fields, host,
+ * id, deadline, identity and content. What its sender may not send is ERR_SENDER. The delivery's body is wiped once it is read
  * and could hold a DEK.
  */
 enum reading request_read(struct request *r, const struct life_config *config, struct err *e);

@@ -12,6 +12,7 @@
 enum {
     IN_HAND_MAX = 1024, /* requests whose fields are in the vault at once; more wait undecoded */
     SLOTS_EACH = 2,     /* the request and its handler's notes */
+    LOOP_KEY_SLOTS = 2, /* keys, and DEKs to compare; a job thread has one, for keys */
 };
 
 static bool open_loop(struct worker *w, struct err *e)
@@ -52,6 +53,43 @@ static bool open_keys(struct worker *w, struct err *e)
     return key_file_digest_key(w->config.state_dir, w->digest_key, e);
 }
 
+/* What is wrong with a key that is there is told to whoever needs it: the rest can be served without. */
+static void log_host_key(const struct host *host)
+{
+    char fingerprint[FINGERPRINT_CHARS + 1];
+    struct public_key key;
+    struct err e;
+
+    if (!host_keys_current(host->keys, &key, &e)) {
+        log_event(LOG_LEVEL_ERROR, "host-key", "host", host->uuid.text, "code", e.code, "details", e.text,
+                  (char *)NULL);
+        return;
+    }
+    seal_fingerprint(key.data, fingerprint);
+    log_event(LOG_LEVEL_INFO, "host-key", "host", host->uuid.text, "fingerprint", fingerprint, (char *)NULL);
+}
+
+static bool open_host_keys(struct worker *w, struct err *e)
+{
+    const char *state_dir = w->config.state_dir, *credentials = getenv("CREDENTIALS_DIRECTORY");
+
+    if (w->config.envelope == SEAL_COMPATIBLE && !hpke_has_aead(HPKE_AES_256_GCM))
+        return err_set(e, ERR_CONFIG, "envelope = compatible needs AES-256-GCM, and this processor has no AES");
+    w->host_keys = calloc(w->config.host_count, sizeof(*w->host_keys));
+    if (w->host_keys == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    if (!vault_open((size_t)w->config.threads + LOOP_KEY_SLOTS, &w->key_vault, e))
+        return false;
+    for (size_t i = 0; i < w->config.host_count; i++) {
+        if (!host_keys_open(state_dir, credentials, &w->hosts[i].uuid, w->key_vault, &w->host_keys[i], e))
+            return false;
+        w->hosts[i].keys = &w->host_keys[i];
+        w->hosts[i].envelope = (enum seal_layout)w->config.envelope;
+        log_host_key(&w->hosts[i]);
+    }
+    return true;
+}
+
 static bool name_hosts(struct worker *w, struct err *e)
 {
     size_t count = w->config.host_count;
@@ -70,6 +108,7 @@ static bool name_hosts(struct worker *w, struct err *e)
         w->queue_names[i] = w->served[i].queue;
         w->hosts[i].uuid = w->config.hosts[i].uuid;
         w->hosts[i].digest_key = w->digest_key;
+        w->hosts[i].pins = w->config.trust.pins;
     }
     return true;
 }
@@ -79,6 +118,7 @@ static bool open_bus(struct worker *w, struct err *e)
     const struct config *c = &w->config;
     struct bus_queue *queues = calloc(c->host_count, sizeof(*queues));
     struct bus_config config = {.urls = c->urls,
+                                .tls = {c->ca_file, c->cert_file, c->key_file, c->sasl == SASL_EXTERNAL},
                                 .name = c->name,
                                 .heartbeat_s = (unsigned)c->heartbeat_s,
                                 .prefetch = (uint16_t)c->prefetch,
@@ -135,18 +175,20 @@ static void open_life(struct worker *w)
         .queue_names = w->queue_names,
         .reply_queue = bus_reply_queue(w->bus),
         .accepts_clear_deks = clear,
+        .senders = c->senders,
+        .trust = c->trust,
     };
     w->life_config.world.ctx = w;
     w->life = life_new(&w->life_config);
     for (size_t i = 0; i < c->host_count; i++) {
-        w->hosts[i].sends_clear_deks = clear;
+        w->hosts[i].accepts_clear_deks = clear;
         w->hosts[i].hv = hypervisors_of(w->hypervisors, i);
     }
 }
 
 static bool open_all(struct worker *w, struct err *e)
 {
-    if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_bus(w, e) ||
+    if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_bus(w, e) ||
         !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
         !jobs_open(w->base, (size_t)w->config.threads, worker_on_job_done, w, &w->jobs, e))
         return false;
@@ -184,6 +226,7 @@ void worker_close(struct worker *w)
     vault_give(w->vault, w->digest_key);
     vault_give(w->vault, w->content_key);
     vault_close(w->vault);
+    vault_close(w->key_vault);
     for (size_t i = 0; i < COUNT(w->signals); i++)
         if (w->signals[i] != NULL)
             event_free(w->signals[i]);
@@ -194,6 +237,7 @@ void worker_close(struct worker *w)
     if (w->base != NULL)
         event_base_free(w->base);
     free(w->hosts);
+    free(w->host_keys);
     free(w->served);
     free(w->queue_names);
     wipe(&w->config, sizeof(w->config));

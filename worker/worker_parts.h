@@ -2,6 +2,7 @@
 #ifndef WORKER_WORKER_PARTS_H
 #define WORKER_WORKER_PARTS_H
 
+#include "handlers/host_keys.h"
 #include "worker/http.h"
 #include "worker/hypervisors.h"
 #include "worker/jobs.h"
@@ -23,10 +24,11 @@ struct worker {
     struct event_base *base;
     struct event *timer, *drain_timer, *signals[3];
     int64_t timer_ms; /* when `timer` goes off; 0: it is not set */
-    struct vault *vault;
+    struct vault *vault, *key_vault;
     struct digest_key *digest_key, *content_key;
     struct hypervisors *hypervisors;
     struct host *hosts;
+    struct host_keys *host_keys;
     struct served *served;
     const char **queue_names;
     struct jobs *jobs;

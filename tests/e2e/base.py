@@ -4,11 +4,14 @@ import os
 import unittest
 import uuid
 
-from tests.lab import Lab, LabError
+from tests.lab import Lab, LabError, hpke
 
 KEY_AGENT = "KEY_AGENT_"
 NOT_FOUND, CONFLICT, IN_USE = KEY_AGENT + "SECRET_NOT_FOUND", KEY_AGENT + "SECRET_CONFLICT", KEY_AGENT + "SECRET_IN_USE"
 PLAINTEXT_REFUSED, BUSY = KEY_AGENT + "PLAINTEXT_REFUSED", KEY_AGENT + "BUSY"
+SENDER_REFUSED = KEY_AGENT + "SENDER_REFUSED"
+ENVELOPE_INVALID, KEYS_MISSING = KEY_AGENT + "ENVELOPE_INVALID", KEY_AGENT + "KEYS_NOT_ON_DISK"
+KEYS_DAMAGED = KEY_AGENT + "KEY_FILES_INTEGRITY_MISMATCH"
 HYPERVISOR_AWAY = KEY_AGENT + "HYPERVISOR_UNAVAILABLE"
 LATE, WRONG_HOST, REQUIRED, INVALID = "SYS.1001", "SYS.1003", "SYS.1006", "SYS.1007"
 NO_HANDLER, NO_ROUTE = "SYS.1008", "SYS.1009"
@@ -44,10 +47,14 @@ class Ground:
 
     def __init__(self):
         self.lab = Lab().__enter__()
-        self.broker, self.a, self.b = self.lab.up(
-            self.lab.broker(), self.lab.hypervisor("a"), self.lab.hypervisor("b"))
-        self.pa, self.pb = self.lab.proxy(self.a), self.lab.proxy(self.b)
-        self.wa, self.wb = self.lab.up(*(self.lab.worker(self.broker, p) for p in (self.pa, self.pb)))
+        try:
+            self.broker, self.a, self.b = self.lab.up(
+                self.lab.broker(), self.lab.hypervisor("a"), self.lab.hypervisor("b"))
+            self.pa, self.pb = self.lab.proxy(self.a), self.lab.proxy(self.b)
+            self.wa, self.wb = self.lab.up(*(self.lab.worker(self.broker, p) for p in (self.pa, self.pb)))
+        except BaseException:
+            self.lab.__exit__()
+            raise
 
     @classmethod
     def shared(cls):
@@ -101,8 +108,8 @@ class Scenario(unittest.TestCase):
     def keymanager(self, **options):
         return self.with_part(self.lab.keymanager(self.broker, **options)).start()
 
-    def fake_host(self, answers=None):
-        return self.with_part(self.lab.fake_host(self.broker, answers)).start()
+    def fake_host(self, answers=None, **options):
+        return self.with_part(self.lab.fake_host(self.broker, answers, **options)).start()
 
     def worker(self, *hosts, **options):
         return self.with_part(self.lab.worker(self.broker, *hosts, **options)).start()
@@ -115,6 +122,20 @@ class Scenario(unittest.TestCase):
     # Requests; `rest` goes to Client.send().
     def define(self, host, key, dek=None, **rest):
         return self.client.ask("SecretHostDefineMsg", host, **{**key, "dekBase64": b64(dek or new_dek()), **rest})
+
+    def host_key(self, host, **rest):
+        return self.client.ask("HostEnvelopeKeyGetMsg", host, **rest)
+
+    def public_key(self, host):
+        return base64.b64decode(self.succeeds(self.host_key(host))["publicKey"])
+
+    def sealed(self, host, key, dek, secret_uuid="", public=None, aead=hpke.CHACHA, **changed):
+        """`encryptedDek` for a define of this key on this host; `changed` fields go into its aad instead."""
+        aad = hpke.aad_of(host, {**key, **changed}, secret_uuid)
+        return b64(hpke.seal(public or self.public_key(host), dek, aad, aead))
+
+    def define_sealed(self, host, key, envelope, **rest):
+        return self.client.ask("SecretHostDefineMsg", host, **key, encryptedDek=envelope, **rest)
 
     def get(self, host, key, **rest):
         return self.client.ask("SecretHostGetMsg", host, **key, **rest)

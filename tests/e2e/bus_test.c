@@ -14,6 +14,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -432,7 +433,7 @@ static void delivers_what_was_published_with_its_properties(void **state)
     assert_string_equal(d->reply_to, "r-1");
     assert_string_equal(d->content_type, "application/json");
     assert_string_equal(d->routing_key, key);
-    assert_string_equal(d->user_id, "");
+    assert_string_equal(d->user_id, "guest");
     assert_false(d->redelivered);
     assert_int_equal(d->body_bytes, 1000);
     for (size_t i = 0; i < 1000; i++)
@@ -801,8 +802,8 @@ static void stop_says_goodbye(void **state)
 struct echo {
     struct rig rig;
     pthread_t thread;
-    volatile bool silent;
-    volatile bool over;
+    atomic_bool silent;
+    atomic_bool over;
 };
 
 static void *echo_run(void *arg)

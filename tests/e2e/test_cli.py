@@ -4,8 +4,8 @@ import os
 import subprocess
 import time
 
-from tests.e2e.base import IN_USE, NOT_FOUND, Scenario, new_dek, new_key, new_uuid
-from tests.lab import patience, program
+from tests.e2e.base import IN_USE, NOT_FOUND, Scenario, b64, new_dek, new_key, new_uuid
+from tests.lab import patience, program, refusal
 
 
 class Cli(Scenario):
@@ -126,6 +126,58 @@ class Cli(Scenario):
             self.assertEqual(2, status, (body, out, said))
             self.assertTrue(said)
 
+    def test_prints_rotates_and_retires_a_hosts_key(self):
+        first = self.cli(0, "host-key", "--host", self.a.uuid)
+        self.assertEqual(b64(self.public_key(self.a)), first["publicKey"])
+        second = self.cli(0, "host-key", "--host", self.a.uuid, "--rotate")
+        self.assertNotEqual(first["publicKey"], second["publicKey"])
+        third = self.cli(0, "host-key", "--host", self.a.uuid, "--retire")
+        self.assertEqual(second["publicKey"], third["publicKey"])
+        status, out, said = self.run_it("host-key", "--host", self.a.uuid)
+        self.assertEqual((0, ""), (status, said))
+        self.assertIn(second["publicKey"], out)
+        self.assertIn(second["fingerprint"], out)
+
+    def test_seals_what_it_defines_to_the_host_and_says_where_it_cannot(self):
+        fake = self.fake_host()
+        self.cli(0, "define", *self.on(fake), "--dek-file", self.dek_file)
+        request, = fake.requests
+        self.assertEqual(self.dek, fake.dek_of(request))
+        self.assertNotIn("dekBase64", request.fields)
+        self.cli(0, "define", *self.on(fake), "--dek-file", self.dek_file, "--no-seal", "--secret-uuid", new_uuid())
+        self.assertEqual(b64(self.dek), fake.requests[1].fields["dekBase64"])
+        self.assertEqual(1, len(fake.key_requests))
+        self.cli(0, "define", *self.on(fake), "--dek-file", self.dek_file, "--seal", "--secret-uuid", new_uuid())
+        self.assertEqual(self.dek, fake.dek_of(fake.requests[2]))
+
+        keyless = self.fake_host({"HostEnvelopeKeyGetMsg": refusal("SYS.1008", "an older worker")})
+        status, _, said = self.run_it("define", *self.on(keyless), "--dek-file", self.dek_file)
+        self.assertEqual(0, status, said)
+        self.assertIn("clear", said)
+        self.assertEqual(b64(self.dek), keyless.requests[0].fields["dekBase64"])
+        status, _, said = self.run_it("define", *self.on(keyless), "--dek-file", self.dek_file, "--seal")
+        self.assertEqual(1, status, said)
+        self.assertIn("SYS.1008", said)
+        self.assertEqual(1, len(keyless.requests))
+        bad_key = {"success": True, "publicKey": b64(bytes(32)), "fingerprint": "0" * 64}
+        wrong = self.fake_host({"HostEnvelopeKeyGetMsg": bad_key})
+        self.assertEqual(1, self.run_it("define", *self.on(wrong), "--dek-file", self.dek_file)[0])
+        self.assertEqual([], wrong.requests)
+
+    def test_seals_what_it_pre_migrates_to_the_destination(self):
+        host = self.a.alias()
+        self.worker(host, settings={"worker": {"plaintext_dek": "refuse"}})
+        secret_uuid = self.cli(0, "define", *self.on(host), "--dek-file", self.dek_file)["secretUuid"]
+        move = ("--src", host.uuid, "--dst", self.b.uuid, *self.identity(), "--dek-file", self.dek_file)
+        self.assertEqual(secret_uuid, self.cli(0, "pre-migrate", *move, "--migration-id", "m-1")["secretUuid"])
+        self.holds(self.b, self.key, secret_uuid)
+        status, out, said = self.run_it("pre-migrate", *move, "--no-seal")
+        self.assertEqual(1, status)
+        self.assertIn("KEY_AGENT_PLAINTEXT_REFUSED", said + out)
+        plain = self.vm(self.a, None)
+        skipped = ("--src", host.uuid, "--dst", self.b.uuid, *self.identity(new_key(plain.uuid)), "--dek-file", self.dek_file)
+        self.assertIs(True, self.cli(0, "pre-migrate", *skipped)["skipped"])
+
     def test_exits_with_2_for_wrong_usage(self):
         get = ("get", *self.on(self.a))
         for arguments in (
@@ -140,7 +192,7 @@ class Cli(Scenario):
                 self.assertTrue(said)
 
     def test_commands_and_options_that_are_yet_to_come_exit_with_2(self):
-        for command in ("host-key", "status", "queues", "dead list", "reconcile", "audit", "watch", "bench", "doctor"):
+        for command in ("status", "queues", "dead list", "reconcile", "audit", "watch", "bench", "doctor"):
             self.assertEqual(2, self.run_it(*command.split())[0], command)
         self.assertEqual(2, self.run_it("define", *self.on(self.a), "--dek-file", self.dek_file, "--lease", "60")[0])
 

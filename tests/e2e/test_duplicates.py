@@ -93,5 +93,5 @@ class Duplicates(Scenario):
         for reply in self.client.wait_many(sent):
             self.succeeds(reply)
         defines = fake.wait_for("SecretHostDefineMsg", 2)
-        self.assertEqual(dek_of, {define.fields["vmUuid"]: define.fields["dekBase64"] for define in defines})
+        self.assertEqual(dek_of, {define.fields["vmUuid"]: fake.dek_of(define) for define in defines})
         self.assertEqual(2, len({define.fields["id"] for define in defines}))

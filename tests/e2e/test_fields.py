@@ -20,6 +20,9 @@ NO_DEK = [("a number", 7), ("true", True), ("a list", [1, 2]), ("a map", {}), ("
           ("padding alone", "===="), ("padding inside", "YQ==YQ=="), ("a line break", "YWJj\n"), ("a space", "YW Jj"),
           ("the alphabet for URLs", "-_-_"), ("bits to spare", "YWJ="), ("1025 bytes", b64(b"x" * 1025)),
           ("30000 bytes", b64(b"x" * 30000)), ("a zero byte", "YWJj\0")]
+NO_ENVELOPE = [case for case in NO_DEK if case[0] not in ("1025 bytes",)] + [
+    ("48 bytes", b64(b"x" * 48)), ("1075 bytes", b64(b"x" * 1075))]
+NO_FINGERPRINT = NO_TEXT + [("63 digits", "a" * 63), ("65 digits", "a" * 65), ("a letter beyond f", "g" + "a" * 63)]
 NO_MIGRATION = NO_TEXT + [("65 characters", "m" * 65), ("a space", "m 1"), ("a slash", "m/1"), ("an umlaut", "\u00e4"),
                           ("a line break", "m\n"), ("bytes", b"m")]
 NO_BOOL = [("a text", "true"), ("a number", 1), ("zero", 0), ("a list", []), ("a map", {})]
@@ -43,14 +46,16 @@ HOSTS = {"srcHostUuid": NO_UUID, "dstHostUuid": NO_UUID}
 # message: (what it requires beside hostUuid and the key, {field: values that are wrong})
 TABLE = {
     "SecretHostDefineMsg": ({"dekBase64"}, {
-        **KEY, "dekBase64": NO_DEK, "secretUuid": NO_UUID, "migrationId": NO_MIGRATION,
+        **KEY, "dekBase64": NO_DEK, "encryptedDek": NO_ENVELOPE, "secretUuid": NO_UUID, "migrationId": NO_MIGRATION,
         "description": NO_TEXT + [("257 characters", "d" * 257), ("a line break", "a\nb"), ("a zero byte", "a\0b")]}),
+    "HostEnvelopeKeyGetMsg": (set(), {}),
+    "HostEnvelopeKeyRotateMsg": (set(), {"retire": NO_BOOL}),
     "SecretHostGetMsg": (set(), KEY),
     "SecretHostDeleteMsg": (set(), {**KEY, "secretUuid": NO_UUID, "migrationId": NO_MIGRATION, "force": NO_BOOL}),
     "ResolveVtpmLibvirtSecretOnHypervisorMsg": (set(), {"vmUuid": NO_UUID}),
     "VtpmPreMigrateMsg": ({"srcHostUuid", "dstHostUuid"}, {
-        **KEY, **HOSTS, "dekBase64": NO_DEK, "migrationId": NO_MIGRATION, "tpmUuid": NO_UUID,
-        "keyProviderUuid": NO_UUID, "keyProviderName": NO_TEXT}),
+        **KEY, **HOSTS, "dekBase64": NO_DEK, "encryptedDek": NO_ENVELOPE, "dstKeyFingerprint": NO_FINGERPRINT,
+        "migrationId": NO_MIGRATION, "tpmUuid": NO_UUID, "keyProviderUuid": NO_UUID, "keyProviderName": NO_TEXT}),
     "VtpmPostMigrateMsg": ({"srcHostUuid", "dstHostUuid", "migrationId", "outcome"}, {
         **KEY, **HOSTS, "migrationId": NO_MIGRATION,
         "outcome": NO_TEXT + [("capitals", "SUCCESS"), ("another", "ok")]}),
@@ -59,8 +64,8 @@ UNKNOWN = ["vmUUID", "hostuuid", "dek", "x", "", "secretUuid ", "a" * 300, "\u00
 UNKNOWN_HERE = {"SecretHostGetMsg": ["dekBase64", "secretUuid", "force", "migrationId", "description"],
                 "SecretHostDeleteMsg": ["dekBase64", "description"], "SecretHostDefineMsg": ["force", "outcome"],
                 "ResolveVtpmLibvirtSecretOnHypervisorMsg": ["purpose", "keyVersion", "usageInstance", "secretUuid"],
-                "VtpmPreMigrateMsg": ["secretUuid", "outcome", "force", "encryptedDek", "dstKeyFingerprint",
-                                      "leaseSeconds"],
+                "VtpmPreMigrateMsg": ["secretUuid", "outcome", "force", "recipientKey", "leaseSeconds"],
+                "HostEnvelopeKeyGetMsg": ["retire", "vmUuid", "publicKey"], "HostEnvelopeKeyRotateMsg": ["vmUuid"],
                 "VtpmPostMigrateMsg": ["dekBase64", "tpmUuid", "secretUuid", "force"]}
 
 
@@ -70,6 +75,8 @@ class Fields(Scenario):
         fields = {"id": new_uuid(), "hostUuid": self.a.uuid, **new_key()}
         if message.startswith("Resolve"):
             fields = {"id": new_uuid(), "hostUuid": self.a.uuid, "vmUuid": new_uuid()}
+        if message.startswith("HostEnvelope"):
+            fields = {"id": new_uuid(), "hostUuid": self.a.uuid}
         if message.startswith("Vtpm"):
             fields.update(srcHostUuid=self.a.uuid, dstHostUuid=self.b.uuid, migrationId="m-1")
         if message in ("SecretHostDefineMsg", "VtpmPreMigrateMsg"):

@@ -150,6 +150,11 @@ class Malformed(Scenario):
                 self.assertIn(name.rpartition(".")[2].strip(), reply.details)
         self.assertEqual((0, 0), self.broker.queue("keyferry.dead"))
 
+    def test_a_name_that_cannot_be_one_is_refused(self):
+        for name in ("SecretHostGetMsg ", "\u00e4Msg", "a" * 300, "a." * 200 + "SecretHostGetMsg", ".", "SecretHostGetMsg."):
+            for encoding in ENCODINGS:
+                self.refuses(self.client.ask(name, self.a, encoding=encoding), NO_HANDLER, INVALID)
+
     def test_a_refused_field_is_answered_and_not_dead_lettered(self):
         self.refuses(self.get(self.a, {**new_key(), "vmUuid": "x"}), INVALID)
         self.assertEqual((0, 0), self.broker.queue("keyferry.dead"))

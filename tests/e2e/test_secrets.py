@@ -263,9 +263,8 @@ class Secrets(Scenario):
 
     def test_fields_and_messages_that_are_yet_to_come_are_refused_by_name(self):
         key = new_key()
-        for message in ("HostEnvelopeKeyGetMsg", "HostEnvelopeKeyRotateMsg", "HostReconcileMsg",
-                        "HostCapabilitiesGetMsg"):
+        for message in ("HostReconcileMsg", "HostCapabilitiesGetMsg"):
             self.refuses(self.client.ask(message, self.a), "SYS.1008")
-        for field, value in (("encryptedDek", b64(b"x" * 80)), ("leaseSeconds", 60), ("digestSalt", b64(b"s" * 32))):
+        for field, value in (("leaseSeconds", 60), ("digestSalt", b64(b"s" * 32))):
             self.refuses(self.define(self.a, key, **{field: value}), INVALID, field=field)
         self.holds(self.a, key, None)

@@ -3,12 +3,13 @@
  * that reads them before a socket is needed: frames, handshake, channel, content,
  * confirms and returns.
  */
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
 #include "bus/channel.h"
 #include "bus/handshake.h"
 #include "bus/pending.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 struct client {
     struct outbox out;
@@ -112,8 +113,6 @@ static void feed(struct client *c, struct wire_reader *reader, const uint8_t *by
         len -= piece;
     }
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {

@@ -10,6 +10,7 @@ Everything lives in one folder under /tmp, on loopback and on free ports, and en
 """
 from .process import LabError, patience, wait_until
 from .broker import Broker
+from .certificates import Authority
 from .hypervisor import Hypervisor, VM
 from .worker import Worker
 from .client import Client, Reply
@@ -18,5 +19,5 @@ from .proxy import Proxy
 from .service import FakeHost, Service, refusal
 from .lab import Lab, REPO, program
 
-__all__ = ["Lab", "LabError", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
+__all__ = ["Lab", "LabError", "Authority", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
            "Service", "FakeHost", "Proxy", "REPO", "patience", "program", "refusal", "wait_until"]

@@ -26,14 +26,20 @@ class Epmd(Process):
 
 
 class Broker(Process):
-    """start(), stop(), kill(), restart(), freeze(), thaw(); .url and .port; queue() and ctl() to look inside."""
+    """start(), stop(), kill(), restart(), freeze(), thaw(); .url and .port; queue() and ctl() to look inside.
+    With `tls`, RabbitMQ's ssl_options as a dict, it has a TLS listener as well, on .tls_port."""
 
     ready_within = 60
 
-    def __init__(self, lab, name="broker", plugins=(), settings=()):
+    def __init__(self, lab, name="broker", plugins=(), settings=(), tls=None):
         super().__init__(lab, name)
         self.epmd = Epmd(lab, name + "-epmd")
         self.port, self.dist_port = free_port(), free_port()
+        self.users = set()
+        self.tls_port = free_port() if tls else None
+        if tls:
+            settings = [*settings, f"listeners.ssl.local = 127.0.0.1:{self.tls_port}",
+                        *(f"ssl_options.{key} = {value}" for key, value in tls.items())]
         self._write("rabbitmq.conf", f"listeners.tcp.local = 127.0.0.1:{self.port}\n"
                     "disk_free_limit.absolute = 50MB\nlog.console = true\nlog.file = false\n"
                     + "".join(f"{line}\n" for line in settings))
@@ -46,6 +52,18 @@ class Broker(Process):
     @property
     def url(self):
         return f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+
+    def tls_url(self, login="guest:guest@", host="127.0.0.1"):
+        return f"amqps://{login}{host}:{self.tls_port}/%2F"
+
+    def listen_tls(self, *options):
+        """Open a further TLS listener for each dict of Erlang's ssl options; gives their ports."""
+        ports = [free_port() for _ in options]
+        self.ctl("eval", ", ".join(
+            f'rabbit_networking:start_ssl_listener({{"127.0.0.1", {port}}}, [' +
+            ", ".join(f"{{{key}, {value}}}" for key, value in each.items()) + "], 1)"
+            for port, each in zip(ports, options)) + ".")
+        return ports
 
     def argv(self):
         return [BIN + "rabbitmq-server"]
@@ -72,7 +90,7 @@ class Broker(Process):
         }
 
     def is_ready(self):
-        return answers(self.port, b"AMQP\x00\x00\x09\x01")
+        return answers(self.port, b"AMQP\x00\x00\x09\x01") and (not self.tls_port or answers(self.tls_port))
 
     def launch(self):
         if not self.epmd.alive:
@@ -94,6 +112,19 @@ class Broker(Process):
 
     def processes(self):
         return super().processes() + self.epmd.processes()
+
+    def url_of(self, user):
+        """For one of add_users()."""
+        return f"amqp://{user}:geheim@127.0.0.1:{self.port}/%2F"
+
+    def add_users(self, *names):
+        """Users who may do everything, where they are not there yet; all in one call."""
+        binaries = ",".join(f'<<"{name}">>' for name in names if name not in self.users)
+        self.users.update(names)
+        self.ctl("eval", f"""[begin
+            rabbit_auth_backend_internal:add_user(U, <<"geheim">>, <<"lab">>),
+            rabbit_auth_backend_internal:set_permissions(U, <<"/">>, <<".*">>, <<".*">>, <<".*">>, <<"lab">>)
+            end || U <- [{binaries}]].""")
 
     def ctl(self, *args, within=30):
         """rabbitmqctl; takes about a second. Gives what it printed."""

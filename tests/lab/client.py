@@ -95,12 +95,13 @@ class Reply:
 class Client:
     """Requests and replies by correlation id, any number in flight; raw publications; the dead letters.
 
-    Belongs to one thread. Reply queue: an exclusive one of its own, or direct reply-to where asked for.
+    Belongs to one thread. Reply queue: an exclusive one of its own, or direct reply-to where asked for. `user`: one of
+    broker.add_users(), whose requests say so.
     """
 
-    def __init__(self, broker, url=None):
-        self.name = "client"
-        self.broker, self.url = broker, url or broker.url
+    def __init__(self, broker, url=None, user=None):
+        self.name, self.user = "client", user
+        self.broker, self.url = broker, url or (broker.url_of(user) if user else broker.url)
         self.replies, self.returned, self.durable = {}, [], False
         self.connect()
 
@@ -174,7 +175,8 @@ class Client:
 
     def send_body(self, body, routing_key, properties=None):
         """The same with exactly these bytes. A property given as None is left out."""
-        all_properties = {"correlation_id": str(uuid.uuid4()), "reply_to": self.queue, **(properties or {})}
+        all_properties = {"correlation_id": str(uuid.uuid4()), "reply_to": self.queue, "user_id": self.user,
+                          **(properties or {})}
         self.publish(routing_key, body, **{k: v for k, v in all_properties.items() if v is not None})
         return all_properties["correlation_id"]
 

@@ -69,14 +69,14 @@ class Lab:
     def worker(self, broker, *hypervisors, **options):
         return self._add(Worker(self, broker, hypervisors, **options))
 
-    def client(self, broker, url=None):
-        return self._add(Client(broker, url))
+    def client(self, broker, url=None, **options):
+        return self._add(Client(broker, url, **options))
 
     def keymanager(self, broker, **options):
         return self._add(KeyManager(broker, **options))
 
-    def fake_host(self, broker, answers=None):
-        return self._add(FakeHost(broker, answers))
+    def fake_host(self, broker, answers=None, **options):
+        return self._add(FakeHost(broker, answers, **options))
 
     def proxy(self, hypervisor):
         return self._add(Proxy(self, hypervisor))

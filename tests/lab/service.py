@@ -1,4 +1,5 @@
 """Whoever else serves messages: a consumer thread of ours on a route of the request exchange."""
+import base64
 import threading
 import time
 import uuid
@@ -6,23 +7,27 @@ import uuid
 import pika
 
 from .client import EXCHANGE, decode, encode
+from .hpke import KeyPair, aad_of
 from .process import wait_until
 
 
 class Service:
     """Consumes from `queue`, bound with `route`; subclasses answer(). Every request is kept in .requests.
 
-    The queue is deleted by end(), so that there is no route any more.
+    The queue is deleted by end(), so that there is no route any more. `user`: one of broker.add_users(); answers say so.
     """
 
-    def __init__(self, broker, name, queue, route):
-        self.broker, self.name, self.queue, self.route = broker, name, queue, route
+    def __init__(self, broker, name, queue, route, user=None):
+        self.broker, self.name, self.queue, self.route, self.user = broker, name, queue, route, user
         self.requests = []  # in the order they came
         self._ready, self._thread = threading.Event(), None
 
     def answer(self, name, fields, properties):
         """The reply's own fields with `success` (and `error`); bytes are sent as they are; None: no answer (yet)."""
         raise NotImplementedError
+
+    def record(self, request):
+        self.requests.append(request)
 
     def start(self):
         self._thread = threading.Thread(target=self._serve, name=self.name, daemon=True)
@@ -54,7 +59,7 @@ class Service:
         self._channel.stop_consuming()
 
     def _serve(self):
-        parameters = pika.URLParameters(self.broker.url)
+        parameters = pika.URLParameters(self.broker.url_of(self.user) if self.user else self.broker.url)
         parameters.heartbeat = 0
         self._connection = pika.BlockingConnection(parameters)
         try:
@@ -72,7 +77,7 @@ class Service:
     def _on_request(self, _channel, _method, properties, body):
         (full_name, fields), = decode(body, properties.content_type).items()
         request = Request(full_name, fields, properties)
-        self.requests.append(request)
+        self.record(request)
         answer = self.answer(request.name, fields, properties)
         if answer is not None:
             self._publish(request, answer)
@@ -89,7 +94,7 @@ class Service:
                 "headers": {"correlationId": properties.correlation_id, "isReply": "true"}, **answer}},
                 "json" if properties.content_type == "application/json" else "msgpack")
         self._channel.basic_publish("", properties.reply_to, answer, pika.BasicProperties(
-            content_type=properties.content_type, correlation_id=properties.correlation_id))
+            content_type=properties.content_type, correlation_id=properties.correlation_id, user_id=self.user))
 
 
 class Request:
@@ -109,15 +114,28 @@ def refusal(code, details, retryable=False):
 class FakeHost(Service):
     """Plays the worker of a host that does not exist: `answers` is {message name: fields, bytes, None or a function}.
 
-    Without an entry it does what a good worker would say: defined, deleted.
+    Without an entry it does what a good worker would say: its key, defined, deleted. `keys` is its key pair.
     """
 
-    def __init__(self, broker, answers=None):
+    def __init__(self, broker, answers=None, user=None):
         self.uuid = str(uuid.uuid4())
         hex_uuid = self.uuid.replace("-", "")
-        super().__init__(broker, f"fake host {hex_uuid}", f"keyferry.host.{hex_uuid}", f"host.{hex_uuid}")
-        self.answers = {"SecretHostDefineMsg": self._define, "SecretHostDeleteMsg": {"success": True, "deleted": True},
+        super().__init__(broker, f"fake host {hex_uuid}", f"keyferry.host.{hex_uuid}", f"host.{hex_uuid}", user)
+        self.keys, self.key_requests = KeyPair(), []  # who asks for the key is not in .requests
+        self.answers = {"HostEnvelopeKeyGetMsg": {"success": True, "publicKey": base64.b64encode(self.keys.public).decode(),
+                                                  "fingerprint": self.keys.fingerprint,
+                                                  "suites": ["0x0020/0x0001/0x0003"]},
+                        "SecretHostDefineMsg": self._define, "SecretHostDeleteMsg": {"success": True, "deleted": True},
                         "VtpmPostMigrateMsg": {"success": True, "deletedOn": "none"}, **(answers or {})}
+
+    def dek_of(self, request):
+        """What the envelope of a define holds; None where it does not open."""
+        sealed = request.fields["encryptedDek"]
+        sealed = sealed if isinstance(sealed, bytes) else base64.b64decode(sealed)
+        return self.keys.open(sealed, aad_of(self, request.fields, request.fields.get("secretUuid")))
+
+    def record(self, request):
+        (self.key_requests if request.name == "HostEnvelopeKeyGetMsg" else self.requests).append(request)
 
     @staticmethod
     def _define(fields):

@@ -25,6 +25,7 @@ class Worker(Process):
     """start() waits until it consumes; stop(), kill(), freeze()…; `settings`: {"section": {"key": value}} on top."""
 
     ready_within = 30
+    extra_environment = {}
 
     def __init__(self, lab, broker, hypervisors, name=None, settings=None, state=None, waits_ready=True):
         super().__init__(lab, name or "worker-" + "".join(h.name for h in hypervisors))
@@ -51,7 +52,7 @@ class Worker(Process):
         return [*program("keyferryd"), "-c", self.config]
 
     def environment(self):
-        return {"NOTIFY_SOCKET": ""}
+        return {"NOTIFY_SOCKET": "", **self.extra_environment}
 
     def get(self, path):
         """(status, text) of a page on its `http` port."""

@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <unistd.h>
+
 #include "fake_hv.h"
+#include "handlers/host_keys.h"
 #include "schemas/envelope.h"
 #include "worker/life.h"
 #include "worker/log.h"
@@ -44,7 +47,7 @@ struct sent {
 
 /* One message on a queue, or taken from it. */
 struct message_on_queue {
-    char id[ID_MAX_CHARS + 1], reply_to[32];
+    char id[ID_MAX_CHARS + 1], correlation_id[ID_MAX_CHARS + 1], reply_to[32];
     struct bytes body;
     size_t host;
     uint64_t tag; /* 0: on the queue */
@@ -82,6 +85,8 @@ static struct {
     const struct life_config *config;
     struct vault *vault;
 } sim;
+
+static struct host_keys keys[HOSTS]; /* of all runs */
 
 static struct {
     uint64_t requests, replies, channel_losses, outages, losses, answer_losses, restarts, returns, refusals, late, busy,
@@ -166,6 +171,7 @@ static struct message_on_queue *enqueue(size_t host, const char *id, const char 
     CHECK(sim.message_count < MESSAGES_MAX, "too many messages: something goes round");
     *m = (struct message_on_queue){.host = host, .body = {malloc(body->len), body->len}};
     snprintf(m->id, sizeof(m->id), "%s", id);
+    snprintf(m->correlation_id, sizeof(m->correlation_id), "%s", id);
     snprintf(m->reply_to, sizeof(m->reply_to), "%s", reply_to);
     memcpy(m->body.data, body->data, body->len);
     return m;
@@ -250,7 +256,7 @@ static struct delivery *delivery_of(struct message_on_queue *m)
     d->generation = sim.generation[m->host];
     d->redelivered = m->redelivered;
     strcpy(d->reply_to, m->reply_to);
-    strcpy(d->correlation_id, m->id);
+    strcpy(d->correlation_id, m->correlation_id);
     d->body_bytes = m->body.len;
     memcpy(d->body, m->body.data, m->body.len);
     return d;
@@ -345,10 +351,10 @@ static void client_receives(const struct copy *c)
     strcpy(s->code, now.code);
 }
 
-static void mark_answered(const char *id)
+static void mark_answered(const char *correlation_id)
 {
     for (size_t i = 0; i < sim.message_count; i++)
-        if (strcmp(sim.messages[i].id, id) == 0 && sim.messages[i].tag != 0)
+        if (strcmp(sim.messages[i].correlation_id, correlation_id) == 0 && sim.messages[i].tag != 0)
             sim.messages[i].is_answered = true;
 }
 
@@ -357,7 +363,7 @@ static enum published route(struct copy *c)
     size_t host = host_of_route(c->routing_key);
 
     if (strcmp(c->exchange, "requests") == 0 && host < HOSTS) {
-        enqueue(host, c->id, c->reply_to, &c->body);
+        strcpy(enqueue(host, c->id, c->reply_to, &c->body)->correlation_id, c->correlation_id);
     } else if (strcmp(c->routing_key, "client") == 0) {
         client_receives(c);
         mark_answered(c->correlation_id);
@@ -436,7 +442,7 @@ static bool same_identity(const struct work *a, const struct work *b)
 {
     const struct addressed *x = a->request, *y = b->request;
 
-    return memcmp(x, y, sizeof(*x)) == 0;
+    return a->handler->lane == LANE_IDENTITY && b->handler->lane == LANE_IDENTITY && memcmp(x, y, sizeof(*x)) == 0;
 }
 
 static void world_run(void *ctx, struct work *work)
@@ -741,8 +747,7 @@ static void set_up(uint64_t seed, const struct digest_key *key)
     sim.now_ms = 1000000;
     sim.wake_at_ms = INT64_MAX;
     for (size_t h = 0; h < HOSTS; h++)
-        sim.hosts[h] =
-            (struct host){.uuid = host_uuid(h), .hv = &sim.hvs[h], .digest_key = key, .sends_clear_deks = true};
+        sim.hosts[h] = (struct host){.uuid = host_uuid(h), .hv = &sim.hvs[h], .digest_key = key, .keys = &keys[h]};
 }
 
 static void tear_down(void)
@@ -793,22 +798,44 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     tear_down();
 }
 
+static bool open_keys(const char *folder, struct vault *vault, struct err *e)
+{
+    for (size_t h = 0; h < HOSTS; h++) {
+        struct uuid uuid = host_uuid(h);
+
+        if (!host_keys_open(folder, NULL, &uuid, vault, &keys[h], e))
+            return false;
+    }
+    return true;
+}
+
+static void remove_keys(const char *folder)
+{
+    for (size_t h = 0; h < HOSTS; h++)
+        unlink(keys[h].path);
+    rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
+    char folder[] = "/tmp/keyferry-sim-XXXXXX";
     uint64_t runs = argc > 1 ? strtoull(argv[1], NULL, 10) : 3000;
     uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     struct digest_key key = {.bytes = "a key for digests, 32 bytes long"};
-    struct vault *vault;
+    struct vault *vault, *key_vault;
     struct err e;
 
     log_set_level(LOG_LEVEL_ERROR);
     digest_key_name(&key);
-    if (!vault_open(SLOTS, &vault, &e)) {
+    if (mkdtemp(folder) == NULL || !vault_open(SLOTS, &vault, &e) || !vault_open(2, &key_vault, &e) ||
+        !open_keys(folder, key_vault, &e)) {
         fprintf(stderr, "%s\n", e.text);
         return 1;
     }
     for (uint64_t seed = first; seed < first + runs; seed++)
         run(seed, runs == 1, vault, &key);
+    remove_keys(folder);
+    vault_close(key_vault);
     vault_close(vault);
     printf("simulation: %" PRIu64 " runs from seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " duplicates, %" PRIu64
            " replies, %" PRIu64 " lost channels, %" PRIu64 " outages of libvirt, %" PRIu64

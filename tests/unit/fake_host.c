@@ -2,21 +2,32 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "handlers/handlers.h"
+
+static bool open_keys(struct fake_host *fake, struct err *e)
+{
+    const struct uuid host = fake_uuid(HOST_A);
+
+    strcpy(fake->folder, "/tmp/keyferry-fake-XXXXXX");
+    fake->host.keys = &fake->keys;
+    return vault_open(2, &fake->vault, e) && mkdtemp(fake->folder) != NULL &&
+           host_keys_open(fake->folder, NULL, &host, fake->vault, &fake->keys, e);
+}
 
 int fake_host_open(void **state)
 {
     struct fake_host *fake = calloc(1, sizeof(*fake));
     struct err e;
 
-    if (fake == NULL || !hv_open("", NULL, NULL, &fake->host.hv, &e))
+    if (fake == NULL || !hv_open("", NULL, NULL, &fake->host.hv, &e) || !open_keys(fake, &e))
         return -1;
     memset(fake->digest_key.bytes, 7, sizeof(fake->digest_key.bytes));
     digest_key_name(&fake->digest_key);
     fake->host.uuid = fake_uuid(HOST_A);
     fake->host.digest_key = &fake->digest_key;
-    fake->host.sends_clear_deks = true;
+    fake->host.accepts_clear_deks = true;
     *state = fake;
     return 0;
 }
@@ -26,6 +37,9 @@ int fake_host_close(void **state)
     struct fake_host *fake = *state;
 
     hv_close(fake->host.hv);
+    vault_close(fake->vault);
+    unlink(fake->keys.path);
+    rmdir(fake->folder);
     free(fake);
     return 0;
 }
@@ -62,6 +76,7 @@ enum work_state fake_begin(struct fake_host *fake, const struct handler *handler
         .handler = handler,
         .host = &fake->host,
         .id = "request-1",
+        .peer = fake->peer,
         .request = request,
         .notes = handler->notes_bytes > 0 ? fake->notes : NULL,
     };

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "fake_hv.h"
+#include "handlers/host_keys.h"
 #include "handlers/mark.h"
 #include "handlers/work.h"
 
@@ -25,6 +26,10 @@
 struct fake_host {
     struct host host;
     struct digest_key digest_key;
+    struct host_keys keys;
+    struct vault *vault;
+    char folder[32];         /* of the keys */
+    const struct peer *peer; /* who sends; NULL: somebody who may do all */
     struct work work;
     _Alignas(8) uint8_t notes[VAULT_SLOT_BYTES];
 };

@@ -28,6 +28,13 @@ static inline struct say sample_of(const char *field)
         STRING("description", "a \"quoted\" description \xe2\x82\xac"),
         STRING("migrationId", "m-1"),
         BIN("dekBase64", "0123456789\0\1\2\3\4\5\xff", 17),
+        BIN("encryptedDek", "\0\3 enc, ciphertext and tag, which nobody opens: 49 bytes", 56),
+        BIN("publicKey", "a public key of thirty-two bytes", 32),
+        BIN("recipientKey", "a public key of thirty-two bytes", 32),
+        STRING("fingerprint", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+        STRING("dstKeyFingerprint", "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef"),
+        LIST("suites", NULL, 0),
+        TRUTH("retire", true),
         TRUTH("force", true),
         STRING("srcHostUuid", HOST_A),
         STRING("dstHostUuid", HOST_B),
@@ -51,25 +58,58 @@ static inline struct say sample_of(const char *field)
     return NUL("");
 }
 
-/* One of each field; their number. */
-static inline size_t sample_fields(const struct schema *schema, struct say out[FIELDS_MAX])
+/* Of a clear and a sealed DEK a message has only one. */
+static inline bool is_sealed_dek(const char *field)
 {
-    assert_true(schema->count < FIELDS_MAX);
-    for (size_t i = 0; i < schema->count; i++)
-        out[i] = sample_of(schema->fields[i].name);
-    return schema->count;
+    return strcmp(field, "encryptedDek") == 0;
 }
 
-/* The same with another value for one of them, or one more. */
+static inline bool has_field(const struct schema *schema, const char *name)
+{
+    for (size_t i = 0; i < schema->count; i++)
+        if (strcmp(schema->fields[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* One of each field, but no sealed DEK; their number. */
+static inline size_t sample_fields(const struct schema *schema, struct say out[FIELDS_MAX])
+{
+    size_t count = 0;
+
+    assert_true(schema->count < FIELDS_MAX);
+    for (size_t i = 0; i < schema->count; i++)
+        if (!is_sealed_dek(schema->fields[i].name))
+            out[count++] = sample_of(schema->fields[i].name);
+    return count;
+}
+
+static inline bool is_absent(const struct say *value)
+{
+    if (value->kind == SAY_TEXT)
+        return strspn(value->text, " \t\n") == value->len;
+    return value->kind == SAY_NULL || (value->kind == SAY_BIN && value->len == 0);
+}
+
+/* The same with another value for one of them, or one more. A DEK in one form takes the place of that in the other. */
 static inline size_t sample_fields_with(const struct schema *schema, struct say value, struct say out[FIELDS_MAX])
 {
-    size_t count = sample_fields(schema, out);
+    size_t count = sample_fields(schema, out), last = count;
 
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(out[i].key, "dekBase64") == 0)
+            last = i;
         if (strcmp(out[i].key, value.key) == 0) {
             out[i] = value;
+            if (i == last && is_absent(&value) && has_field(schema, "encryptedDek"))
+                out[count++] = sample_of("encryptedDek");
             return count;
         }
+    }
+    if (is_sealed_dek(value.key) && !is_absent(&value) && last < count) {
+        out[last] = value;
+        return count;
+    }
     out[count] = value;
     return count + 1;
 }

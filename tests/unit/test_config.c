@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "schemas/seal.h"
 #include "worker/config.h"
 
 #define HOST "[host.c0ffee00111142228333444455556666]\n"
@@ -53,7 +54,10 @@ static void fills_in_the_defaults(void **state)
     assert_int_equal(c.prefetch, 64);
     assert_int_equal(c.heartbeat_s, 15);
     assert_int_equal(c.declare, 1);
+    assert_string_equal(c.ca_file, "");
+    assert_int_equal(c.sasl, SASL_PLAIN);
     assert_int_equal(c.plaintext_dek, PLAINTEXT_LOOPBACK);
+    assert_int_equal(c.envelope, SEAL_BOUND);
     assert_string_equal(c.exchange, "keyferry.p2p");
     assert_string_equal(c.reply_exchange, "");
     assert_int_equal(c.host_count, 1);
@@ -70,7 +74,8 @@ static void reads_every_kind_of_value(void **state)
 
     (void)state;
     assert_true(read_text("# a comment\n" BUS "  amqp://b:5673/v ; the second one\nprefetch = 8\nqueue_type = classic\n"
-                          "declare = no\n[worker]\nname = w-1\nplaintext_dek = refuse\nlog_level = debug\n" HOST
+                          "declare = no\nca_file = /etc/ca.pem\ncert_file = c\nkey_file = k\nsasl = external\n"
+                          "[worker]\nname = w-1\nplaintext_dek = refuse\nenvelope = both\nlog_level = debug\n" HOST
                           "libvirt_uri = qemu+unix:///session?socket=/tmp/s\n"
                           "[host.00000000-0000-4000-8000-00000000000A]\n",
                           &c, &e));
@@ -78,8 +83,13 @@ static void reads_every_kind_of_value(void **state)
     assert_int_equal(c.prefetch, 8);
     assert_int_equal(c.queue_type, 1);
     assert_int_equal(c.declare, 0);
+    assert_string_equal(c.ca_file, "/etc/ca.pem");
+    assert_string_equal(c.cert_file, "c");
+    assert_string_equal(c.key_file, "k");
+    assert_int_equal(c.sasl, SASL_EXTERNAL);
     assert_string_equal(c.name, "w-1");
     assert_int_equal(c.plaintext_dek, PLAINTEXT_REFUSE);
+    assert_int_equal(c.envelope, SEAL_BOTH);
     assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
     assert_int_equal(c.host_count, 2);
     assert_string_equal(c.hosts[0].libvirt_uri, "qemu+unix:///session?socket=/tmp/s");
@@ -96,6 +106,7 @@ static void names_file_and_line_of_what_is_wrong(void **state)
     refuses(BUS "prefetch = 1\n" HOST, 3, "prefetch must be a whole number from 2 to 10000");
     refuses(BUS "prefetch = 8x\n" HOST, 3, "prefetch must be");
     refuses(BUS "prefetch = 8\nprefetch = 9\n" HOST, 4, "given twice");
+    refuses(BUS "sasl = gssapi\n" HOST, 3, "sasl must be one of: plain, external");
     refuses(BUS "queue_type = lazy\n" HOST, 3, "queue_type must be one of: quorum, classic");
     refuses(BUS "[host.nonsense]\n", 3, "not a UUID");
     refuses(BUS HOST HOST, 4, "given twice");
@@ -107,10 +118,66 @@ static void names_file_and_line_of_what_is_wrong(void **state)
 static void refuses_what_this_version_cannot_do(void **state)
 {
     (void)state;
-    refuses(BUS "ca_file = /etc/ca.pem\n" HOST, 3, "ca_file cannot be set in this version");
     refuses(BUS "partitions = 4\n" HOST, 3, "partitions cannot be set in this version");
-    refuses(BUS "[senders]\nmgmt = manager\n" HOST, 4, "[senders] mgmt cannot be set in this version");
     refuses(BUS "[worker]\norphan_policy = delete\n" HOST, 4, "orphan_policy cannot be set");
+}
+
+#define A "aaaaaaaa-0000-4000-8000-00000000000a"
+#define B "aaaaaaaa-0000-4000-8000-00000000000b"
+
+static void reads_who_may_say_what(void **state)
+{
+    struct config c;
+    struct err e;
+
+    (void)state;
+    assert_true(read_text(BUS "[senders]\nrequire_user_id = yes\nmgmt = manager ; them\nhost-* = peer " A "\n  " B
+                              " ; too\n"
+                              "any = peer *\n" HOST,
+                          &c, &e));
+    assert_int_equal(c.senders.require_user_id, 1);
+    assert_int_equal(c.senders.count, 3);
+    assert_int_equal(senders_find(&c.senders, "mgmt")->role, ROLE_MANAGER);
+    assert_int_equal(senders_find(&c.senders, "host-1")->host_count, 2);
+    assert_true(senders_find(&c.senders, "any")->serves_any);
+    config_done(&c);
+}
+
+static void names_the_line_of_a_sender_that_is_wrong(void **state)
+{
+    (void)state;
+    refuses(BUS "[senders]\n" HOST, 3, "[senders] names nobody");
+    refuses(BUS "[senders]\nrequire_signature = yes\n" HOST, 0, "sender.<user> in [trust]");
+    refuses(BUS "[senders]\nmgmt = boss\n" HOST, 4, "must be one of: reader, manager, operator, peer");
+    refuses(BUS "[senders]\nmgmt = manager\nmgmt = reader\n" HOST, 5, "mgmt is given twice");
+    refuses(BUS "[senders]\nh = peer\n" HOST, 4, "either the UUIDs of its hosts or '*'");
+    refuses(BUS "[senders]\nh = peer nonsense\n" HOST, 4, "'nonsense' in [senders] is not a host's UUID");
+    refuses(BUS "[senders]\na*b = manager\n" HOST, 4, "a '*' may only be the last character");
+}
+
+#define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define KEY         "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+
+static void reads_whom_to_trust(void **state)
+{
+    struct config c;
+    struct err e;
+
+    (void)state;
+    assert_true(
+        read_text(BUS "[trust]\ndst_key = pinned\nhost." A " = " FINGERPRINT "\nsender.mgmt = " KEY "\n" HOST, &c, &e));
+    assert_int_equal(c.trust.pins.dst_key, DST_KEY_PINNED);
+    assert_int_equal(c.trust.pins.count, 1);
+    assert_string_equal(c.trust.pins.list[0].host.text, A);
+    assert_int_equal(c.trust.key_count, 1);
+    config_done(&c);
+    refuses(BUS "[trust]\ndst_key = none\n" HOST, 4, "dst_key must be one of: any, pinned");
+    refuses(BUS "[trust]\nhost.x = " FINGERPRINT "\n" HOST, 4, "host.x in [trust]: not a host's UUID");
+    refuses(BUS "[trust]\nhost." A " = abc\n" HOST, 4, "must be a fingerprint: 64 hex digits");
+    refuses(BUS "[trust]\nsender.m = abc\n" HOST, 4, "must be an Ed25519 public key");
+    refuses(BUS "[trust]\nsender.m = " KEY "\nsender.m = " KEY "\n" HOST, 5, "sender.m is given twice");
+    refuses(BUS "[trust]\nsender. = " KEY "\n" HOST, 4, "1 to 255 characters");
+    refuses(BUS "[trust]\nsendr.m = " KEY "\n" HOST, 4, "unknown key 'sendr.m' in [trust]");
 }
 
 static void wants_a_broker_and_a_host(void **state)
@@ -140,7 +207,11 @@ static void prints_what_it_would_read_again(void **state)
     struct err e;
 
     (void)state;
-    assert_true(read_text("[bus]\nurl = amqp://u:secret@h1:5672/v,amqp://u:secret@h2\nheartbeat_s = 7\n" HOST, &c, &e));
+    assert_true(read_text("[bus]\nurl = amqp://u:secret@h1:5672/v,amqp://u:secret@h2\nheartbeat_s = 7\n"
+                          "[senders]\nh-* = peer " A "," B "\nm = manager\n*=peer *\n[trust]\nhost." A
+                          " = 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
+                          "sender.m = 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n" HOST,
+                          &c, &e));
     config_print(&c, to);
     fclose(to);
     assert_null(strstr(text, "secret"));
@@ -148,6 +219,13 @@ static void prints_what_it_would_read_again(void **state)
     assert_non_null(strstr(text, "heartbeat_s = 7\n"));
     assert_true(read_text(text, &again, &e));
     assert_int_equal(again.heartbeat_s, 7);
+    assert_int_equal(again.senders.count, 3);
+    assert_memory_equal(&again.trust.pins.list[0], &c.trust.pins.list[0], sizeof(struct pin));
+    assert_memory_equal(&again.trust.keys[0], &c.trust.keys[0], sizeof(struct sender_key));
+    assert_int_equal(senders_find(&again.senders, "h-1")->host_count, 2);
+    assert_string_equal(senders_find(&again.senders, "h-1")->hosts[1].text, B);
+    assert_int_equal(senders_find(&again.senders, "m")->role, ROLE_MANAGER);
+    assert_true(senders_find(&again.senders, "x")->serves_any);
     assert_string_equal(again.hosts[0].uuid.text, c.hosts[0].uuid.text);
     config_done(&c);
     config_done(&again);
@@ -186,6 +264,9 @@ int main(void)
         cmocka_unit_test(reads_every_kind_of_value),
         cmocka_unit_test(names_file_and_line_of_what_is_wrong),
         cmocka_unit_test(refuses_what_this_version_cannot_do),
+        cmocka_unit_test(reads_who_may_say_what),
+        cmocka_unit_test(names_the_line_of_a_sender_that_is_wrong),
+        cmocka_unit_test(reads_whom_to_trust),
         cmocka_unit_test(wants_a_broker_and_a_host),
         cmocka_unit_test(refuses_a_line_that_would_be_cut_off),
         cmocka_unit_test(prints_what_it_would_read_again),

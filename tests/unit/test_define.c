@@ -2,6 +2,8 @@
 // with: fake_host.c
 #include "fake_host.h"
 
+#include <unistd.h>
+
 #include "handlers/handlers.h"
 
 static struct define_request request;
@@ -50,6 +52,89 @@ static void makes_a_uuid_where_none_is_wanted_in_two_calls_to_libvirt(void **sta
     assert_int_equal(secret->secret.usage, HV_USAGE_VTPM);
     assert_string_equal(secret->secret.usage_id, USAGE_ID);
     assert_int_equal(fake->host.hv->calls, 1); /* define and value are one of ours */
+}
+
+/* The request's DEK as an envelope to this host, bound to the request as it is. */
+static void seal_dek(struct fake_host *fake)
+{
+    struct seal_use use = {&request.to, &request.secret_uuid};
+    uint8_t ephemeral[HPKE_KEY_BYTES] = {5};
+    struct public_key recipient;
+    static uint8_t nth;
+    struct err e;
+
+    ephemeral[1] = nth++;
+    if (!host_keys_current(&fake->keys, &recipient, &e) ||
+        !seal_seal(SEAL_BOUND, ephemeral, &recipient, &use, &request.dek, &request.encrypted_dek, &e))
+        fail_msg("%s", e.text);
+    request.dek = (struct dek){0};
+}
+
+static void a_sealed_dek_is_opened_and_ends_as_the_value(void **state)
+{
+    struct fake_host *fake = *state;
+
+    request.secret_uuid = fake_uuid(UUID_1);
+    seal_dek(fake);
+    assert_true(define_it(fake)->created);
+    assert_value(fake, UUID_1, 1);
+
+    request.encrypted_dek.len = 0;
+    request.dek = fake_dek(1);
+    assert_false(define_it(fake)->created); /* the same DEK in clear */
+    request.dek = fake_dek(2);
+    seal_dek(fake);
+    assert_int_equal(define_fails(fake)->kind, ERR_CONFLICT);
+    assert_value(fake, UUID_1, 1);
+}
+
+static void an_envelope_that_was_moved_does_not_open_and_touches_nothing(void **state)
+{
+    struct fake_host *fake = *state;
+
+    seal_dek(fake);
+    request.to.key.key_version = 2;
+    assert_string_equal(define_fails(fake)->code, "KEY_AGENT_ENVELOPE_INVALID");
+    assert_int_equal(fake->work.err.effect, EFFECT_NONE);
+    assert_false(work_has_begun(&fake->work));
+    assert_int_equal(fake->host.hv->calls, 0);
+}
+
+static void a_missing_key_file_is_told(void **state)
+{
+    struct fake_host *fake = *state;
+
+    seal_dek(fake);
+    unlink(fake->keys.path);
+    assert_string_equal(define_fails(fake)->code, "KEY_AGENT_KEYS_NOT_ON_DISK");
+    request.encrypted_dek.len = 0;
+    request.dek = fake_dek(1);
+    define_it(fake); /* a clear one needs no key */
+}
+
+static void another_envelope_of_the_same_dek_is_the_same_request(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct define_request clear = request;
+    struct define_request one, other, different;
+
+    seal_dek(fake);
+    one = request;
+    request = clear;
+    seal_dek(fake);
+    other = request;
+    request = clear;
+    request.dek = fake_dek(2);
+    seal_dek(fake);
+    different = request;
+
+    assert_memory_not_equal(&one.encrypted_dek, &other.encrypted_dek, sizeof(one.encrypted_dek));
+    assert_true(define_handler.deks_are_same(&fake->host, &one, &other));
+    assert_true(define_handler.deks_are_same(&fake->host, &clear, &other));
+    assert_false(define_handler.deks_are_same(&fake->host, &one, &different));
+    assert_false(define_handler.deks_are_same(&fake->host, &clear, &different));
+    other.encrypted_dek.data[40] ^= 1; /* does not open */
+    assert_false(define_handler.deks_are_same(&fake->host, &one, &other));
 }
 
 static void two_identities_get_two_uuids(void **state)
@@ -606,6 +691,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(makes_a_uuid_where_none_is_wanted_in_two_calls_to_libvirt),
+        TEST(a_sealed_dek_is_opened_and_ends_as_the_value),
+        TEST(an_envelope_that_was_moved_does_not_open_and_touches_nothing),
+        TEST(a_missing_key_file_is_told),
+        TEST(another_envelope_of_the_same_dek_is_the_same_request),
         TEST(two_identities_get_two_uuids),
         TEST(gives_the_wanted_uuid),
         TEST(a_volume_has_the_usage_of_a_volume),

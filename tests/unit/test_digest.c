@@ -25,6 +25,21 @@ static struct dek dek_of(const char *text)
     return dek;
 }
 
+struct thing {
+    char first[4], second[4];
+    struct dek dek;
+    struct sealed_dek sealed;
+};
+
+static const struct field thing_fields[] = {
+    TEXT(struct thing, first, "first", OPTIONAL, 1, 3, NULL, NULL),
+    TEXT(struct thing, second, "second", OPTIONAL, 1, 3, NULL, NULL),
+    SECRET_BYTES(struct thing, dek, "dek", OPTIONAL, 1, 16),
+    SEALED_DEK(struct thing, sealed, "sealed", OPTIONAL),
+};
+
+static const struct schema thing_schema = SCHEMA("FooMsg", NULL, struct thing, thing_fields, NULL);
+
 /* Python: hashlib.blake2b(data, digest_size=16, key=key, person=person).hexdigest() */
 static void agrees_with_another_implementation(void **state)
 {
@@ -36,10 +51,26 @@ static void agrees_with_another_implementation(void **state)
     assert_string_equal(key.name, "10fbf5ba");
     digest_dek(&key, "context", &dek, out);
     assert_string_equal(out, "49c686b908f2410b4dbb6b937c0d2fee");
-    digest_content(&key, "FooMsg", "content", 7, out);
-    assert_string_equal(out, "e3861543280573fe840894a1545f4bc2");
+    digest_content(&key, &thing_schema, &(struct thing){.first = "ab", .second = "c"}, out);
+    assert_string_equal(out, "c9941255e44b475ae71f34057794dd41");
     digest_derived_id("an-id", "define", out);
     assert_string_equal(out, "3b92c78315f79a4e63280ca1678d1e99.define");
+}
+
+static void what_is_asked_for_is_told_apart_by_every_field_but_deks(void **state)
+{
+    struct digest_key key = key_of(7);
+    struct thing thing = {.first = "ab"}, other = {.second = "ab"};
+    char a[DIGEST_CHARS + 1], b[DIGEST_CHARS + 1];
+
+    (void)state;
+    digest_content(&key, &thing_schema, &thing, a);
+    digest_content(&key, &thing_schema, &other, b);
+    assert_false(digest_equal(a, b));
+    thing.dek = dek_of("secret");
+    thing.sealed.len = SEALED_MAX_BYTES;
+    digest_content(&key, &thing_schema, &thing, b);
+    assert_true(digest_equal(a, b));
 }
 
 static void equal_deks_of_two_identities_look_different(void **state)
@@ -107,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_another_implementation),
+        cmocka_unit_test(what_is_asked_for_is_told_apart_by_every_field_but_deks),
         cmocka_unit_test(equal_deks_of_two_identities_look_different),
         cmocka_unit_test(another_dek_or_key_gives_another_digest),
         cmocka_unit_test(context_and_dek_cannot_be_shifted_into_each_other),

@@ -76,6 +76,22 @@ static void wants_plain_as_a_word(void **state)
     }
 }
 
+static void wants_external_where_it_logs_in_by_certificate(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    begin(&rig);
+    rig.handshake.external = true;
+    assert_int_equal(take_start(&rig, "PLAIN EXTERNAL"), HANDSHAKE_NOTHING);
+    outbox_clear(&rig.out);
+    begin(&rig);
+    rig.handshake.external = true;
+    assert_int_equal(take_start(&rig, "PLAIN AMQPLAIN"), HANDSHAKE_BROKEN);
+    assert_string_equal(rig.e.text, "the broker does not offer SASL EXTERNAL, only: PLAIN AMQPLAIN");
+    outbox_clear(&rig.out);
+}
+
 static void agrees_on_the_lower_and_takes_0_for_no_limit(void **state)
 {
     static const struct {
@@ -154,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_in_three_steps),
         cmocka_unit_test(wants_plain_as_a_word),
+        cmocka_unit_test(wants_external_where_it_logs_in_by_certificate),
         cmocka_unit_test(agrees_on_the_lower_and_takes_0_for_no_limit),
         cmocka_unit_test(refuses_frames_smaller_than_amqp_has_them),
         cmocka_unit_test(a_close_has_the_brokers_words_at_any_time),

@@ -17,6 +17,7 @@ static const struct mark full = {
     .digest = DIGEST,
     .by = "migration",
     .migration_id = "m-1",
+    .peer = DIGEST,
     .confirmed = true,
     .leaving = "m-2",
     .text = "for VM; web 1 leaving=no",
@@ -28,8 +29,8 @@ static void says_each_word_that_applies_and_then_the_text(void **state)
 
     (void)state;
     mark_write(&full, out);
-    assert_string_equal(out, "keyferry1 dek=a1b2c3d4:" DIGEST
-                             " by=migration mig=m-1 leaving=m-2 confirmed; for VM; web 1 leaving=no");
+    assert_string_equal(out, "keyferry1 dek=a1b2c3d4:" DIGEST " by=migration mig=m-1 peer=" DIGEST
+                             " leaving=m-2 confirmed; for VM; web 1 leaving=no");
     mark_write(&(struct mark){0}, out);
     assert_string_equal(out, "keyferry1;");
 }

@@ -2,6 +2,8 @@
 // with: fake_host.c
 #include "fake_host.h"
 
+#include <ctype.h>
+
 #include "handlers/handlers.h"
 
 #define ROUTE_B  "host.aaaaaaaa00004000800000000000000b"
@@ -29,9 +31,46 @@ static void source_set(struct fake_host *fake)
     fake_vtpm_put(fake->host.hv, VM, "web-1", UUID_1);
 }
 
+/* The destination's, which the source asks for first. */
+static struct hpke_key_pair destination_keys(void)
+{
+    struct hpke_key_pair pair = {.private_key = {1, 2, 3}};
+
+    hpke_public_key(&pair);
+    return pair;
+}
+
+static enum work_state destination_gave_key(struct fake_host *fake)
+{
+    struct hpke_key_pair pair = destination_keys();
+    struct host_key_reply *answer = fake->work.call.answer;
+
+    answer->public_key.len = PUBLIC_KEY_BYTES;
+    memcpy(answer->public_key.data, pair.public_key, PUBLIC_KEY_BYTES);
+    return fake_answered(fake, NULL);
+}
+
+/* Up to the first call after that for the destination's key, where there is one. */
 static enum work_state begin(struct fake_host *fake)
 {
-    return fake_run(fake, &pre_migrate_handler, &request);
+    enum work_state state = fake_run(fake, &pre_migrate_handler, &request);
+
+    return state == WORK_CALLING && fake->work.call.message == &host_key_get_message ? destination_gave_key(fake)
+                                                                                     : state;
+}
+
+/* The define that is asked of the destination carries this DEK, and only sealed, for itself. */
+static void assert_carries(const struct define_request *ask, uint8_t fill)
+{
+    struct hpke_key_pair pair = destination_keys();
+    struct seal_use use = {&ask->to, &ask->secret_uuid};
+    struct dek dek, want = fake_dek(fill);
+    struct err e;
+
+    assert_int_equal(ask->dek.len, 0);
+    if (!seal_open(SEAL_BOUND, &pair, 1, &use, &ask->encrypted_dek, &dek, &e))
+        fail_msg("%s", e.text);
+    assert_memory_equal(&dek, &want, sizeof(dek));
 }
 
 static const struct err *assert_failed(struct fake_host *fake, enum work_state state, enum err_kind kind)
@@ -120,7 +159,6 @@ static void defines_on_the_destination_and_marks_the_source(void **state)
     struct fake_host *fake = *state;
     const struct define_request *ask;
     const struct pre_migrate_reply *reply;
-    struct dek dek = fake_dek(1);
 
     source_set(fake);
     assert_calls(fake, begin(fake), &define_message, ROUTE_B, "define");
@@ -130,7 +168,7 @@ static void defines_on_the_destination_and_marks_the_source(void **state)
     assert_string_equal(ask->secret_uuid.text, UUID_1);
     assert_string_equal(ask->migration_id, "m-1");
     assert_string_equal(ask->description, "");
-    assert_memory_equal(&ask->dek, &dek, sizeof(dek));
+    assert_carries(ask, 1);
     assert_false(fake->work.call.without_deadline);
     assert_string_equal(fake_mark(fake, UUID_1).leaving, "");
 
@@ -153,7 +191,7 @@ static void what_the_destination_had_already_was_not_created(void **state)
     assert_int_equal(reply_of(fake, destination_defined(fake, UUID_1, false))->created, NO);
 }
 
-static void forgets_the_dek_once_the_destination_has_it(void **state)
+static void forgets_a_clear_dek_once_it_is_sealed(void **state)
 {
     struct fake_host *fake = *state;
     struct resource_key_reply *answer;
@@ -166,8 +204,6 @@ static void forgets_the_dek_once_the_destination_has_it(void **state)
     answer = fake->work.call.answer;
     *answer = (struct resource_key_reply){.dek = dek, .key_version = 1};
     fake_answered(fake, NULL);
-    assert_non_null(memmem(fake->notes, sizeof(fake->notes), dek.data, dek.len));
-    destination_defined(fake, UUID_1, true);
     assert_null(memmem(fake->notes, sizeof(fake->notes), dek.data, 8));
 }
 
@@ -233,8 +269,7 @@ static void asks_the_key_manager_where_the_request_brings_no_dek(void **state)
 {
     struct fake_host *fake = *state;
     const struct resource_key_request *ask;
-    const struct define_request *define;
-    struct dek dek = fake_dek(9);
+    struct hpke_key_pair pair = destination_keys();
 
     source_set(fake);
     request.dek.len = 0;
@@ -250,10 +285,11 @@ static void asks_the_key_manager_where_the_request_brings_no_dek(void **state)
     assert_string_equal(ask->key_provider_name, "vault");
     assert_string_equal(ask->dst_host_uuid.text, HOST_B);
     assert_string_equal(ask->secret_uuid.text, UUID_1);
+    assert_int_equal(ask->recipient_key.len, PUBLIC_KEY_BYTES);
+    assert_memory_equal(ask->recipient_key.data, pair.public_key, PUBLIC_KEY_BYTES);
 
     assert_calls(fake, keymanager_answered(fake, 9, 1), &define_message, ROUTE_B, "define");
-    define = fake->work.call.request;
-    assert_memory_equal(&define->dek, &dek, sizeof(dek));
+    assert_carries(fake->work.call.request, 9);
     assert_string_equal(reply_of(fake, destination_defined(fake, UUID_1, true))->dek_source, "keymanager");
 }
 
@@ -301,22 +337,159 @@ static void an_error_of_the_key_manager_is_passed_on(void **state)
     request.dek.len = 0;
     begin(fake);
     err_from_wire(&e, "KMS.42", "no such key", false);
-    e.effect = EFFECT_UNKNOWN;
     assert_int_equal(fake_answered(fake, &e), WORK_DONE);
     assert_memory_equal(&fake->work.err, &e, sizeof(e));
 }
 
-static void a_clear_dek_is_not_sent_where_the_configuration_forbids_it(void **state)
+static void a_silent_key_manager_has_no_effect(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e = failure(ERR_TIMEOUT, EFFECT_UNKNOWN);
+
+    source_set(fake);
+    request.dek.len = 0;
+    begin(fake);
+    assert_int_equal(assert_failed(fake, fake_answered(fake, &e), ERR_TIMEOUT)->effect, EFFECT_NONE);
+}
+
+static void a_clear_dek_of_the_key_manager_is_refused_where_the_configuration_does(void **state)
 {
     struct fake_host *fake = *state;
     const struct err *e;
 
     source_set(fake);
-    fake->host.sends_clear_deks = false;
-    e = assert_failed(fake, begin(fake), ERR_PLAINTEXT);
-    assert_non_null(strstr(e->text, "plaintext_dek"));
+    fake->host.accepts_clear_deks = false;
     request.dek.len = 0;
-    assert_failed(fake, begin(fake), ERR_PLAINTEXT);
+    begin(fake);
+    e = assert_failed(fake, keymanager_answered(fake, 9, 1), ERR_PLAINTEXT);
+    assert_non_null(strstr(e->text, "plaintext_dek"));
+    assert_int_equal(begin(fake), WORK_CALLING);
+}
+
+static void an_envelope_of_the_key_manager_is_passed_on_as_it_is(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct define_request *define;
+    const struct sealed_dek envelope = {50, "an envelope"};
+    struct resource_key_reply *answer;
+
+    source_set(fake);
+    fake->host.accepts_clear_deks = false;
+    request.dek.len = 0;
+    begin(fake);
+    answer = fake->work.call.answer;
+    answer->encrypted_dek = envelope;
+    answer->key_version = 1;
+    assert_calls(fake, fake_answered(fake, NULL), &define_message, ROUTE_B, "define");
+    define = fake->work.call.request;
+    assert_int_equal(define->dek.len, 0);
+    assert_memory_equal(&define->encrypted_dek, &envelope, sizeof(envelope));
+    assert_string_equal(reply_of(fake, destination_defined(fake, UUID_1, true))->dek_source, "keymanager");
+}
+
+static void an_envelope_that_came_along_is_passed_on_as_it_is_and_asks_for_no_key(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct define_request *define;
+
+    source_set(fake);
+    request.dek.len = 0;
+    request.encrypted_dek = (struct sealed_dek){50, "an envelope"};
+    assert_calls(fake, fake_run(fake, &pre_migrate_handler, &request), &define_message, ROUTE_B, "define");
+    define = fake->work.call.request;
+    assert_int_equal(define->dek.len, 0);
+    assert_memory_equal(&define->encrypted_dek, &request.encrypted_dek, sizeof(struct sealed_dek));
+    assert_string_equal(reply_of(fake, destination_defined(fake, UUID_1, true))->dek_source, "request");
+}
+
+/* [trust]: only to a key that is pinned for this host, and where one is pinned to no other. */
+static void seals_to_pinned_keys_where_there_are_any(void **state)
+{
+    struct fake_host *fake = *state;
+    struct hpke_key_pair pair = destination_keys();
+    struct pin list[] = {{.host = fake_uuid(HOST_B)}, {.host = fake_uuid(HOST_B)}};
+    struct pins *pins = &fake->host.pins;
+
+    source_set(fake);
+    pins->dst_key = DST_KEY_PINNED;
+    assert_int_equal(fake_run(fake, &pre_migrate_handler, &request), WORK_DONE);
+    assert_int_equal(fake->work.err.kind, ERR_ENVELOPE);
+    assert_non_null(strstr(fake->work.err.text, "host." HOST_B));
+
+    memset(list[0].fingerprint, 'a', FINGERPRINT_CHARS);
+    *pins = (struct pins){DST_KEY_ANY, list, 1};
+    assert_int_equal(begin(fake), WORK_DONE);
+    assert_int_equal(fake->work.err.kind, ERR_ENVELOPE);
+    assert_int_equal(fake->work.err.effect, EFFECT_NONE);
+
+    seal_fingerprint(pair.public_key, list[1].fingerprint);
+    list[1].fingerprint[63] = (char)toupper(list[1].fingerprint[63]);
+    *pins = (struct pins){DST_KEY_PINNED, list, 2};
+    assert_int_equal(begin(fake), WORK_CALLING);
+    assert_ptr_equal(fake->work.call.message, &define_message);
+}
+
+static void asks_the_destination_for_its_key_and_compares_the_fingerprint(void **state)
+{
+    struct fake_host *fake = *state;
+    struct hpke_key_pair pair = destination_keys();
+    const struct host_key_get_request *ask;
+
+    source_set(fake);
+    for (int sealed = 0; sealed < 2; sealed++) {
+        if (sealed != 0) {
+            request.dek.len = 0;
+            request.encrypted_dek = (struct sealed_dek){50, "an envelope"};
+        }
+        seal_fingerprint(pair.public_key, request.dst_key_fingerprint);
+        request.dst_key_fingerprint[63] = (char)toupper(request.dst_key_fingerprint[63]);
+        assert_calls(fake, fake_run(fake, &pre_migrate_handler, &request), &host_key_get_message, ROUTE_B, "host-key");
+        ask = fake->work.call.request;
+        assert_string_equal(ask->to.host_uuid.text, HOST_B);
+        assert_calls(fake, destination_gave_key(fake), &define_message, ROUTE_B, "define");
+
+        request.dst_key_fingerprint[0] ^= 1;
+        assert_string_equal(assert_failed(fake, begin(fake), ERR_ENVELOPE)->field, "dstKeyFingerprint");
+    }
+}
+
+static void a_key_of_the_destination_that_is_none_is_refused(void **state)
+{
+    struct fake_host *fake = *state;
+    struct host_key_reply *answer;
+
+    source_set(fake);
+    fake_run(fake, &pre_migrate_handler, &request);
+    answer = fake->work.call.answer;
+    answer->public_key = (struct public_key){.len = PUBLIC_KEY_BYTES}; /* of low order */
+    assert_failed(fake, fake_answered(fake, NULL), ERR_ENVELOPE);
+}
+
+static void a_destination_that_gives_no_key_gets_no_dek(void **state)
+{
+    struct fake_host *fake = *state;
+    struct err e = failure(ERR_KEYS_MISSING, EFFECT_NONE);
+
+    source_set(fake);
+    fake_run(fake, &pre_migrate_handler, &request);
+    assert_failed(fake, fake_answered(fake, &e), ERR_KEYS_MISSING);
+}
+
+/* Whether another request under the id of one that runs may join it. */
+static void requests_are_told_apart_by_clear_deks_and_not_by_ciphertext(void **state)
+{
+    const struct pre_migrate_request clear = {.dek = fake_dek(1)}, other = {.dek = fake_dek(2)}, none = {0};
+    const struct pre_migrate_request sealed = {.encrypted_dek = {50, "one"}}, again = {.encrypted_dek = {50, "two"}};
+    bool (*same)(const struct host *, const void *, const void *) = pre_migrate_handler.deks_are_same;
+
+    (void)state;
+    assert_true(same(NULL, &clear, &clear));
+    assert_false(same(NULL, &clear, &other));
+    assert_false(same(NULL, &clear, &none));
+    assert_false(same(NULL, &sealed, &none));
+    assert_false(same(NULL, &sealed, &clear));
+    assert_true(same(NULL, &sealed, &again));
+    assert_true(same(NULL, &none, &none));
 }
 
 static void another_uuid_from_the_destination_is_a_conflict_and_undone(void **state)
@@ -450,7 +623,7 @@ int main(void)
         TEST(a_vm_without_tpm_or_with_an_unencrypted_one_is_skipped),
         TEST(defines_on_the_destination_and_marks_the_source),
         TEST(what_the_destination_had_already_was_not_created),
-        TEST(forgets_the_dek_once_the_destination_has_it),
+        TEST(forgets_a_clear_dek_once_it_is_sealed),
         TEST(without_a_live_domain_the_secret_is_found_by_identity),
         TEST(without_a_live_domain_and_a_secret_there_is_nothing_to_prepare),
         TEST(a_live_domain_that_names_another_identity_of_ours_is_a_conflict),
@@ -461,7 +634,15 @@ int main(void)
         TEST(another_version_from_the_key_manager_is_a_conflict),
         TEST(an_absent_key_manager_is_named),
         TEST(an_error_of_the_key_manager_is_passed_on),
-        TEST(a_clear_dek_is_not_sent_where_the_configuration_forbids_it),
+        TEST(a_clear_dek_of_the_key_manager_is_refused_where_the_configuration_does),
+        TEST(an_envelope_of_the_key_manager_is_passed_on_as_it_is),
+        TEST(an_envelope_that_came_along_is_passed_on_as_it_is_and_asks_for_no_key),
+        TEST(seals_to_pinned_keys_where_there_are_any),
+        TEST(asks_the_destination_for_its_key_and_compares_the_fingerprint),
+        TEST(a_key_of_the_destination_that_is_none_is_refused),
+        TEST(a_destination_that_gives_no_key_gets_no_dek),
+        TEST(requests_are_told_apart_by_clear_deks_and_not_by_ciphertext),
+        TEST(a_silent_key_manager_has_no_effect),
         TEST(another_uuid_from_the_destination_is_a_conflict_and_undone),
         TEST(an_absent_destination_is_named_and_nothing_is_undone),
         TEST(an_error_of_the_destination_without_effect_is_passed_on_and_nothing_undone),

@@ -30,10 +30,6 @@ static void a_missing_part_of_the_identity_is_told_in_the_contracts_words(void *
 static void other_missing_fields_are_told_by_their_own_name(void **state)
 {
     (void)state;
-    assert_value_refused(define_message.request, NUL("dekBase64"), ERR_REQUIRED, "dekBase64",
-                         "dekBase64 is required: it is missing");
-    assert_value_refused(define_message.request, STRING("dekBase64", ""), ERR_REQUIRED, "dekBase64",
-                         "dekBase64 is required: it is blank");
     assert_value_refused(get_message.request, NUL("hostUuid"), ERR_REQUIRED, "hostUuid",
                          "hostUuid is required: it is missing");
     assert_value_refused(resolve_message.request, NUL("vmUuid"), ERR_REQUIRED, "vmUuid",
@@ -124,6 +120,41 @@ static void a_migration_id_has_a_form(void **state)
                              "migrationId must be 1 to 64 of [A-Za-z0-9._-]");
 }
 
+/* Of a good define, with these two values. */
+static bool read_deks(struct say clear, struct say sealed, struct define_request *out, struct err *e)
+{
+    struct say fields[FIELDS_MAX];
+    size_t count = sample_fields_with(define_message.request, STRING("vmUuid", VM), fields);
+
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i].key, "dekBase64") == 0)
+            fields[i] = clear;
+    fields[count++] = sealed;
+    return read_request(ENCODING_JSON, define_message.request, fields, count, out, e);
+}
+
+static void a_dek_comes_in_clear_or_sealed_and_never_both_or_neither(void **state)
+{
+    const struct say clear = sample_of("dekBase64"), sealed = sample_of("encryptedDek");
+    const char *name;
+    struct err e;
+
+    (void)state;
+    assert_true(read_deks(clear, NUL("encryptedDek"), &define, &e));
+    assert_int_equal(define.encrypted_dek.len, 0);
+    assert_true(read_deks(NUL("dekBase64"), sealed, &define, &e));
+    assert_int_equal(define.encrypted_dek.len, 56);
+    assert_memory_equal(define.encrypted_dek.data, "\0\3 enc", 6);
+    assert_false(schema_has_secret(define_message.request, &define, &name));
+    assert_false(read_deks(clear, sealed, &define, &e));
+    assert_int_equal(e.kind, ERR_INVALID);
+    assert_string_equal(e.field, "encryptedDek");
+    assert_false(read_deks(NUL("dekBase64"), STRING("encryptedDek", ""), &define, &e));
+    assert_int_equal(e.kind, ERR_REQUIRED);
+    assert_string_equal(e.field, "dekBase64");
+    assert_string_equal(e.text, "dekBase64 is required, or encryptedDek: both are missing");
+}
+
 static void a_dek_is_strict_base64(void **state)
 {
     static const char *const bad[] = {"AAA", "AAAA\n", "AA AA", "!!!!", "AAB=", "A===", "=AAA"};
@@ -175,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_vtpm_is_one_of_ten),
         cmocka_unit_test(purpose_is_one_of_two_words),
         cmocka_unit_test(a_migration_id_has_a_form),
+        cmocka_unit_test(a_dek_comes_in_clear_or_sealed_and_never_both_or_neither),
         cmocka_unit_test(a_dek_is_strict_base64),
         cmocka_unit_test(all_of_a_define_lands_in_its_struct),
         cmocka_unit_test(resolve_knows_the_vm_alone),

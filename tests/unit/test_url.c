@@ -48,6 +48,34 @@ static void what_is_left_out_has_its_usual_value(void **state)
     url_list_done(&list);
 }
 
+static void tells_whether_it_names_the_user(void **state)
+{
+    struct url_list list;
+    struct err e;
+
+    (void)state;
+    assert_true(url_list_read("amqp://h,amqp://guest@h,amqp://guest:x@h/v,amqp://h/a%40b", NULL, &list, &e));
+    for (size_t i = 0; i < list.count; i++)
+        assert_int_equal(list.urls[i].has_login, i == 1 || i == 2);
+    url_list_done(&list);
+}
+
+static void an_s_stands_for_tls_and_its_port(void **state)
+{
+    struct url_list list = read_all("amqps://a,AMQPS://u:p@[::1]/v,amqps://b:5672,amqp://c:5671", NULL);
+
+    (void)state;
+    assert_int_equal(list.count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(list.urls[i].tls, i < 3);
+        assert_int_equal(list.urls[i].port, i == 2 ? 5672 : 5671);
+    }
+    assert_string_equal(list.urls[1].host, "::1");
+    assert_string_equal(list.urls[1].user, "u");
+    assert_string_equal(list.urls[1].vhost, "v");
+    url_list_done(&list);
+}
+
 static void reads_several_with_blanks_between_them(void **state)
 {
     struct url_list list = read_all(" amqp://a:1/x , amqp://b:2/y,amqp://[::1]:3 ", NULL);
@@ -76,9 +104,11 @@ static void refuses_what_is_no_url_and_quotes_nothing_of_it(void **state)
     static const struct {
         const char *text, *why;
     } cases[] = {
-        {"", "does not begin with amqp://"},
+        {"", "does not begin with amqp:// or amqps://"},
         {"http://hunter2", "does not begin with amqp://"},
-        {"amqps://u:hunter2@h", "amqps:// (TLS) is not there yet"},
+        {"amqpss://u:hunter2@h", "does not begin with amqp://"},
+        {"amqps:/u:hunter2@h", "does not begin with amqp://"},
+        {"amqps://", "has no host"},
         {"amqp://", "has no host"},
         {"amqp://u:hunter2@", "has no host"},
         {"amqp://u:hunter2@:5672", "has no host"},
@@ -149,6 +179,8 @@ static void knows_this_machine(void **state)
         {"amqp://127.0.0.1", true},
         {"amqp://127.9.9.9:1/x,amqp://[::1]", true},
         {"amqp://LocalHost", true},
+        {"amqps://127.0.0.1,amqp://localhost", true},
+        {"amqps://broker", false},
         {"amqp://127.0.0.1,amqp://broker", false},
         {"amqp://localhost.example", false},
         {"amqp://128.0.0.1", false},
@@ -183,6 +215,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_part),
         cmocka_unit_test(what_is_left_out_has_its_usual_value),
+        cmocka_unit_test(tells_whether_it_names_the_user),
+        cmocka_unit_test(an_s_stands_for_tls_and_its_port),
         cmocka_unit_test(reads_several_with_blanks_between_them),
         cmocka_unit_test(a_password_of_its_own_takes_the_place_of_all),
         cmocka_unit_test(refuses_what_is_no_url_and_quotes_nothing_of_it),

@@ -205,7 +205,7 @@ static void refuses_what_is_no_frame(void **state)
     (void)state;
     refuses_raw("HTTP/1.1 200 OK\r\n", 17, "does not speak AMQP 0-9-1");
     refuses_raw("AMQP\0\0\11\1", 8, "does not speak AMQP 0-9-1");
-    refuses_raw("\25\3\1\0\2\2\106\0", 8, "does not speak AMQP 0-9-1");
+    refuses_raw("\25\3\1\0\2\2\106\0", 8, "speaks TLS");
     refuses_raw("\4\0\0\0\0\0\0\316", 8, "does not speak AMQP 0-9-1");
     refuses_raw("\1\0\0\377\377\377\377", 7, "a frame of 4294967295 bytes");
     refuses_raw("\3\0\1\0\2\0\0", 7, "a frame of 131072 bytes");
@@ -304,6 +304,46 @@ static void refuses_frames_longer_than_agreed(void **state)
     wire_reader_free(reader);
 }
 
+/* The one header that is wanted. What is there and no text, or empty, is told from what is not there. */
+static void reads_the_signature_among_the_headers(void **state)
+{
+    static const struct {
+        const char *name;
+        uint8_t kind;
+        const char *text, *want;
+    } cases[] = {
+        {"x-keyferry-signature", AMQP_FIELD_KIND_UTF8, "c2ln", "c2ln"},
+        {"x-keyferry-signature", AMQP_FIELD_KIND_BYTES, "c2ln", "c2ln"},
+        {"x-keyferry-signature", AMQP_FIELD_KIND_UTF8, "", "?"},
+        {"x-keyferry-signature", AMQP_FIELD_KIND_VOID, "", "?"},
+        {"x-keyferry-signaturf", AMQP_FIELD_KIND_UTF8, "c2ln", ""},
+        {"X-keyferry-signature", AMQP_FIELD_KIND_UTF8, "c2ln", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        amqp_table_entry_t headers[] = {
+            {.key = amqp_cstring_bytes("other"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = 7}},
+            {.key = amqp_cstring_bytes(cases[i].name),
+             .value = {.kind = cases[i].kind, .value.bytes = amqp_cstring_bytes(cases[i].text)}},
+        };
+        amqp_basic_properties_t p = {._flags = AMQP_BASIC_HEADERS_FLAG,
+                                     .headers = {.num_entries = COUNT(headers), .entries = headers}};
+        struct wire_reader *reader = wire_reader_new();
+        struct script s = {.len = 0};
+        struct wire_frame frame;
+        char got[8];
+        struct err e;
+        size_t used;
+
+        script_header(&s, 1, 0, &p);
+        assert_true(wire_read(reader, s.bytes, s.len, &used, &frame, &e));
+        wire_text_copy(frame.signature, got, sizeof(got));
+        assert_string_equal(got, cases[i].want);
+        wire_reader_free(reader);
+    }
+}
+
 static void a_text_that_does_not_fit_or_holds_a_nul_is_absent(void **state)
 {
     char out[4] = "???";
@@ -326,6 +366,7 @@ int main(void)
         cmocka_unit_test(pieces_make_no_difference),
         cmocka_unit_test(one_frame_after_another_is_told_one_at_a_time),
         cmocka_unit_test(refuses_what_is_no_frame),
+        cmocka_unit_test(reads_the_signature_among_the_headers),
         cmocka_unit_test(refuses_payloads_that_are_too_short),
         cmocka_unit_test(refuses_methods_that_end_too_soon),
         cmocka_unit_test(refuses_flag_words_without_end),

@@ -60,7 +60,7 @@ static void logs_in_with_plain_and_says_what_it_can(void **state)
     struct written *w = begin();
 
     (void)state;
-    wire_put_start_ok(&w->out, &(struct wire_login){"kf", "secret", "worker-1"});
+    wire_put_start_ok(&w->out, &(struct wire_login){"kf", "secret", "worker-1", false});
     const amqp_connection_start_ok_t *m = next_method(w, 0, AMQP_CONNECTION_START_OK_METHOD);
     assert_text(m->mechanism, "PLAIN");
     assert_int_equal(m->response.len, 10);
@@ -80,6 +80,19 @@ static void logs_in_with_plain_and_says_what_it_can(void **state)
     end(w);
 }
 
+/* RFC 4422 A: no identity is asked for but the certificate's. */
+static void logs_in_with_external_and_gives_no_password_away(void **state)
+{
+    struct written *w = begin();
+
+    (void)state;
+    wire_put_start_ok(&w->out, &(struct wire_login){"kf", "secret", "worker-1", true});
+    const amqp_connection_start_ok_t *m = next_method(w, 0, AMQP_CONNECTION_START_OK_METHOD);
+    assert_text(m->mechanism, "EXTERNAL");
+    assert_int_equal(m->response.len, 0);
+    end(w);
+}
+
 static void the_longest_login_fits(void **state)
 {
     struct written *w = begin();
@@ -88,7 +101,7 @@ static void the_longest_login_fits(void **state)
     (void)state;
     memset(longest, 'x', SHORTSTR_MAX_CHARS);
     longest[SHORTSTR_MAX_CHARS] = '\0';
-    wire_put_start_ok(&w->out, &(struct wire_login){longest, longest, longest});
+    wire_put_start_ok(&w->out, &(struct wire_login){longest, longest, longest, false});
     const amqp_connection_start_ok_t *m = next_method(w, 0, AMQP_CONNECTION_START_OK_METHOD);
     assert_int_equal(m->response.len, 2 + 2 * SHORTSTR_MAX_CHARS);
     end(w);
@@ -188,7 +201,7 @@ static void publishes_with_all_its_properties(void **state)
     };
 
     (void)state;
-    wire_put_publication(&w->out, 1, FRAME_MIN_BYTES, &publication);
+    wire_put_publication(&w->out, 1, FRAME_MIN_BYTES, &publication, "kf");
     const amqp_basic_publish_t *m = next_method(w, 1, AMQP_BASIC_PUBLISH_METHOD);
     assert_text(m->exchange, "ex");
     assert_text(m->routing_key, "key");
@@ -199,6 +212,7 @@ static void publishes_with_all_its_properties(void **state)
     assert_text(p->message_id, "m");
     assert_text(p->correlation_id, "c");
     assert_text(p->reply_to, "r");
+    assert_text(p->user_id, "kf");
     assert_int_equal(p->headers.num_entries, 2);
     assert_text(p->headers.entries[1].key, "x-keyferry-queue");
     assert_text(p->headers.entries[1].value.value.bytes, "q");
@@ -214,11 +228,39 @@ static void what_is_absent_is_left_out(void **state)
     struct publication publication = {.exchange = "", .routing_key = "q", .reply_to = ""};
 
     (void)state;
-    wire_put_publication(&w->out, 1, FRAME_MIN_BYTES, &publication);
+    wire_put_publication(&w->out, 1, FRAME_MIN_BYTES, &publication, "");
     const amqp_basic_publish_t *m = next_method(w, 1, AMQP_BASIC_PUBLISH_METHOD);
     assert_false(m->mandatory);
     const amqp_basic_properties_t *p = next_header(w, 1, 0);
     assert_int_equal(p->_flags, AMQP_BASIC_DELIVERY_MODE_FLAG);
+    end(w);
+}
+
+/* As much as outgoing_new() lets through. */
+static void the_longest_properties_fit_a_header(void **state)
+{
+    struct written *w = begin();
+    char longest[SHORTSTR_MAX_CHARS + 1], value[HEADERS_MAX_BYTES - 6];
+    const char *const headers[] = {"n", value, NULL};
+    struct publication publication = {
+        .exchange = longest,
+        .routing_key = longest,
+        .content_type = longest,
+        .message_id = longest,
+        .correlation_id = longest,
+        .reply_to = longest,
+        .headers = headers,
+    };
+
+    (void)state;
+    memset(longest, 'x', SHORTSTR_MAX_CHARS);
+    longest[SHORTSTR_MAX_CHARS] = '\0';
+    memset(value, 'v', sizeof(value) - 1);
+    value[sizeof(value) - 1] = '\0';
+    wire_put_publication(&w->out, 1, FRAME_MIN_BYTES, &publication, longest);
+    assert_false(w->out.failed);
+    next_method(w, 1, AMQP_BASIC_PUBLISH_METHOD);
+    assert_text(next_header(w, 1, 0)->user_id, longest);
     end(w);
 }
 
@@ -235,7 +277,7 @@ static void splits_bodies_at_the_agreed_size(void **state)
     for (size_t i = 0; i < COUNT(sizes); i++) {
         struct written *w = begin();
         struct publication publication = {.exchange = "", .routing_key = "q", .body = body, .body_bytes = sizes[i]};
-        wire_put_publication(&w->out, 1, FRAME_MIN_BYTES, &publication);
+        wire_put_publication(&w->out, 1, FRAME_MIN_BYTES, &publication, "");
         next_method(w, 1, AMQP_BASIC_PUBLISH_METHOD);
         next_header(w, 1, sizes[i]);
         for (size_t at = 0; at < sizes[i]; at += w->frame.len) {
@@ -252,10 +294,16 @@ static void splits_bodies_at_the_agreed_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(greets_with_version_0_9_1),       cmocka_unit_test(logs_in_with_plain_and_says_what_it_can),
-        cmocka_unit_test(the_longest_login_fits),          cmocka_unit_test(writes_the_methods_of_a_connection),
-        cmocka_unit_test(writes_the_methods_of_a_channel), cmocka_unit_test(publishes_with_all_its_properties),
-        cmocka_unit_test(what_is_absent_is_left_out),      cmocka_unit_test(splits_bodies_at_the_agreed_size),
+        cmocka_unit_test(greets_with_version_0_9_1),
+        cmocka_unit_test(logs_in_with_plain_and_says_what_it_can),
+        cmocka_unit_test(the_longest_login_fits),
+        cmocka_unit_test(logs_in_with_external_and_gives_no_password_away),
+        cmocka_unit_test(the_longest_properties_fit_a_header),
+        cmocka_unit_test(writes_the_methods_of_a_connection),
+        cmocka_unit_test(writes_the_methods_of_a_channel),
+        cmocka_unit_test(publishes_with_all_its_properties),
+        cmocka_unit_test(what_is_absent_is_left_out),
+        cmocka_unit_test(splits_bodies_at_the_agreed_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

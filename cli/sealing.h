@@ -1,0 +1,19 @@
+/* Seals the DEK of a request that was composed to the host it is for. */
+#ifndef CLI_SEALING_H
+#define CLI_SEALING_H
+
+#include "cli/compose.h"
+#include "cli/session.h"
+
+/*
+ * Where the request has a clear DEK, and options->seal does not forbid it: ask the
+ * host that will hold it for its key (a pre-migrate's destination; its source is
+ * asked for the secret's UUID first), and write the body anew with encryptedDek. A
+ * host that has no key to give gets it in clear, which stderr is told, unless
+ * options->seal insists. Fails with ERR_FOREIGN or the host's error where *answered,
+ * else as session_send().
+ */
+MUST_CHECK bool sealing_apply(struct session *session, const struct options *options, struct composed *request,
+                              bool *answered, struct err *e);
+
+#endif

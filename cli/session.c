@@ -1,0 +1,103 @@
+#include "cli/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "schemas/envelope.h"
+
+enum { HEARTBEAT_S = 15 };
+
+static void release_bytes(struct bytes *b)
+{
+    bytes_free(b);
+}
+
+static void release_answer(struct client_answer *answer)
+{
+    bytes_free(&answer->body);
+}
+
+int64_t session_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void session_new_id(char out[UUID_HEX_CHARS + 1])
+{
+    uint8_t random[16];
+    struct uuid uuid;
+
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        abort(); /* cannot fail for 16 bytes: getrandom(2) */
+    uuid_from_random(random, &uuid);
+    uuid_hex(&uuid, out);
+}
+
+bool session_open(const struct settings *settings, int64_t timeout_ms, struct session *out, struct err *e)
+{
+    char id[UUID_HEX_CHARS + 1], name[64];
+    struct client_config config = {
+        .urls = settings->urls,
+        .password = settings->password[0] != '\0' ? settings->password : NULL,
+        .tls = {settings->ca_file, settings->cert_file, settings->key_file, strcmp(settings->sasl, "external") == 0},
+        .name = name,
+        .reply_exchange = settings->reply_exchange,
+        .heartbeat_s = HEARTBEAT_S,
+        .body_max_bytes = BODY_MAX_BYTES};
+
+    *out = (struct session){.settings = settings, .timeout_ms = (unsigned)timeout_ms};
+    session_new_id(id);
+    snprintf(name, sizeof(name), "cli-%s", id);
+    return client_open(&config, out->timeout_ms, &out->client, e);
+}
+
+void session_close(struct session *session)
+{
+    client_close(session->client);
+}
+
+bool session_send(struct session *session, const struct uuid *host, const char *id, const struct bytes *body,
+                  struct client_answer *out, struct err *e)
+{
+    char route[SHORTSTR_MAX_CHARS + 1], hex[UUID_HEX_CHARS + 1];
+    struct client_request call = {.exchange = session->settings->exchange,
+                                  .routing_key = route,
+                                  .content_type = "application/json",
+                                  .id = id,
+                                  .body = body->data,
+                                  .body_bytes = body->len};
+    struct err why;
+
+    uuid_hex(host, hex);
+    snprintf(route, sizeof(route), "host.%s", hex);
+    if (client_call(session->client, &call, session->timeout_ms, out, &why))
+        return true;
+    *e = why;
+    if (why.kind == ERR_NO_ROUTE)
+        err_set(e, ERR_NO_ROUTE, "%s: no worker serves host %s: %s", why.code, host->text, why.text);
+    return false;
+}
+
+bool session_ask(struct session *session, const struct message *message, const struct uuid *host, const void *request,
+                 void *reply, bool *answered, struct err *e)
+{
+    ON_EXIT(release_bytes) struct bytes body = {0};
+    ON_EXIT(release_answer) struct client_answer answer = {.content_type = ""};
+    char id[UUID_HEX_CHARS + 1];
+    int64_t now = session_now_ms();
+    struct request_head head = {ENCODING_JSON, message->name, id, now, now + session->timeout_ms};
+
+    session_new_id(id);
+    *answered = false;
+    if (!request_write(&head, message->request, request, &body, e) ||
+        !session_send(session, host, id, &body, &answer, e))
+        return false;
+    *answered = true;
+    return reply_read(answer.body.data, answer.body.len, answer.content_type, message->reply, reply, e);
+}

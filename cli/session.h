@@ -1,0 +1,32 @@
+/* A connection to the broker, and questions to workers over it, one after the other. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include "bus/client.h"
+#include "cli/settings.h"
+
+struct session {
+    const struct settings *settings;
+    unsigned timeout_ms; /* of each answer */
+    struct client *client;
+};
+
+int64_t session_now_ms(void);
+void session_new_id(char out[UUID_HEX_CHARS + 1]);
+
+/* As client_open(). To be ended with session_close(). */
+MUST_CHECK bool session_open(const struct settings *settings, int64_t timeout_ms, struct session *out, struct err *e);
+void session_close(struct session *session);
+
+/* Send a body to a host, and wait for its answer. As client_call(); no route names the host. */
+MUST_CHECK bool session_send(struct session *session, const struct uuid *host, const char *id, const struct bytes *body,
+                             struct client_answer *out, struct err *e);
+
+/*
+ * Ask a host, with a request of the message's own type, and read its reply into
+ * `reply`. *answered: the host has answered, and a failure is its answer.
+ */
+MUST_CHECK bool session_ask(struct session *session, const struct message *message, const struct uuid *host,
+                            const void *request, void *reply, bool *answered, struct err *e);
+
+#endif
