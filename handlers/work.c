@@ -66,8 +66,3 @@ bool work_is_late(const struct work *work, int64_t now_ms)
 
     return is_fresh && work->deadline_ms != 0 && now_ms >= work->deadline_ms;
 }
-
-bool work_has_begun(const struct work *work)
-{
-    return work->begun;
-}

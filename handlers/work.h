@@ -149,7 +149,7 @@ struct work {
     size_t step;             /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
-    bool begun; /* this host was changed, or may have been */
+    bool begun; /* this host was changed, or may have been: not by what libvirt refused or never got */
     bool failed;
     struct err err;                                  /* the first one */
     struct work *next;                               /* for whoever holds it, to keep it in a list */
@@ -168,8 +168,5 @@ void work_give_up(struct work *work, const struct err *why);
 
 /* True past its deadline, where nothing was done yet: it must not be begun any more. */
 bool work_is_late(const struct work *work, int64_t now_ms);
-
-/* True once this host was changed, or may have been: what libvirt refused or never got does not count. */
-bool work_has_begun(const struct work *work);
 
 #endif

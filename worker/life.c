@@ -247,6 +247,7 @@ void life_queue_down(struct life *life, size_t queue)
 {
     drop_all(life, queue, BIT(STAGE_JOINED));
     drop_all(life, queue, BIT(STAGE_BACKLOG) | BIT(STAGE_LANE));
+    life_pump(life); /* their room in the vault is free */
 }
 
 /* What libvirt keeps waiting goes too: the next worker repeats it, and the same comes out. */

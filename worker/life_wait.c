@@ -28,8 +28,6 @@ static void give_up(struct life *life, struct request *r)
 
     err_set(&e, ERR_HYPERVISOR_AWAY, "libvirt of host %s could not be reached in time",
             life->config->hosts[r->host].uuid.text);
-    e.effect = work_has_begun(&r->work) ? EFFECT_UNKNOWN : EFFECT_NONE;
-    r->away_until_ms = life_now(life) + life->config->hypervisor_wait_ms; /* the undo, too, has an end */
     work_give_up(&r->work, &e);
     come_back(life, r);
 }

@@ -16,7 +16,7 @@
 #include "fake_hv.h"
 #include "handlers/host_keys.h"
 #include "schemas/envelope.h"
-#include "worker/life.h"
+#include "worker/life_parts.h"
 #include "worker/log.h"
 
 enum {
@@ -284,11 +284,22 @@ static void give_back(size_t host)
     sim.generation[host]++;
 }
 
+/* Nobody waits for room where there is room. */
+static void check_backlog(void)
+{
+    void *one = vault_take(sim.vault), *two = vault_take(sim.vault);
+
+    CHECK(two == NULL || TAILQ_EMPTY(&sim.life->backlog), "a request was left in the backlog");
+    vault_give(sim.vault, one);
+    vault_give(sim.vault, two);
+}
+
 static void channel_is_lost(size_t host)
 {
     give_back(host);
     TRACE("channel of %zu lost", host);
     life_queue_down(sim.life, host);
+    check_backlog();
     total.channel_losses++;
 }
 

@@ -96,7 +96,7 @@ static void an_envelope_that_was_moved_does_not_open_and_touches_nothing(void **
     request.to.key.key_version = 2;
     assert_string_equal(define_fails(fake)->code, "KEY_AGENT_ENVELOPE_INVALID");
     assert_int_equal(fake->work.err.effect, EFFECT_NONE);
-    assert_false(work_has_begun(&fake->work));
+    assert_false(fake->work.begun);
     assert_int_equal(fake->host.hv->calls, 0);
 }
 
@@ -238,7 +238,7 @@ static void another_dek_is_a_conflict_and_nothing_is_touched(void **state)
     assert_int_equal(fake->work.err.effect, EFFECT_NONE);
     request.secret_uuid = fake_uuid(UUID_2);
     assert_int_equal(define_fails(fake)->kind, ERR_CONFLICT);
-    assert_false(work_has_begun(&fake->work));
+    assert_false(fake->work.begun);
     assert_memory_equal(&fake_secret_at(fake->host.hv, UUID_1)->secret, &before, sizeof(before));
     assert_value(fake, UUID_1, 1);
 }
@@ -530,7 +530,7 @@ static void a_libvirt_that_was_never_there_leaves_no_effect(void **state)
 
     fake->host.hv->down = true;
     assert_int_equal(fake_begin(fake, &define_handler, &request), WORK_AWAY);
-    assert_false(work_has_begun(&fake->work));
+    assert_false(fake->work.begun);
     work_give_up(&fake->work, &(struct err){.kind = ERR_HYPERVISOR_AWAY, .text = "away"});
     assert_int_equal(work_advance(&fake->work), WORK_DONE);
     assert_int_equal(fake->work.err.effect, EFFECT_NONE);

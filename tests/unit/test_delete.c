@@ -151,7 +151,7 @@ static void a_refusal_is_its_error_and_has_no_effect(void **state)
         assert_true(fake->work.failed);
         assert_int_equal(fake->work.err.kind, ERR_LIBVIRT);
         assert_int_equal(fake->work.err.effect, EFFECT_NONE);
-        assert_false(work_has_begun(&fake->work));
+        assert_false(fake->work.begun);
     }
 }
 

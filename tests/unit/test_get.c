@@ -13,7 +13,7 @@ static void gives_the_uuid_of_the_identity(void **state)
     assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
     assert_false(fake->work.failed);
     assert_string_equal(((const struct get_reply *)fake->work.reply)->secret_uuid.text, UUID_1);
-    assert_false(work_has_begun(&fake->work));
+    assert_false(fake->work.begun);
 }
 
 static void does_not_find_another_version_instance_or_type(void **state)

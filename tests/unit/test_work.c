@@ -242,12 +242,12 @@ static void giving_up_tells_what_is_known_of_the_effect(void **state)
     err_set(&late, ERR_TIMEOUT, "too late");
     work_give_up(&work, &late);
     assert_int_equal(work.err.effect, EFFECT_NONE);
-    assert_false(work_has_begun(&work));
+    assert_false(work.begun);
 
     work = (struct work){.handler = &handler, .begun = true};
     work_give_up(&work, &late);
     assert_int_equal(work.err.effect, EFFECT_UNKNOWN);
-    assert_true(work_has_begun(&work));
+    assert_true(work.begun);
 }
 
 static void only_what_was_not_begun_can_be_late(void **state)
