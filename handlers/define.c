@@ -2,6 +2,9 @@
  * SecretHostDefineMsg. The common case, a secret that is not there yet and no
  * UUID wanted, takes two calls to libvirt and no look-up: a UUID is made, and
  * libvirt's own refusal (1, 30) tells when the identity is held already.
+ *
+ * Before libvirt is asked for anything the ledger has the secret as it shall be, so
+ * that it can be finished or undone by whoever finds it half made.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,15 +12,17 @@
 
 #include "handlers/handlers.h"
 #include "handlers/host_keys.h"
+#include "handlers/kept.h"
 #include "handlers/peer.h"
-#include "handlers/secret.h"
 
 struct define_notes {
     struct dek dek;       /* what encryptedDek held; len 0: it came in clear */
-    struct uuid uuid;     /* the secret's: wanted, or made here; a retry must use the same */
+    struct uuid uuid;     /* the secret's: wanted, known, or made here; a retry must use the same */
+    struct uuid known;    /* under which the ledger has the identity, or "" */
     bool made;            /* we defined it, or may have; it was not there before */
     bool old_is_gone;     /* `old` was undefined to make room, or may have been */
     struct hv_secret old; /* uuid "": nothing is replaced */
+    struct mark mark;     /* that it was given */
 };
 
 _Static_assert(sizeof(struct define_notes) <= VAULT_SLOT_BYTES, "notes fit their slot");
@@ -46,20 +51,6 @@ static const struct uuid *uuid_bound(const struct work *work)
     return uuid_is_set(&notes->old.uuid) ? &notes->uuid : &request->secret_uuid;
 }
 
-/* The wanted UUID, or a random one; once chosen it stays. */
-static bool uuid_choose(const struct uuid *wanted, struct uuid *out, struct err *e)
-{
-    uint8_t random[16];
-
-    if (!uuid_is_set(out))
-        *out = *wanted;
-    if (uuid_is_set(out))
-        return true;
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return err_set(e, ERR_LOCAL, "the system gave no random bytes");
-    uuid_from_random(random, out);
-    return true;
-}
 
 /*
  * The mark that this define leaves. `before` is the mark of the secret that keeps
@@ -117,14 +108,14 @@ static bool secret_create(struct work *work, struct err *e)
     bool same_uuid = notes->old_is_gone && uuid_equal(&notes->uuid, &notes->old.uuid);
     struct define_reply *reply = (struct define_reply *)work->reply;
     struct hv_secret secret;
-    struct mark before, mark;
+    struct mark before;
 
     mark_read(notes->old.description, &before);
-    mark_make(work, same_uuid ? &before : NULL, &mark);
+    mark_make(work, same_uuid ? &before : NULL, &notes->mark);
     secret_identify(&request->to.key, &secret);
     secret.uuid = reply->secret_uuid = notes->uuid;
 
-    bool done = secret_define(work, &secret, &mark, dek_of(work), e);
+    bool done = secret_define(work, &secret, &notes->mark, dek_of(work), e);
     notes->made |= done || e->effect != EFFECT_NONE;
     return done;
 }
@@ -155,7 +146,6 @@ static bool secret_ensure(struct work *work, struct held *held, struct err *e)
     struct define_notes *notes = work->notes;
     struct define_reply *reply = (struct define_reply *)work->reply;
     const struct uuid *uuid = uuid_is_set(uuid_bound(work)) ? uuid_bound(work) : &held->secret.uuid;
-    struct mark mark;
 
     if (!uuid_equal(&notes->uuid, &held->secret.uuid))
         notes->made = false; /* an earlier try may have made one; this one shows that it did not */
@@ -163,16 +153,14 @@ static bool secret_ensure(struct work *work, struct held *held, struct err *e)
         return false;
     if (!uuid_equal(uuid, &held->secret.uuid) || !held->secret.is_ours_in_form)
         return secret_replace(work, held, uuid, e);
-    mark_make(work, &held->mark, &mark);
+    mark_make(work, &held->mark, &notes->mark);
     reply->secret_uuid = *uuid;
-    return secret_define(work, &held->secret, &mark, dek_of(work), e);
+    return secret_define(work, &held->secret, &notes->mark, dek_of(work), e);
 }
 
-/* What is held under the UUID that it must have. Another identity's is a conflict; *found: there is one. */
-static bool bound_find(const struct work *work, struct held *out, bool *found, struct err *e)
+/* What libvirt has under a UUID that it must or should have. Another identity's is a conflict; *found: there is one. */
+static bool uuid_find(const struct work *work, const struct uuid *uuid, struct held *out, bool *found, struct err *e)
 {
-    const struct uuid *uuid = uuid_bound(work);
-
     *found = false;
     if (!uuid_is_set(uuid))
         return true;
@@ -185,15 +173,44 @@ static bool bound_find(const struct work *work, struct held *out, bool *found, s
     return true;
 }
 
+/* Libvirt's, or what it has lost as the ledger has it: both are there, for whoever defines the identity again. */
+static bool known_find(const struct work *work, struct held *out, bool *found, struct err *e)
+{
+    const struct define_notes *notes = work->notes;
+    struct secret_row row;
+
+    if (!uuid_find(work, &notes->known, out, found, e) || *found)
+        return *found;
+    if (!secret_row_get(work->ledger, &work->host->uuid, &notes->known, &row, found, e))
+        return false;
+    if (*found)
+        kept_held(&row, out);
+    return true;
+}
+
+/*
+ * What is there: under the UUID that it must have; else under the one that the
+ * ledger knows, and where libvirt has lost that, as it should be; else under the
+ * one that an earlier attempt chose.
+ */
+static bool sought_find(const struct work *work, struct held *out, bool *found, struct err *e)
+{
+    const struct define_notes *notes = work->notes;
+
+    if (!uuid_find(work, uuid_bound(work), out, found, e) || *found)
+        return *found;
+    if (uuid_is_set(&notes->known))
+        return known_find(work, out, found, e);
+    return work->attempts == 0 || uuid_find(work, &notes->uuid, out, found, e);
+}
+
 static bool define(struct work *work, struct err *e)
 {
-    const struct define_request *request = work->request;
-    struct define_notes *notes = work->notes;
     struct err conflict;
     struct held held;
     bool found;
 
-    if (!uuid_choose(&request->secret_uuid, &notes->uuid, e) || !bound_find(work, &held, &found, e))
+    if (!sought_find(work, &held, &found, e))
         return false;
     if (found)
         return secret_ensure(work, &held, e);
@@ -214,10 +231,88 @@ static enum step_result open_run(struct work *work, struct err *e)
 {
     const struct define_request *request = work->request;
     struct define_notes *notes = work->notes;
+    char usage_id[USAGE_ID_MAX_CHARS + 1];
 
-    if (request->encrypted_dek.len == 0 || unseal(work->host, request, &notes->dek, e))
-        return STEP_NEXT;
-    return STEP_FAIL;
+    if (request->encrypted_dek.len > 0 && !unseal(work->host, request, &notes->dek, e))
+        return STEP_FAIL;
+    secret_usage_id(&request->to.key, usage_id);
+    digest_dek(work->host->digest_key, usage_id, dek_of(work), work->record.dek);
+    return STEP_NEXT;
+}
+
+/* The wanted UUID; else the one that the ledger knows; else that of an earlier attempt, or a new one. */
+static bool uuid_choose(const struct work *work, const struct uuid *known, struct uuid *out, struct err *e)
+{
+    const struct define_request *request = work->request;
+    const struct uuid *choices[] = {&request->secret_uuid, known, &work->record.secret_uuid};
+    uint8_t random[16];
+
+    for (size_t i = 0; i < COUNT(choices); i++) {
+        *out = *choices[i];
+        if (uuid_is_set(out))
+            return true;
+    }
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return err_set(e, ERR_LOCAL, "the system gave no random bytes");
+    uuid_from_random(random, out);
+    return true;
+}
+
+/*
+ * Into the record: the secret of a UUID as it is, or shall be. Nobody else's may be
+ * written over: what the ledger knows, it would restore.
+ */
+static bool keep(struct work *work, const struct uuid *uuid, const struct mark *mark, enum secret_state state,
+                 struct err *e)
+{
+    struct secret_row row;
+    bool found;
+
+    if (!secret_row_get(work->ledger, &work->host->uuid, uuid, &row, &found, e))
+        return false;
+    if (!found)
+        memset(&row, 0, sizeof(row));
+    if (found && !secret_key_equal(&row.key, secret_key_of(work)))
+        return err_set(e, ERR_CONFLICT, "secret %s belongs to another identity", uuid->text);
+    if (!kept_compose(work, uuid, mark, dek_of(work), state, &row, e))
+        return false;
+    kept_write(work, &row);
+    return true;
+}
+
+/* What the ledger does not know yet, it is told now; what it knows already must only be told of when it is done. */
+static enum step_result intend_run(struct work *work, struct err *e)
+{
+    struct define_notes *notes = work->notes;
+    struct secret_row row;
+    struct mark mark;
+    bool found;
+
+    if (!kept_find(work, &row, &found, e))
+        return STEP_FAIL;
+    if (found && row.state == SECRET_ACTIVE)
+        notes->known = row.uuid;
+    notes->made = work->attempts > 0 && work->record.is_new;
+    if (!uuid_choose(work, &notes->known, &notes->uuid, e))
+        return STEP_FAIL;
+    work->record.secret_uuid = notes->uuid;
+    if (uuid_equal(&notes->known, &notes->uuid))
+        return STEP_RECORD;
+    mark_make(work, NULL, &mark);
+    work->record.is_new = true;
+    return keep(work, &notes->uuid, &mark, SECRET_DEFINING, e) ? STEP_RECORD : STEP_FAIL;
+}
+
+/* What was to be, or was, under another UUID than it is now, is not any more. */
+static void forget(struct work *work, const struct uuid *now)
+{
+    const struct define_notes *notes = work->notes;
+    bool intended = !uuid_equal(&notes->known, &notes->uuid);
+
+    if (intended && !uuid_equal(&notes->uuid, now))
+        kept_remove(work, &notes->uuid);
+    else if (notes->old_is_gone && !uuid_equal(&notes->old.uuid, now))
+        kept_remove(work, &notes->old.uuid);
 }
 
 static enum step_result run(struct work *work, struct err *e)
@@ -227,6 +322,11 @@ static enum step_result run(struct work *work, struct err *e)
 
     if (!define(work, e))
         return STEP_FAIL;
+    if (!keep(work, &reply->secret_uuid, &notes->mark, SECRET_ACTIVE, e)) {
+        e->effect = EFFECT_DONE;
+        return STEP_FAIL;
+    }
+    forget(work, &reply->secret_uuid);
     reply->created = notes->made;
     if (notes->old_is_gone && uuid_equal(&notes->old.uuid, &reply->secret_uuid))
         reply->created = false;
@@ -278,11 +378,15 @@ static enum step_result undo(struct work *work)
             "the secret it was to replace could not be put back");
     if (notes->made || notes->old_is_gone)
         e->effect = restored ? EFFECT_NONE : e->effect == EFFECT_NONE ? EFFECT_DONE : e->effect;
+    work->record.change_count = 0;
+    if (removed && work->record.is_new)
+        kept_remove(work, &notes->uuid); /* else it is found half made, and settled, when libvirt is back */
     return STEP_NEXT;
 }
 
 static const struct step steps[] = {
     {.name = "open", .run = open_run},
+    {.name = "intend", .run = intend_run},
     {.name = "define", .run = run, .undo = undo},
 };
 
@@ -296,20 +400,19 @@ static const struct dek *clear_dek(const struct host *host, const struct define_
     return unseal(host, request, scratch, &e) ? scratch : NULL;
 }
 
-/* Another envelope of the same DEK is the same request. One that does not open is not. */
-static bool deks_are_same(const struct host *host, const void *one, const void *other)
+/* Another envelope of the same DEK is the same request. */
+static bool dek_digest(const struct host *host, const void *request, char out[DIGEST_CHARS + 1])
 {
+    const struct define_request *m = request;
     struct dek *scratch = vault_take(host->keys->vault);
-    const struct dek *a, *b;
-    bool same = false;
+    const struct dek *dek = scratch == NULL ? NULL : clear_dek(host, m, scratch);
+    char usage_id[USAGE_ID_MAX_CHARS + 1];
 
-    if (scratch == NULL)
-        return false;
-    a = clear_dek(host, one, scratch);
-    b = clear_dek(host, other, scratch + 1);
-    same = a != NULL && b != NULL && dek_equal(a, b);
+    secret_usage_id(&m->to.key, usage_id);
+    if (dek != NULL)
+        digest_dek(host->digest_key, usage_id, dek, out);
     vault_give(host->keys->vault, scratch);
-    return same;
+    return dek != NULL;
 }
 
 static bool peer_may(const struct peer *peer, const void *request, struct err *e)
@@ -328,5 +431,5 @@ const struct handler define_handler = {
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct define_notes),
     .lane = LANE_IDENTITY,
-    .deks_are_same = deks_are_same,
+    .dek_digest = dek_digest,
 };

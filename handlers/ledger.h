@@ -112,6 +112,9 @@ MUST_CHECK bool secret_row_write(struct ledger *ledger, const struct secret_row 
 MUST_CHECK bool secret_row_remove(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid,
                                   struct err *e);
 
+MUST_CHECK bool secret_row_get(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid,
+                               struct secret_row *row, bool *found, struct err *e);
+
 /* The row of an identity: an active one before the others. */
 MUST_CHECK bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struct secret_key *key,
                                 struct secret_row *row, bool *found, struct err *e);

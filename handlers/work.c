@@ -29,6 +29,15 @@ static enum work_state work_undo(struct work *work)
     return WORK_DONE;
 }
 
+/* Once undoing has begun, nobody may begin anew: before the first of it, the ledger knows. */
+static bool undo_must_be_known(struct work *work)
+{
+    if (work->handler->resume == NULL || !work->is_recorded || work->is_undoing)
+        return false;
+    work->is_undoing = true;
+    return true;
+}
+
 enum work_state work_advance(struct work *work)
 {
     while (!work->failed && work->step < work->handler->count) {
@@ -42,14 +51,19 @@ enum work_state work_advance(struct work *work)
             return WORK_AWAY;
         if (result == STEP_FAIL)
             work_fail(work, &e);
-        if (result == STEP_NEXT)
+        if (result == STEP_NEXT || result == STEP_RECORD)
             work->step++;
         if (!work->failed)
             work->phase = result == STEP_CALL ? PHASE_ANSWERED : PHASE_RUN;
         if (result == STEP_CALL)
             return WORK_CALLING;
+        work->is_recorded |= result == STEP_RECORD;
+        if (result == STEP_RECORD)
+            return WORK_RECORDING;
     }
-    return work->failed ? work_undo(work) : WORK_DONE;
+    if (!work->failed)
+        return WORK_DONE;
+    return undo_must_be_known(work) ? WORK_RECORDING : work_undo(work);
 }
 
 void work_give_up(struct work *work, const struct err *why)
@@ -60,9 +74,19 @@ void work_give_up(struct work *work, const struct err *why)
     work->err.effect = work->begun ? EFFECT_UNKNOWN : EFFECT_NONE;
 }
 
+void work_resume_undo(struct work *work, const struct err *why)
+{
+    work->failed = true;
+    work->err = *why;
+    work->step = work->handler->count;
+    work->is_recorded = true;
+    work->handler->resume(work);
+}
+
 bool work_is_late(const struct work *work, int64_t now_ms)
 {
-    bool is_fresh = work->step == 0 && work->phase == PHASE_RUN && !work->begun && !work->failed;
+    bool is_fresh =
+        work->step == 0 && work->phase == PHASE_RUN && !work->begun && !work->failed && work->attempts == 0;
 
     return is_fresh && work->deadline_ms != 0 && now_ms >= work->deadline_ms;
 }

@@ -10,12 +10,14 @@
 /* Which stages may follow which. */
 static const unsigned may_follow[] = {
     [STAGE_READING] = BIT(STAGE_BACKLOG) | BIT(STAGE_LANE) | BIT(STAGE_JOINED) | BIT(STAGE_RUNNING) |
-                      BIT(STAGE_DEAD_LETTER) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+                      BIT(STAGE_CONCLUDING) | BIT(STAGE_DEAD_LETTER) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_BACKLOG] = BIT(STAGE_READING),
-    [STAGE_LANE] = BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+    [STAGE_LANE] = BIT(STAGE_RUNNING) | BIT(STAGE_CONCLUDING),
     [STAGE_JOINED] = BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_RUNNING] =
-        BIT(STAGE_WAITING) | BIT(STAGE_AWAY) | BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+        BIT(STAGE_RECORDING) | BIT(STAGE_WAITING) | BIT(STAGE_AWAY) | BIT(STAGE_RUNNING) | BIT(STAGE_CONCLUDING),
+    [STAGE_RECORDING] = BIT(STAGE_RUNNING),
+    [STAGE_CONCLUDING] = BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_WAITING] = BIT(STAGE_RUNNING),
     [STAGE_AWAY] = BIT(STAGE_RUNNING),
     [STAGE_DEAD_LETTER] = BIT(STAGE_RESENDING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
@@ -47,13 +49,6 @@ struct life *life_new(const struct life_config *config)
     TAILQ_INIT(&life->timed);
     TAILQ_INIT(&life->ready);
     return life;
-}
-
-bool life_is_waiter(const struct request *r)
-{
-    const struct handler *h = r->work.handler;
-
-    return r->slot != NULL && h->waits_for_peers != NULL && h->waits_for_peers(r->slot);
 }
 
 static void uncount(struct life *life, struct request *r)
@@ -118,15 +113,13 @@ static void share_outcome(struct life *life, struct request *r)
     }
 }
 
-/* Nothing of this request runs any more: its outcome is known. */
-static void finish(struct life *life, struct request *r)
+/* What came of it is on disk, or need not be: tell those who asked, and let the next of its identity begin. */
+static void conclude(struct life *life, struct request *r)
 {
     struct request *next = NULL;
-    bool waiter = life_is_waiter(r);
 
     if (r->lane != NULL)
-        next = lane_leave(&life->lanes, r, waiter);
-    request_release_slots(r, life->config->vault);
+        next = lane_leave(&life->lanes, r, r->is_waiter);
     uncount(life, r);
     forget_key(life, r);
     share_outcome(life, r);
@@ -135,11 +128,33 @@ static void finish(struct life *life, struct request *r)
         TAILQ_INSERT_TAIL(&life->ready, next, timed);
 }
 
+/* Nothing of this request runs any more. */
+void life_finish(struct life *life, struct request *r)
+{
+    request_release_slots(r, life->config->vault);
+    if (r->is_admitted)
+        record_outcome(life, r);
+    else
+        conclude(life, r);
+}
+
+void life_recorded(struct life *life, struct entry *entry)
+{
+    struct request *r = (struct request *)((char *)entry - offsetof(struct request, entry));
+
+    r->work.record.change_count = 0;
+    if (r->stage == STAGE_CONCLUDING)
+        conclude(life, r);
+    else
+        life_run(life, r);
+    life_pump(life);
+}
+
 void life_refuse(struct life *life, struct request *r, const struct err *why)
 {
     r->work.failed = true;
     r->work.err = *why;
-    finish(life, r);
+    life_finish(life, r);
 }
 
 static void refuse_late(struct life *life, struct request *r)
@@ -208,7 +223,7 @@ static void drop(struct life *life, struct request *r)
     if (r->stage == STAGE_AWAY)
         life_wait_over(life, r);
     if (r->lane != NULL)
-        (void)lane_leave(&life->lanes, r, life_is_waiter(r));
+        (void)lane_leave(&life->lanes, r, r->is_waiter);
     release(life, r);
 }
 
@@ -217,7 +232,9 @@ void life_advanced(struct life *life, struct work *work, enum work_state state)
     struct request *r = (struct request *)((char *)work - offsetof(struct request, work));
 
     if (state == WORK_DONE)
-        finish(life, r);
+        life_finish(life, r);
+    else if (state == WORK_RECORDING)
+        record_intent(life, r);
     else if (state == WORK_CALLING)
         call_send(life, r);
     else if (state == WORK_LATE)

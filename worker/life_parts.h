@@ -32,12 +32,17 @@ void life_run(struct life *life, struct request *r);                            
 void life_settle(struct life *life, struct request *r, const char *reply_fate); /* ack and free */
 
 void life_refuse(struct life *life, struct request *r, const struct err *why);
-bool life_is_waiter(const struct request *r); /* it will wait for other hosts */
+void life_finish(struct life *life, struct request *r); /* its outcome is in its work */
 void life_pump(struct life *life);            /* begin what has become possible; ends every entry */
 
 /* life_admit.c */
-bool life_take_in(struct life *life, struct request *r); /* false: no room, it waits in the backlog */
+bool life_take_in(struct life *life, struct request *r); /* false: not possible yet, it waits in the backlog */
 bool life_read_backlog(struct life *life);               /* true if the first of it found room */
+
+/* life_record.c */
+void record_intent(struct life *life, struct request *r);  /* before its first effect, or before it is undone */
+void record_outcome(struct life *life, struct request *r); /* before anybody is told */
+bool record_recalls(struct life *life, struct request *r); /* true: its outcome was known and is told again */
 
 /* life_wait.c */
 void life_go_away(struct life *life, struct request *r); /* libvirt is away: wait for it, but not for ever */
