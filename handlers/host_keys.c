@@ -1,10 +1,7 @@
 #include "handlers/host_keys.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -158,21 +155,6 @@ bool host_keys_unseal(const struct host_keys *keys, enum seal_layout layouts, co
 
 /* ---- changing them: one at a time, whichever thread or worker ---- */
 
-/* A descriptor that holds the lock of the folder until it is closed, or -1. */
-static int folder_lock(const struct host_keys *keys, struct err *e)
-{
-    char folder[HOST_KEYS_PATH_BYTES];
-    int fd;
-
-    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(keys->path, '/') - keys->path), keys->path);
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX) == 0)
-        return fd;
-    err_set(e, ERR_LOCAL, "cannot lock %s: %s", folder, strerror(errno));
-    close_fd(&fd);
-    return -1;
-}
-
 /* Change *ring, and set *index to the pair that answers; *is_done: it had been changed already. */
 typedef bool ring_change(struct key_ring *ring, const char id[DIGEST_CHARS], size_t *index, bool *is_done,
                          struct err *e);
@@ -232,7 +214,7 @@ static bool ring_update_alone(const struct host_keys *keys, ring_change *change,
 
     if (keys->is_credential)
         return err_set(e, ERR_LOCAL, "the key of this host is a systemd credential, %s: change it there", keys->path);
-    lock = folder_lock(keys, e);
+    lock = private_folder_lock(keys->path, e);
     return lock >= 0 && ring_update(keys, change, id, out, e);
 }
 
