@@ -51,6 +51,12 @@ static void ring_finish(struct key_ring *ring)
     memcpy(ring->digest, digest, DIGEST_CHARS);
 }
 
+static bool random_fill(uint8_t out[HPKE_KEY_BYTES], struct err *e)
+{
+    return getrandom(out, HPKE_KEY_BYTES, 0) == HPKE_KEY_BYTES ||
+           err_set(e, ERR_LOCAL, "the system gave no random bytes");
+}
+
 /* A new pair before the others, of which there are not too many. */
 static bool ring_add(struct key_ring *ring, const char made_for[DIGEST_CHARS], struct err *e)
 {
@@ -59,8 +65,8 @@ static bool ring_add(struct key_ring *ring, const char made_for[DIGEST_CHARS], s
     memmove(ring->pairs + 1, ring->pairs, ring->count * sizeof(ring->pairs[0]));
     memmove(ring->made_for + 1, ring->made_for, ring->count * sizeof(ring->made_for[0]));
     ring->count++;
-    if (getrandom(fresh->private_key, sizeof(fresh->private_key), 0) != (ssize_t)sizeof(fresh->private_key))
-        return err_set(e, ERR_LOCAL, "the system gave no random bytes");
+    if (!random_fill(fresh->private_key, e))
+        return false;
     hpke_public_key(fresh);
     memcpy(ring->made_for[0], made_for, DIGEST_CHARS);
     return true;
@@ -149,6 +155,33 @@ bool host_keys_unseal(const struct host_keys *keys, enum seal_layout layouts, co
     if (ring == NULL)
         return false;
     ok = seal_open(layouts, ring->pairs, ring->count, use, sealed, out, e);
+    vault_give(keys->vault, ring);
+    return ok;
+}
+
+/* ---- what the worker keeps for itself ---- */
+
+bool host_keys_keep(const struct host_keys *keys, const struct seal_use *use, const struct dek *dek,
+                    struct sealed_dek *out, struct err *e)
+{
+    uint8_t ephemeral[HPKE_KEY_BYTES];
+    struct public_key own;
+    bool ok =
+        host_keys_current(keys, &own, e) && random_fill(ephemeral, e) && seal_keep(ephemeral, &own, use, dek, out, e);
+
+    wipe(ephemeral, sizeof(ephemeral));
+    return ok;
+}
+
+bool host_keys_recall(const struct host_keys *keys, const struct seal_use *use, const struct sealed_dek *sealed,
+                      struct dek *out, struct err *e)
+{
+    struct key_ring *ring = ring_read(keys, e);
+    bool ok;
+
+    if (ring == NULL)
+        return false;
+    ok = seal_recall(ring->pairs, ring->count, use, sealed, out, e);
     vault_give(keys->vault, ring);
     return ok;
 }
