@@ -46,4 +46,15 @@ MUST_CHECK bool host_keys_retire(const struct host_keys *keys, const char *id, s
 MUST_CHECK bool host_keys_unseal(const struct host_keys *keys, enum seal_layout layouts, const struct seal_use *use,
                                  const struct sealed_dek *sealed, struct dek *out, struct err *e);
 
+/*
+ * seal_keep() to the current key, with randomness of the system, and seal_recall()
+ * with every key that is kept: what was sealed to one that has been retired since is
+ * lost, so it is to be kept anew before. ERR_LOCAL where the system gives no random
+ * bytes.
+ */
+MUST_CHECK bool host_keys_keep(const struct host_keys *keys, const struct seal_use *use, const struct dek *dek,
+                               struct sealed_dek *out, struct err *e);
+MUST_CHECK bool host_keys_recall(const struct host_keys *keys, const struct seal_use *use,
+                                 const struct sealed_dek *sealed, struct dek *out, struct err *e);
+
 #endif

@@ -61,16 +61,16 @@ enum inbox_state {
 enum { OUTCOME_MAX_BYTES = 4096 };
 
 struct inbox_row {
-    char name[NAME_MAX_CHARS + 1];   /* of the message */
-    char content[DIGEST_CHARS + 1];  /* what it asks for, DEKs aside */
-    char whole[DIGEST_CHARS + 1];    /* ... with the bytes of its DEKs, clear or sealed, as they came */
-    char dek[DIGEST_CHARS + 1];      /* of the clear DEK, once it was known, or "" */
+    char name[NAME_MAX_CHARS + 1];  /* of the message */
+    char content[DIGEST_CHARS + 1]; /* what it asks for, DEKs aside */
+    char whole[DIGEST_CHARS + 1];   /* ... with the bytes of its DEKs, clear or sealed, as they came */
+    char dek[DIGEST_CHARS + 1];     /* of the clear DEK, once it was known, or "" */
     enum inbox_state state;
-    int64_t attempts;                /* how often it was begun */
-    struct uuid secret_uuid;         /* that it set out to make or remove, or "" */
-    bool is_new;                     /* ... and that was not there before */
-    int64_t changed_ms;              /* since 1970 */
-    size_t outcome_bytes;            /* a reply as msgpack, addressed to nobody; 0: none yet */
+    int64_t attempts;        /* how often it was begun */
+    struct uuid secret_uuid; /* that it set out to make or remove, or "" */
+    bool is_new;             /* ... and that was not there before */
+    int64_t changed_ms;      /* since 1970 */
+    size_t outcome_bytes;    /* a reply as msgpack, addressed to nobody; 0: none yet */
     uint8_t outcome[OUTCOME_MAX_BYTES];
 };
 
@@ -99,12 +99,12 @@ enum secret_state {
 };
 
 struct secret_row {
-    struct uuid host, uuid;             /* together they tell rows apart */
-    struct secret_key key;              /* the identity; there may be two of one while one replaces the other */
+    struct uuid host, uuid; /* together they tell rows apart */
+    struct secret_key key;  /* the identity; there may be two of one while one replaces the other */
     enum secret_state state;
-    char mark[MARK_MAX_BYTES + 1];      /* the description as libvirt has it, or shall have it: mark_write() */
-    struct sealed_dek sealed;           /* host_keys_keep() */
-    int64_t lease_until_ms;             /* since 1970; 0: it has no lease */
+    char mark[MARK_MAX_BYTES + 1]; /* the description as libvirt has it, or shall have it: mark_write() */
+    struct sealed_dek sealed;      /* host_keys_keep() */
+    int64_t lease_until_ms;        /* since 1970; 0: it has no lease */
     int64_t changed_ms;
 };
 
@@ -131,6 +131,7 @@ MUST_CHECK bool secret_row_next(struct ledger *ledger, const struct uuid *host, 
  */
 MUST_CHECK bool host_row_take(struct ledger *ledger, const struct uuid *host, const char *worker, int64_t *epoch,
                               struct err *e);
-MUST_CHECK bool host_row_epoch(struct ledger *ledger, const struct uuid *host, int64_t *epoch, struct err *e); /* 0: nobody yet */
+MUST_CHECK bool host_row_epoch(struct ledger *ledger, const struct uuid *host, int64_t *epoch,
+                               struct err *e); /* 0: nobody yet */
 
 #endif

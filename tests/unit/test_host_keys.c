@@ -166,6 +166,45 @@ static void retiring_forgets_the_earlier_keys_once_for_one_id(void **state)
     assert_true(opens(seal_to(second)));
 }
 
+static struct sealed_dek kept(void)
+{
+    const struct dek dek = {3, "dek"};
+    struct sealed_dek sealed;
+
+    if (!host_keys_keep(&keys, &use, &dek, &sealed, &e))
+        fail_msg("%s", e.text);
+    return sealed;
+}
+
+static bool recalls(struct sealed_dek sealed)
+{
+    struct dek dek;
+
+    return host_keys_recall(&keys, &use, &sealed, &dek, &e) && dek.len == 3 && memcmp(dek.data, "dek", 3) == 0;
+}
+
+static void what_is_kept_opens_until_its_key_is_retired(void **state)
+{
+    struct sealed_dek first = kept(), again = kept(), second;
+
+    (void)state;
+    assert_memory_not_equal(&first, &again, sizeof(first));
+    assert_false(opens(first));
+    rotated("r-1");
+    second = kept();
+    assert_true(recalls(first) && recalls(again) && recalls(second));
+    assert_false(recalls(seal_to(current())));
+    retired("r-2");
+    assert_true(recalls(second));
+    assert_false(recalls(first));
+    assert_int_equal(e.kind, ERR_ENVELOPE);
+    assert_int_equal(unlink(keys.path), 0);
+    assert_false(recalls(second));
+    assert_int_equal(e.kind, ERR_KEYS_MISSING);
+    assert_false(host_keys_keep(&keys, &use, &(struct dek){3, "dek"}, &second, &e));
+    assert_int_equal(e.kind, ERR_KEYS_MISSING);
+}
+
 static void more_keys_than_there_is_room_for_are_refused_and_nothing_is_lost(void **state)
 {
     struct public_key first = current(), key;
@@ -283,6 +322,7 @@ int main(void)
         TEST(a_rotation_keeps_the_earlier_keys_for_opening),
         TEST(a_rotation_is_done_once_for_one_id),
         TEST(retiring_forgets_the_earlier_keys_once_for_one_id),
+        TEST(what_is_kept_opens_until_its_key_is_retired),
         TEST(more_keys_than_there_is_room_for_are_refused_and_nothing_is_lost),
         TEST(a_file_that_is_gone_is_told_and_not_made_again_while_we_run),
         TEST(a_change_of_any_byte_is_told),
