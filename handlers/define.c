@@ -51,7 +51,6 @@ static const struct uuid *uuid_bound(const struct work *work)
     return uuid_is_set(&notes->old.uuid) ? &notes->uuid : &request->secret_uuid;
 }
 
-
 /*
  * The mark that this define leaves. `before` is the mark of the secret that keeps
  * its UUID, or NULL: one that a migration made is taken over by a newer one and

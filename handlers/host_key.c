@@ -36,6 +36,13 @@ static enum step_result rotate_run(struct work *work, struct err *e)
     return STEP_NEXT;
 }
 
+static void recall(struct work *work)
+{
+    struct host_key_reply *reply = (struct host_key_reply *)work->reply;
+
+    reply->suites = seal_suites(work->host->envelope);
+}
+
 static const struct step get_steps[] = {{.name = "get", .run = get_run}};
 static const struct step rotate_steps[] = {{.name = "rotate", .run = rotate_run}};
 
@@ -45,6 +52,7 @@ const struct handler host_key_get_handler = {
     .steps = get_steps,
     .count = COUNT(get_steps),
     .lane = LANE_NONE,
+    .recall = recall,
 };
 
 const struct handler host_key_rotate_handler = {
@@ -53,4 +61,5 @@ const struct handler host_key_rotate_handler = {
     .steps = rotate_steps,
     .count = COUNT(rotate_steps),
     .lane = LANE_NONE,
+    .recall = recall,
 };

@@ -35,6 +35,8 @@ static const char write_text[] =
 
 static const char remove_text[] = "DELETE FROM secrets WHERE host = ?1 AND uuid = ?2";
 
+static const char get_text[] = "SELECT " ROW_COLUMNS " FROM secrets WHERE host = ?1 AND uuid = ?2";
+
 static const char find_text[] =
     "SELECT " ROW_COLUMNS " FROM secrets"
     " WHERE host = ?1 AND vm_uuid = ?2 AND purpose = ?3 AND usage_instance = ?4 AND key_version = ?5"
@@ -82,6 +84,18 @@ static bool row_step(const struct ledger *ledger, sqlite3_stmt *statement, struc
                      struct err *e)
 {
     return sql_step(ledger, statement, found, e) && (!*found || row_read(ledger, statement, row, e));
+}
+
+bool secret_row_get(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, struct secret_row *row,
+                    bool *found, struct err *e)
+{
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_GET, get_text, e);
+
+    if (statement == NULL)
+        return false;
+    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, uuid->text, -1, SQLITE_STATIC);
+    return row_step(ledger, statement, row, found, e);
 }
 
 bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struct secret_key *key,

@@ -9,14 +9,16 @@
 #include <sys/random.h>
 
 #include "handlers/handlers.h"
+#include "handlers/host_keys.h"
+#include "handlers/kept.h"
 #include "handlers/peer.h"
-#include "handlers/secret.h"
 
 struct pre_migrate_notes {
     struct uuid secret_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
     struct public_key recipient; /* the destination's */
     struct sealed_dek sealed;    /* what travels */
+    bool is_kept;                /* the ledger has the DEK that the VM lives with */
     bool on_destination;         /* the destination defined it, or may have */
     union {                      /* one call after the other */
         struct {
@@ -27,6 +29,7 @@ struct pre_migrate_notes {
             struct resource_key_request ask;
             struct resource_key_reply answer;
         } key;
+        struct dek dek; /* the ledger's, on its way from one seal to the other */
         struct {
             struct define_request ask;
             struct define_reply answer;
@@ -69,7 +72,7 @@ static bool live_secret_check(const struct work *work, const struct uuid *uuid, 
 }
 
 /* Without a live domain there is no XML to ask: by identity then. */
-static bool held_secret_uuid(const struct work *work, struct uuid *out, struct err *e)
+static bool held_secret_uuid(struct work *work, struct uuid *out, struct err *e)
 {
     struct held held;
 
@@ -83,6 +86,20 @@ static bool held_secret_uuid(const struct work *work, struct uuid *out, struct e
     return false;
 }
 
+/* Envelopes are for the destination: only clear DEKs can be told apart here. */
+static bool dek_digest(const struct host *host, const void *request, char out[DIGEST_CHARS + 1])
+{
+    const struct pre_migrate_request *m = request;
+    char usage_id[USAGE_ID_MAX_CHARS + 1];
+
+    secret_usage_id(&m->to.key, usage_id);
+    if (m->encrypted_dek.len > 0)
+        digest_name("sealed to the destination", out);
+    else
+        digest_dek(host->digest_key, usage_id, &m->dek, out);
+    return true;
+}
+
 static enum step_result source_run(struct work *work, struct err *e)
 {
     struct pre_migrate_notes *notes = work->notes;
@@ -90,6 +107,7 @@ static enum step_result source_run(struct work *work, struct err *e)
     struct hv_tpm tpm;
 
     choose_migration_id(work, notes->migration_id);
+    (void)dek_digest(work->host, work->request, work->record.dek);
     if (!hv_live_tpm(work->host->hv, &secret_key_of(work)->vm_uuid, &tpm, e)) {
         if (e->kind != ERR_NOT_FOUND)
             return STEP_FAIL;
@@ -103,13 +121,32 @@ static enum step_result source_run(struct work *work, struct err *e)
     return live_secret_check(work, &tpm.secret_uuid, e) ? STEP_NEXT : STEP_FAIL;
 }
 
-/* Before anybody is asked for anything: somebody must have the DEK. */
-static bool dek_can_be_had(const struct pre_migrate_request *request, struct err *e)
+/* The ledger's copy is of use only where it is of the very secret that the VM lives with. */
+static bool kept_copy_find(struct work *work, struct err *e)
 {
-    if (request->dek.len > 0 || request->encrypted_dek.len > 0 || uuid_is_set(&request->tpm_uuid))
+    struct pre_migrate_notes *notes = work->notes;
+    struct secret_row row;
+    bool found;
+
+    if (!kept_find(work, &row, &found, e))
+        return false;
+    notes->is_kept = found && row.state == SECRET_ACTIVE && uuid_equal(&row.uuid, &notes->secret_uuid);
+    return true;
+}
+
+/* Before anybody is asked for anything: somebody must have the DEK. */
+static bool dek_can_be_had(struct work *work, struct err *e)
+{
+    const struct pre_migrate_request *request = work->request;
+    const struct pre_migrate_notes *notes = work->notes;
+
+    if (!kept_copy_find(work, e))
+        return false;
+    if (request->dek.len > 0 || request->encrypted_dek.len > 0 || notes->is_kept || uuid_is_set(&request->tpm_uuid))
         return true;
     return err_field(e, ERR_REQUIRED, "tpmUuid",
-                     "tpmUuid is required to ask the key manager, since the request brings no DEK");
+                     "tpmUuid is required to ask the key manager, since the request brings no DEK and none is kept "
+                     "here");
 }
 
 /* An envelope that came with the request needs no key, unless it is to be compared. */
@@ -118,7 +155,7 @@ static enum step_result host_key_run(struct work *work, struct err *e)
     const struct pre_migrate_request *request = work->request;
     struct pre_migrate_notes *notes = work->notes;
 
-    if (!dek_can_be_had(request, e))
+    if (!dek_can_be_had(work, e))
         return STEP_FAIL;
     if (request->encrypted_dek.len > 0 && request->dst_key_fingerprint[0] == '\0')
         return STEP_NEXT;
@@ -195,6 +232,27 @@ static enum step_result dek_ask(struct work *work)
     return peer_call_service(work, &resource_key_message, "keymanager", "key", ask, &notes->key.answer);
 }
 
+/* From the host's own seal to the destination's. */
+static enum step_result dek_reseal(struct work *work, struct err *e)
+{
+    const struct pre_migrate_request *request = work->request;
+    struct pre_migrate_notes *notes = work->notes;
+    struct addressed to = request->to;
+    struct seal_use use = {&to, &notes->secret_uuid};
+    struct secret_row row;
+    enum step_result result = STEP_FAIL;
+    bool found;
+
+    if (!secret_row_get(work->ledger, &work->host->uuid, &notes->secret_uuid, &row, &found, e))
+        return STEP_FAIL;
+    if (found && host_keys_recall(work->host->keys, &use, &row.sealed, &notes->dek, e))
+        result = seal(work, &notes->dek, e);
+    else if (!found)
+        err_set(e, ERR_NOT_FOUND, "secret %s was forgotten while its migration was prepared", notes->secret_uuid.text);
+    wipe(&notes->dek, sizeof(notes->dek));
+    return result;
+}
+
 static enum step_result dek_run(struct work *work, struct err *e)
 {
     const struct pre_migrate_request *request = work->request;
@@ -204,7 +262,9 @@ static enum step_result dek_run(struct work *work, struct err *e)
         notes->sealed = request->encrypted_dek;
         return STEP_NEXT;
     }
-    return request->dek.len > 0 ? seal(work, &request->dek, e) : dek_ask(work);
+    if (request->dek.len > 0)
+        return seal(work, &request->dek, e);
+    return notes->is_kept ? dek_reseal(work, e) : dek_ask(work);
 }
 
 static enum step_result dek_answered(struct work *work, struct err *e)
@@ -230,6 +290,16 @@ static enum step_result dek_answered(struct work *work, struct err *e)
         return seal(work, &answer->dek, e);
     notes->sealed = answer->encrypted_dek;
     return STEP_NEXT;
+}
+
+/* From here on the destination may have it, and it is ours to undo. */
+static enum step_result intend_run(struct work *work, struct err *e)
+{
+    const struct pre_migrate_notes *notes = work->notes;
+
+    (void)e;
+    work->record.secret_uuid = notes->secret_uuid;
+    return STEP_RECORD;
 }
 
 static enum step_result define_run(struct work *work, struct err *e)
@@ -298,7 +368,9 @@ static void reply_fill(struct work *work)
     memcpy(reply->migration_id, notes->migration_id, sizeof(reply->migration_id));
     reply->created = notes->define.answer.created ? YES : NO;
     snprintf(reply->dek_source, sizeof(reply->dek_source), "%s",
-             request->dek.len > 0 || request->encrypted_dek.len > 0 ? "request" : "keymanager");
+             request->dek.len > 0 || request->encrypted_dek.len > 0 ? "request"
+             : notes->is_kept                                       ? "ledger"
+                                                                    : "keymanager");
 }
 
 static enum step_result mark_run(struct work *work, struct err *e)
@@ -332,19 +404,21 @@ static bool waits_for_peers(const void *request)
     return true;
 }
 
-/* Envelopes are for the destination: only clear DEKs can be told apart here. */
-static bool deks_are_same(const struct host *host, const void *one, const void *other)
+/* What an earlier attempt may have done: everything. */
+static void resume(struct work *work)
 {
-    const struct pre_migrate_request *a = one, *b = other;
+    struct pre_migrate_notes *notes = work->notes;
 
-    (void)host;
-    return (a->encrypted_dek.len > 0) == (b->encrypted_dek.len > 0) && dek_equal(&a->dek, &b->dek);
+    choose_migration_id(work, notes->migration_id);
+    notes->on_destination = true;
+    work->begun = true;
 }
 
 static const struct step steps[] = {
     {.name = "source", .run = source_run},
     {.name = "host key", .run = host_key_run, .answered = host_key_answered},
     {.name = "dek", .run = dek_run, .answered = dek_answered},
+    {.name = "intend", .run = intend_run},
     {.name = "define", .run = define_run, .answered = define_answered, .undo = define_undo},
     {.name = "mark", .run = mark_run, .undo = mark_undo},
 };
@@ -357,5 +431,6 @@ const struct handler pre_migrate_handler = {
     .notes_bytes = sizeof(struct pre_migrate_notes),
     .lane = LANE_IDENTITY,
     .waits_for_peers = waits_for_peers,
-    .deks_are_same = deks_are_same,
+    .dek_digest = dek_digest,
+    .resume = resume,
 };

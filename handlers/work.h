@@ -151,11 +151,11 @@ enum { WORK_REPLY_MAX_BYTES = 512 };
 
 /* How far a row has come. */
 enum work_state {
-    WORK_DONE,    /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
-    WORK_CALLING, /* send `call`, write into it what came of it, then work_advance() */
+    WORK_DONE,      /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
+    WORK_CALLING,   /* send `call`, write into it what came of it, then work_advance() */
     WORK_RECORDING, /* have `record` written, as INBOX_UNDOING if it has failed, else INBOX_BEGUN; then work_advance() */
-    WORK_AWAY,    /* libvirt is away: work_advance() again when it is back, or work_give_up() */
-    WORK_LATE,    /* not of work_advance(): work_is_late(), so it was left alone */
+    WORK_AWAY,      /* libvirt is away: work_advance() again when it is back, or work_give_up() */
+    WORK_LATE,      /* not of work_advance(): work_is_late(), so it was left alone */
 };
 
 enum work_phase {

@@ -21,8 +21,8 @@ struct life;
 /* The outside, as the life cycle needs it. */
 struct world {
     void *ctx;
-    int64_t (*now_ms)(void *ctx);              /* since 1970 */
-    void (*run)(void *ctx, struct work *work); /* on a job thread work_advance(), or WORK_LATE */
+    int64_t (*now_ms)(void *ctx);                   /* since 1970 */
+    void (*run)(void *ctx, struct work *work);      /* on a job thread work_advance(), or WORK_LATE */
     void (*record)(void *ctx, struct entry *entry); /* then life_recorded() */
     bool (*recall)(void *ctx, const struct inbox_id *id, struct inbox_row *row, bool *found, struct err *e);
     bool (*publish)(void *ctx, const struct publication *what, uint64_t *number); /* then life_published() */
@@ -39,7 +39,8 @@ struct life_config {
     const struct host *hosts; /* a delivery's queue is the index of its host */
     size_t host_count;
     struct vault *vault;
-    const struct digest_key *content_key; /* tells whether two requests of one id ask for the same; outlives the process */
+    const struct digest_key
+        *content_key; /* tells whether two requests of one id ask for the same; outlives the process */
     size_t prefetch;
     int64_t request_timeout_ms, hypervisor_wait_ms;
     const char *request_exchange, *reply_exchange, *dead_exchange;
@@ -55,7 +56,7 @@ void life_free(struct life *life); /* frees every request in hand, settling none
 
 void life_delivery(struct life *life, struct delivery *delivery); /* now the life's */
 void life_advanced(struct life *life, struct work *work, enum work_state state);
-void life_recorded(struct life *life, struct entry *entry); /* in the order of world.record() */
+void life_recorded(struct life *life, struct entry *entry);         /* in the order of world.record() */
 void life_answer(struct life *life, const struct delivery *answer); /* still the caller's */
 void life_published(struct life *life, uint64_t number, enum published how, const char *text);
 

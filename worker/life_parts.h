@@ -33,7 +33,7 @@ void life_settle(struct life *life, struct request *r, const char *reply_fate); 
 
 void life_refuse(struct life *life, struct request *r, const struct err *why);
 void life_finish(struct life *life, struct request *r); /* its outcome is in its work */
-void life_pump(struct life *life);            /* begin what has become possible; ends every entry */
+void life_pump(struct life *life);                      /* begin what has become possible; ends every entry */
 
 /* life_admit.c */
 bool life_take_in(struct life *life, struct request *r); /* false: not possible yet, it waits in the backlog */

@@ -21,6 +21,8 @@ static void record(struct life *life, struct request *r, enum stage stage, enum 
     row->is_new = r->work.record.is_new;
     row->changed_ms = life_now(life);
     memcpy(row->dek, r->work.record.dek, sizeof(row->dek));
+    for (size_t i = 0; i < r->work.record.change_count; i++)
+        r->work.record.changes[i].row.changed_ms = row->changed_ms;
     r->entry.record = &r->work.record;
     life_enter(r, stage);
     w->record(w->ctx, &r->entry);

@@ -71,9 +71,9 @@ void request_free(struct request *r, struct vault *vault);
 void request_release_slots(struct request *r, struct vault *vault);
 
 enum reading {
-    READING_DONE,    /* typed, checked and addressed: it can be begun */
-    READING_FAILED,  /* *e says why: to be answered, or dead-lettered */
-    READING_LATER,   /* the vault is full, or the ledger cannot be read: again */
+    READING_DONE,   /* typed, checked and addressed: it can be begun */
+    READING_FAILED, /* *e says why: to be answered, or dead-lettered */
+    READING_LATER,  /* the vault is full, or the ledger cannot be read: again */
 };
 
 enum { ATTEMPTS_MAX = 5 };

@@ -12,7 +12,8 @@
 enum {
     IN_HAND_MAX = 1024, /* requests whose fields are in the vault at once; more wait undecoded */
     SLOTS_EACH = 2,     /* the request and its handler's notes */
-    LOOP_KEY_SLOTS = 2, /* keys, and DEKs to compare; a job thread has one, for keys */
+    LOOP_KEY_SLOTS = 2, /* keys, and DEKs to compare */
+    JOB_KEY_SLOTS = 2,  /* of each job thread: keys, and a DEK from the ledger */
 };
 
 static bool open_loop(struct worker *w, struct err *e)
@@ -44,12 +45,9 @@ static bool open_keys(struct worker *w, struct err *e)
 
     if (in_hand > IN_HAND_MAX)
         in_hand = IN_HAND_MAX;
-    if (!vault_open(2 + SLOTS_EACH * in_hand, &w->vault, e))
+    if (!vault_open(1 + SLOTS_EACH * in_hand, &w->vault, e))
         return false;
     w->digest_key = vault_take(w->vault);
-    w->content_key = vault_take(w->vault);
-    if (getrandom(w->content_key->bytes, DIGEST_KEY_BYTES, 0) != DIGEST_KEY_BYTES)
-        return err_set(e, ERR_LOCAL, "cannot get random bytes");
     return key_file_digest_key(w->config.state_dir, w->digest_key, e);
 }
 
@@ -78,7 +76,7 @@ static bool open_host_keys(struct worker *w, struct err *e)
     w->host_keys = calloc(w->config.host_count, sizeof(*w->host_keys));
     if (w->host_keys == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
-    if (!vault_open((size_t)w->config.threads + LOOP_KEY_SLOTS, &w->key_vault, e))
+    if (!vault_open(JOB_KEY_SLOTS * (size_t)w->config.threads + LOOP_KEY_SLOTS, &w->key_vault, e))
         return false;
     for (size_t i = 0; i < w->config.host_count; i++) {
         if (!host_keys_open(state_dir, credentials, &w->hosts[i].uuid, w->key_vault, &w->host_keys[i], e))
@@ -165,7 +163,7 @@ static void open_life(struct worker *w)
         .hosts = w->hosts,
         .host_count = c->host_count,
         .vault = w->vault,
-        .content_key = w->content_key,
+        .content_key = w->digest_key,
         .prefetch = (size_t)c->prefetch,
         .request_timeout_ms = c->request_timeout_ms,
         .hypervisor_wait_ms = c->hypervisor_wait_ms,
@@ -186,11 +184,20 @@ static void open_life(struct worker *w)
     }
 }
 
+static bool open_ledger(struct worker *w, struct err *e)
+{
+    struct recorder_config config = {w->ledger_path, worker_on_recorded, worker_on_recorder, w};
+
+    snprintf(w->ledger_path, sizeof(w->ledger_path), "%s/ledger.db", w->config.state_dir);
+    w->ledger_works = true;
+    return ledger_open(w->ledger_path, &w->ledger, e) && recorder_open(w->base, &config, &w->recorder, e);
+}
+
 static bool open_all(struct worker *w, struct err *e)
 {
-    if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_bus(w, e) ||
-        !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
-        !jobs_open(w->base, (size_t)w->config.threads, worker_on_job_done, w, &w->jobs, e))
+    if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_ledger(w, e) ||
+        !open_bus(w, e) || !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
+        !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e))
         return false;
     open_life(w);
     return w->config.http[0] == '\0' || http_open(w->base, w->config.http, worker_readiness, w, &w->http, e);
@@ -219,12 +226,13 @@ void worker_close(struct worker *w)
         return;
     http_close(w->http);
     jobs_close(w->jobs);
+    recorder_close(w->recorder);
+    ledger_close(w->ledger);
     if (w->life != NULL)
         life_free(w->life);
     bus_close(w->bus);
     hypervisors_close(w->hypervisors);
     vault_give(w->vault, w->digest_key);
-    vault_give(w->vault, w->content_key);
     vault_close(w->vault);
     vault_close(w->key_vault);
     for (size_t i = 0; i < COUNT(w->signals); i++)

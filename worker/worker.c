@@ -28,6 +28,25 @@ static void world_run(void *ctx, struct work *work)
     jobs_run(w->jobs, work);
 }
 
+static void world_record(void *ctx, struct entry *entry)
+{
+    struct worker *w = ctx;
+
+    recorder_write(w->recorder, entry);
+}
+
+static bool world_recall(void *ctx, const struct inbox_id *id, struct inbox_row *row, bool *found, struct err *e)
+{
+    struct worker *w = ctx;
+
+    bool ok = inbox_find(w->ledger, id, row, found, e);
+
+    if (!ok || w->ledger_unread)
+        worker_on_recorder(w, ok, ok ? "" : e->text);
+    w->ledger_unread = !ok;
+    return ok;
+}
+
 static bool world_publish(void *ctx, const struct publication *what, uint64_t *number)
 {
     struct worker *w = ctx;
@@ -84,8 +103,8 @@ static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
 }
 
 const struct world world_ops = {
-    NULL,         world_now_ms,     world_run,     world_publish, world_forget,
-    world_settle, world_host_is_up, world_wake_at, world_new_id,
+    NULL,         world_now_ms, world_run,        world_record,  world_recall, world_publish,
+    world_forget, world_settle, world_host_is_up, world_wake_at, world_new_id,
 };
 
 /* ---- the loop ---- */
@@ -115,6 +134,27 @@ void worker_on_job_done(void *arg, struct work *work)
 
     life_advanced(w->life, work, work->state);
     stop_when_idle(w);
+}
+
+void worker_on_recorded(void *arg, struct entry *entry)
+{
+    struct worker *w = arg;
+
+    life_recorded(w->life, entry);
+    stop_when_idle(w);
+}
+
+/* Nothing is done, and nothing acked, that could not be recorded: until it can, requests wait, and the broker has them. */
+void worker_on_recorder(void *arg, bool works, const char *why)
+{
+    struct worker *w = arg;
+
+    if (w->ledger_works == works && strcmp(w->ledger_why, why) == 0)
+        return;
+    w->ledger_works = works;
+    snprintf(w->ledger_why, sizeof(w->ledger_why), "%s", why);
+    log_event(works ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, works ? "ledger-up" : "ledger-down", "details", why,
+              (char *)NULL);
 }
 
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why)
@@ -267,9 +307,9 @@ bool worker_readiness(void *arg, size_t index, struct readiness *out)
     if (index >= w->config.host_count)
         return false;
     out->host = w->hosts[index].uuid.text;
-    out->is_consuming = s->is_consuming && !w->is_draining;
+    out->is_consuming = s->is_consuming && w->ledger_works && !w->is_draining;
     out->is_hypervisor_up = hypervisors_up(w->hypervisors, index, &why);
-    out->why = w->is_draining ? "stopping" : !s->is_consuming ? s->why : why;
+    out->why = w->is_draining ? "stopping" : !w->ledger_works ? w->ledger_why : !s->is_consuming ? s->why : why;
     return true;
 }
 

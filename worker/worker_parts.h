@@ -7,6 +7,7 @@
 #include "worker/hypervisors.h"
 #include "worker/jobs.h"
 #include "worker/life.h"
+#include "worker/recorder.h"
 #include "worker/worker.h"
 
 enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
@@ -25,7 +26,13 @@ struct worker {
     struct event *timer, *drain_timer, *signals[3];
     int64_t timer_ms; /* when `timer` goes off; 0: it is not set */
     struct vault *vault, *key_vault;
-    struct digest_key *digest_key, *content_key;
+    struct digest_key *digest_key;
+    char ledger_path[CONFIG_TEXT_MAX + sizeof("/ledger.db")];
+    struct ledger *ledger; /* the loop's, to look ids up */
+    struct recorder *recorder;
+    bool ledger_unread; /* the last look-up failed */
+    bool ledger_works;  /* it can be read and written, as far as is known */
+    char ledger_why[sizeof(((struct err *)0)->text)];
     struct hypervisors *hypervisors;
     struct host *hosts;
     struct host_keys *host_keys;
@@ -47,6 +54,8 @@ void worker_on_stop_signal(int fd, short what, void *arg);
 void worker_on_reload_signal(int fd, short what, void *arg);
 void worker_on_bus(void *arg);
 void worker_on_job_done(void *arg, struct work *work);
+void worker_on_recorded(void *arg, struct entry *entry);
+void worker_on_recorder(void *arg, bool works, const char *why);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
 
