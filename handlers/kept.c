@@ -35,7 +35,9 @@ bool kept_compose(const struct work *work, const struct uuid *uuid, const struct
     struct addressed to = {work->host->uuid, *secret_key_of(work)};
     struct seal_use use = {&to, uuid};
 
-    if (!is_sealed_already(out, uuid, mark) && !host_keys_keep(work->host->keys, &use, dek, &out->sealed, e))
+    if (is_sealed_already(out, uuid, mark))
+        out->sealed.len = 0;
+    else if (!host_keys_keep(work->host->keys, &use, dek, &out->sealed, e))
         return false;
     out->host = to.host_uuid;
     out->uuid = *uuid;
@@ -84,6 +86,7 @@ static bool change(struct work *work, const struct uuid *uuid, const struct mark
     if (mark != NULL)
         mark_write(mark, row.mark);
     row.state = state;
+    row.sealed.len = 0;
     kept_write(work, &row);
     return true;
 }

@@ -14,9 +14,9 @@ MUST_CHECK bool kept_find(const struct work *work, struct secret_row *out, bool 
 void kept_held(const struct secret_row *row, struct held *out);
 
 /*
- * A row for the request's identity, its DEK sealed to the host's own key; what
- * `out` holds of the same DEK and UUID already is not sealed again. Fails as
- * host_keys_keep().
+ * A row for the request's identity, its DEK sealed to the host's own key; but
+ * without, where `out` comes in as the ledger's row of the same DEK and UUID. Fails
+ * as host_keys_keep().
  */
 MUST_CHECK bool kept_compose(const struct work *work, const struct uuid *uuid, const struct mark *mark,
                              const struct dek *dek, enum secret_state state, struct secret_row *out, struct err *e);

@@ -1,5 +1,6 @@
 #include "handlers/ledger.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -146,6 +147,7 @@ static bool transaction_run(struct ledger *ledger, enum kept which, const char *
 
 bool ledger_begin(struct ledger *ledger, struct err *e)
 {
+    assert(!ledger->is_begun);
     ledger->is_begun = transaction_run(ledger, KEPT_BEGIN, "BEGIN IMMEDIATE", e);
     return ledger->is_begun;
 }

@@ -33,7 +33,7 @@ static const char write_text[] =
 
 static bool row_read(const struct ledger *ledger, sqlite3_stmt *statement, struct inbox_row *out, struct err *e)
 {
-    struct inbox_row row;
+    struct inbox_row row = {.outcome_bytes = 0};
 
     if (!columns_read(ledger, statement, COLUMNS(row_columns), &row, e) ||
         !bytes_read(ledger, statement, COUNT(row_columns), row.outcome, sizeof(row.outcome), &row.outcome_bytes, e))

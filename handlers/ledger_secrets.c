@@ -33,12 +33,17 @@ static const char write_text[] =
     " mark = excluded.mark, lease_until_ms = excluded.lease_until_ms, changed_ms = excluded.changed_ms,"
     " sealed = excluded.sealed";
 
+static const char change_text[] =
+    "UPDATE secrets SET vm_uuid = ?3, purpose = ?4, usage_instance = ?5, key_version = ?6, state = ?7, mark = ?8,"
+    " lease_until_ms = ?9, changed_ms = ?10 WHERE host = ?1 AND uuid = ?2";
+
 static const char remove_text[] = "DELETE FROM secrets WHERE host = ?1 AND uuid = ?2";
 
 static const char get_text[] = "SELECT " ROW_COLUMNS " FROM secrets WHERE host = ?1 AND uuid = ?2";
 
+/* Left alone, the planner takes the primary key and goes through all of a host. */
 static const char find_text[] =
-    "SELECT " ROW_COLUMNS " FROM secrets"
+    "SELECT " ROW_COLUMNS " FROM secrets INDEXED BY secrets_identity"
     " WHERE host = ?1 AND vm_uuid = ?2 AND purpose = ?3 AND usage_instance = ?4 AND key_version = ?5"
     " ORDER BY state <> 'active', changed_ms DESC LIMIT 1";
 
@@ -47,12 +52,15 @@ static const char next_text[] =
 
 bool secret_row_write(struct ledger *ledger, const struct secret_row *row, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_WRITE, write_text, e);
+    bool whole = row->sealed.len > 0;
+    ON_EXIT(sql_end) sqlite3_stmt *statement =
+        sql_use(ledger, whole ? KEPT_SECRET_WRITE : KEPT_SECRET_CHANGE, whole ? write_text : change_text, e);
 
     if (statement == NULL)
         return false;
     columns_bind(statement, 1, COLUMNS(row_columns), row);
-    sqlite3_bind_blob(statement, 1 + COUNT(row_columns), row->sealed.data, row->sealed.len, SQLITE_STATIC);
+    if (whole)
+        sqlite3_bind_blob(statement, 1 + COUNT(row_columns), row->sealed.data, row->sealed.len, SQLITE_STATIC);
     return sql_finish(ledger, statement, e);
 }
 
