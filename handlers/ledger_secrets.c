@@ -53,7 +53,8 @@ static const char next_text[] =
 bool secret_row_write(struct ledger *ledger, const struct secret_row *row, struct err *e)
 {
     bool whole = row->sealed.len > 0;
-    ON_EXIT(sql_end) sqlite3_stmt *statement =
+    ON_EXIT(sql_end)
+    sqlite3_stmt *statement =
         sql_use(ledger, whole ? KEPT_SECRET_WRITE : KEPT_SECRET_CHANGE, whole ? write_text : change_text, e);
 
     if (statement == NULL)

@@ -80,8 +80,12 @@ void life_settle(struct life *life, struct request *r, const char *reply_fate)
     const struct world *w = &life->config->world;
 
     life_enter(r, STAGE_SETTLED);
-    request_log(r, life_now(life), reply_fate);
-    w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
+    if (r->is_internal) {
+        w->restored(w->ctx, r->host, &r->work);
+    } else {
+        request_log(r, life_now(life), reply_fate);
+        w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
+    }
     release(life, r);
 }
 
@@ -193,6 +197,15 @@ void life_pump(struct life *life)
     } while (life_read_backlog(life));
 }
 
+struct request *life_request(struct life *life, struct delivery *delivery)
+{
+    struct request *r = request_new(delivery, life_now(life));
+
+    TAILQ_INSERT_TAIL(&life->all, r, all);
+    life->in_hand++;
+    return r;
+}
+
 void life_delivery(struct life *life, struct delivery *delivery)
 {
     struct request *r;
@@ -201,9 +214,7 @@ void life_delivery(struct life *life, struct delivery *delivery)
         delivery_free(delivery);
         return;
     }
-    r = request_new(delivery, life_now(life));
-    TAILQ_INSERT_TAIL(&life->all, r, all);
-    life->in_hand++;
+    r = life_request(life, delivery);
     if (!TAILQ_EMPTY(&life->backlog)) { /* queue order */
         life_enter(r, STAGE_BACKLOG);
         TAILQ_INSERT_TAIL(&life->backlog, r, queue);
@@ -252,7 +263,7 @@ static void drop_all(struct life *life, size_t host, unsigned stages)
     struct request *r, *after;
 
     for (r = TAILQ_FIRST(&life->all); r != NULL; r = after) {
-        bool concerned = host == life->config->host_count || r->host == host;
+        bool concerned = host == life->config->host_count || (r->host == host && !r->is_internal);
 
         after = TAILQ_NEXT(r, all);
         if (concerned && (stages & BIT(r->stage)))

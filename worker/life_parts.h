@@ -32,12 +32,15 @@ void life_run(struct life *life, struct request *r);                            
 void life_settle(struct life *life, struct request *r, const char *reply_fate); /* ack and free */
 
 void life_refuse(struct life *life, struct request *r, const struct err *why);
-void life_finish(struct life *life, struct request *r); /* its outcome is in its work */
-void life_pump(struct life *life);                      /* begin what has become possible; ends every entry */
+void life_finish(struct life *life, struct request *r);                     /* its outcome is in its work */
+struct request *life_request(struct life *life, struct delivery *delivery); /* a new one, in hand */
+void life_pump(struct life *life); /* begin what has become possible; ends every entry */
 
 /* life_admit.c */
 bool life_take_in(struct life *life, struct request *r); /* false: not possible yet, it waits in the backlog */
 bool life_read_backlog(struct life *life);               /* true if the first of it found room */
+
+/* life_restore.c: life_restore() */
 
 /* life_record.c */
 void record_intent(struct life *life, struct request *r);  /* before its first effect, or before it is undone */

@@ -56,7 +56,8 @@ void record_outcome(struct life *life, struct request *r)
 {
     if (r->work.failed && r->work.attempts > 1)
         r->work.err.attempt = (unsigned)r->work.attempts;
-    outcome_write(r);
+    if (!r->is_internal)
+        outcome_write(r);
     record(life, r, STAGE_CONCLUDING, INBOX_DONE);
 }
 

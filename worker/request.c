@@ -136,12 +136,12 @@ static bool take_slots(struct request *r, const struct handler *handler, struct 
     return false;
 }
 
-static void note_identity(struct request *r, const struct handler *handler)
+void request_identify(struct request *r)
 {
     const struct addressed *to = r->slot;
     char usage_id[USAGE_ID_MAX_CHARS + 1];
 
-    if (handler->lane != LANE_IDENTITY)
+    if (r->work.handler->lane != LANE_IDENTITY)
         return;
     secret_usage_id(&to->key, usage_id);
     snprintf(r->identity, sizeof(r->identity), "%s/%s", to->host_uuid.text, usage_id);
@@ -188,7 +188,7 @@ static bool read_typed(struct request *r, const struct body *body, const struct 
     snprintf(r->entry.row.name, sizeof(r->entry.row.name), "%s", r->envelope.name);
     digest_content(config->content_key, schema, r->slot, r->entry.row.content);
     digest_whole(config->content_key, schema, r->slot, r->entry.row.whole);
-    note_identity(r, r->work.handler);
+    request_identify(r);
     r->work.host = &config->hosts[r->host];
     r->work.id = r->id;
     return check_host(r, config, e) && check_peer(r, e) && check_clear_dek(r, config, e);

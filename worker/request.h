@@ -45,6 +45,7 @@ struct request {
     struct work work;
 
     struct lane *lane;
+    bool is_internal;         /* nobody sent it: its delivery is empty, and its outcome is told to the worker alone */
     bool is_admitted;         /* read, checked and let in: its outcome is recorded */
     bool is_waiter;           /* it will wait for other hosts */
     bool is_counted;          /* against the cap on waiting requests */
@@ -86,6 +87,9 @@ enum { ATTEMPTS_MAX = 5 };
  * unless it is to be a dead letter.
  */
 enum reading request_read(struct request *r, const struct life_config *config, struct err *e);
+
+/* Set `identity` from what is in the slot, where the handler has a lane. */
+void request_identify(struct request *r);
 
 /*
  * True if a request that asks for `known` of the same id asks for the same as `r`.

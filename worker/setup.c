@@ -193,11 +193,19 @@ static bool open_ledger(struct worker *w, struct err *e)
     return ledger_open(w->ledger_path, &w->ledger, e) && recorder_open(w->base, &config, &w->recorder, e);
 }
 
+static bool open_recovery(struct worker *w, struct err *e)
+{
+    struct recovery_config config = {w->ledger_path, w->hosts, w->config.host_count, worker_restore, w};
+
+    return recovery_open(w->base, &config, &w->recovery, e);
+}
+
 static bool open_all(struct worker *w, struct err *e)
 {
     if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_ledger(w, e) ||
         !open_bus(w, e) || !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
-        !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e))
+        !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e) ||
+        !open_recovery(w, e))
         return false;
     open_life(w);
     return w->config.http[0] == '\0' || http_open(w->base, w->config.http, worker_readiness, w, &w->http, e);
@@ -225,6 +233,7 @@ void worker_close(struct worker *w)
     if (w == NULL)
         return;
     http_close(w->http);
+    recovery_close(w->recovery);
     jobs_close(w->jobs);
     recorder_close(w->recorder);
     ledger_close(w->ledger);

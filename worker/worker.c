@@ -69,6 +69,26 @@ static void world_settle(void *ctx, struct delivery *delivery, enum verdict verd
     bus_settle(w->bus, delivery, verdict);
 }
 
+/* `id` of the work is the secret's UUID. */
+static void world_restored(void *ctx, size_t host, const struct work *work)
+{
+    struct worker *w = ctx;
+    const struct restore_reply *reply = (const struct restore_reply *)work->reply;
+    bool is_well = !work->failed && reply->what != RESTORED_ASTRAY;
+
+    log_event(is_well ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "restore", "host", w->hosts[host].uuid.text, "secret",
+              work->id, "outcome", work->failed ? work->err.code : restored_name(reply->what), "details",
+              work->failed ? work->err.text : "", (char *)NULL);
+    recovery_ended(w->recovery, host, work);
+}
+
+bool worker_restore(void *arg, size_t host, const struct restore_request *what)
+{
+    struct worker *w = arg;
+
+    return life_restore(w->life, host, what);
+}
+
 static bool world_host_is_up(void *ctx, size_t host)
 {
     struct worker *w = ctx;
@@ -103,8 +123,17 @@ static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
 }
 
 const struct world world_ops = {
-    NULL,         world_now_ms, world_run,        world_record,  world_recall, world_publish,
-    world_forget, world_settle, world_host_is_up, world_wake_at, world_new_id,
+    .now_ms = world_now_ms,
+    .run = world_run,
+    .record = world_record,
+    .recall = world_recall,
+    .publish = world_publish,
+    .forget = world_forget,
+    .settle = world_settle,
+    .restored = world_restored,
+    .host_is_up = world_host_is_up,
+    .wake_at = world_wake_at,
+    .new_id = world_new_id,
 };
 
 /* ---- the loop ---- */
@@ -163,8 +192,10 @@ void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why)
 
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "hypervisor-up" : "hypervisor-down", "host",
               w->hosts[host].uuid.text, "uri", w->config.hosts[host].libvirt_uri, "details", why, (char *)NULL);
-    if (up)
-        life_host_up(w->life, host);
+    if (!up)
+        return;
+    life_host_up(w->life, host);
+    recovery_begin(w->recovery, host);
 }
 
 static void tell_status(const struct worker *w, const char *text)

@@ -8,6 +8,7 @@
 #include "worker/jobs.h"
 #include "worker/life.h"
 #include "worker/recorder.h"
+#include "worker/recovery.h"
 #include "worker/worker.h"
 
 enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
@@ -30,6 +31,7 @@ struct worker {
     char ledger_path[CONFIG_TEXT_MAX + sizeof("/ledger.db")];
     struct ledger *ledger; /* the loop's, to look ids up */
     struct recorder *recorder;
+    struct recovery *recovery;
     bool ledger_unread; /* the last look-up failed */
     bool ledger_works;  /* it can be read and written, as far as is known */
     char ledger_why[sizeof(((struct err *)0)->text)];
@@ -56,6 +58,7 @@ void worker_on_bus(void *arg);
 void worker_on_job_done(void *arg, struct work *work);
 void worker_on_recorded(void *arg, struct entry *entry);
 void worker_on_recorder(void *arg, bool works, const char *why);
+bool worker_restore(void *arg, size_t host, const struct restore_request *what);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
 
