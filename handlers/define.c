@@ -200,7 +200,7 @@ static bool sought_find(const struct work *work, struct held *out, bool *found, 
         return *found;
     if (uuid_is_set(&notes->known))
         return known_find(work, out, found, e);
-    return work->attempts == 0 || uuid_find(work, &notes->uuid, out, found, e);
+    return !work->was_begun || uuid_find(work, &notes->uuid, out, found, e);
 }
 
 static bool define(struct work *work, struct err *e)
@@ -291,7 +291,7 @@ static enum step_result intend_run(struct work *work, struct err *e)
         return STEP_FAIL;
     if (found && row.state == SECRET_ACTIVE)
         notes->known = row.uuid;
-    notes->made = work->attempts > 0 && work->record.is_new;
+    notes->made = work->was_begun && work->record.is_new;
     if (!uuid_choose(work, &notes->known, &notes->uuid, e))
         return STEP_FAIL;
     work->record.secret_uuid = notes->uuid;

@@ -1,11 +1,15 @@
 #include "handlers/work.h"
 
-/* Undo begins at the step that failed: it may have got half way. */
+/* Undo begins at the step that failed: it may have got half way. An earlier attempt may have got further. */
 static void work_fail(struct work *work, const struct err *e)
 {
     work->failed = true;
     work->err = *e;
     work->step++;
+    if (work->was_begun && work->handler->resume != NULL) {
+        work->step = work->handler->count;
+        work->handler->resume(work);
+    }
 }
 
 /* An answer that says its sender's libvirt is away is an error like any other: our own is there. */
@@ -76,16 +80,12 @@ void work_give_up(struct work *work, const struct err *why)
 
 void work_resume_undo(struct work *work, const struct err *why)
 {
-    work->failed = true;
-    work->err = *why;
-    work->step = work->handler->count;
-    work->is_recorded = true;
-    work->handler->resume(work);
+    work_fail(work, why);
 }
 
 bool work_is_late(const struct work *work, int64_t now_ms)
 {
-    bool is_fresh = work->step == 0 && work->phase == PHASE_RUN && !work->begun && !work->failed && work->attempts == 0;
+    bool is_fresh = work->step == 0 && work->phase == PHASE_RUN && !work->begun && !work->failed && !work->was_begun;
 
     return is_fresh && work->deadline_ms != 0 && now_ms >= work->deadline_ms;
 }

@@ -176,10 +176,11 @@ struct work {
     const void *request;     /* decoded by handler->message->request */
     void *notes;             /* a vault slot, zeroed; NULL where the handler wants none */
     int64_t deadline_ms;     /* since 1970; 0: none */
-    int64_t attempts;        /* how often it was begun before, by workers that died of it or with it */
+    int64_t attempts;        /* how often it was begun */
+    bool was_begun;          /* ... by workers that died before it ended */
     struct ledger *ledger;   /* of the thread that advances it; NULL: nothing is known of secrets */
     struct record record;    /* zero, or as an earlier attempt left it */
-    bool is_recorded;        /* it is begun: the ledger knows of it */
+    bool is_recorded;        /* the ledger knows that it was begun */
     bool is_undoing;         /* ... and knows that it is being undone */
     size_t step;             /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;

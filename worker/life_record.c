@@ -80,6 +80,7 @@ static void take_up(struct life *life, struct request *r)
     struct err e;
 
     r->work.attempts = known->attempts;
+    r->work.was_begun = r->work.is_recorded = true;
     r->work.record.secret_uuid = known->secret_uuid;
     r->work.record.is_new = known->is_new;
     if (known->state == INBOX_UNDOING) {
