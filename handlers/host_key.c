@@ -1,6 +1,7 @@
 /* HostEnvelopeKeyGetMsg and HostEnvelopeKeyRotateMsg: what to seal this host's DEKs to. */
 #include "handlers/handlers.h"
 #include "handlers/host_keys.h"
+#include "handlers/kept.h"
 #include "handlers/work.h"
 
 static void reply_fill(struct work *work, const struct public_key *key)
@@ -26,7 +27,7 @@ static enum step_result rotate_run(struct work *work, struct err *e)
 {
     const struct host_key_rotate_request *request = work->request;
     struct public_key key;
-    bool ok = request->retire ? host_keys_retire(work->host->keys, work->id, &key, e)
+    bool ok = request->retire ? kept_reseal(work, e) && host_keys_retire(work->host->keys, work->id, &key, e)
                               : host_keys_rotate(work->host->keys, work->id, &key, e);
 
     if (!ok)

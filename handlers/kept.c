@@ -6,6 +6,8 @@
 
 #include "handlers/host_keys.h"
 
+enum { RESEAL_AT_ONCE = 200 }; /* some 30 ms, in which nobody else writes */
+
 bool kept_find(const struct work *work, struct secret_row *out, bool *found, struct err *e)
 {
     return secret_row_find(work->ledger, &work->host->uuid, secret_key_of(work), out, found, e);
@@ -125,6 +127,53 @@ bool kept_restore(const struct work *work, const struct secret_row *row, struct 
     kept_held(row, &held);
     ok = host_keys_recall(work->host->keys, &use, &row->sealed, dek, e) &&
          hv_secret_define(work->host->hv, &held.secret, dek, e);
+    vault_give(vault, dek);
+    return ok;
+}
+
+/* One row, within a transaction: nobody else changes it between. */
+static bool row_reseal(const struct work *work, struct secret_row *row, struct dek *dek, struct err *e)
+{
+    struct addressed to = {row->host, row->key};
+    struct seal_use use = {&to, &row->uuid};
+
+    if (!host_keys_recall(work->host->keys, &use, &row->sealed, dek, e))
+        return e->kind == ERR_ENVELOPE;
+    return host_keys_keep(work->host->keys, &use, dek, &row->sealed, e) && secret_row_write(work->ledger, row, e);
+}
+
+/* The next rows behind `after`, which becomes the last of them; *more: there may be others. */
+static bool rows_reseal(const struct work *work, struct uuid *after, struct dek *dek, bool *more, struct err *e)
+{
+    struct secret_row row;
+
+    *more = true;
+    for (int i = 0; i < RESEAL_AT_ONCE && *more; i++) {
+        const struct uuid *behind = uuid_is_set(after) ? after : NULL;
+
+        if (!secret_row_next(work->ledger, &work->host->uuid, behind, &row, more, e))
+            return false;
+        if (*more && !row_reseal(work, &row, dek, e))
+            return false;
+        if (*more)
+            *after = row.uuid;
+    }
+    return true;
+}
+
+bool kept_reseal(const struct work *work, struct err *e)
+{
+    struct vault *vault = work->host->keys->vault;
+    struct dek *dek = vault_take(vault);
+    struct uuid after = {0};
+    bool more = true, ok = dek != NULL || err_set(e, ERR_LOCAL, "no room in locked memory for a DEK");
+
+    while (ok && more) {
+        ok =
+            ledger_begin(work->ledger, e) && rows_reseal(work, &after, dek, &more, e) && ledger_commit(work->ledger, e);
+        if (!ok)
+            ledger_rollback(work->ledger);
+    }
     vault_give(vault, dek);
     return ok;
 }

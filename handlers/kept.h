@@ -39,6 +39,13 @@ enum step_result kept_undo_delete(struct work *work);
 MUST_CHECK bool kept_mark(struct work *work, const struct uuid *uuid, const struct mark *mark, struct err *e);
 
 /*
+ * Seal every DEK that the ledger has of this host anew, to its current key: before
+ * earlier keys are forgotten. One that opens with none of them is lost already, and
+ * passed over. Unlike all above it writes to the ledger itself, some rows at a time.
+ */
+MUST_CHECK bool kept_reseal(const struct work *work, struct err *e);
+
+/*
  * Define the secret of a row again, with the DEK that was kept of it. ERR_CONFLICT
  * where libvirt has the identity or the UUID otherwise; or as host_keys_recall() and
  * hv_secret_define().

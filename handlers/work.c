@@ -85,7 +85,8 @@ void work_resume_undo(struct work *work, const struct err *why)
 
 bool work_is_late(const struct work *work, int64_t now_ms)
 {
-    bool is_fresh = work->step == 0 && work->phase == PHASE_RUN && !work->begun && !work->failed && !work->was_begun;
+    bool at_start = work->step == 0 || (work->is_recorded && work->handler->resume == NULL);
+    bool is_fresh = at_start && work->phase == PHASE_RUN && !work->begun && !work->failed && !work->was_begun;
 
     return is_fresh && work->deadline_ms != 0 && now_ms >= work->deadline_ms;
 }

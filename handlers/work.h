@@ -203,7 +203,11 @@ enum work_state work_advance(struct work *work);
  */
 void work_give_up(struct work *work, const struct err *why);
 
-/* True past its deadline, where nothing was done yet, nor by an earlier attempt: it must not be begun any more. */
+/*
+ * True past its deadline, where nothing was done yet, here or elsewhere, nor by an
+ * earlier attempt: it must not be begun any more. What was recorded of it, its
+ * undo takes back: work_give_up().
+ */
 bool work_is_late(const struct work *work, int64_t now_ms);
 
 /*

@@ -167,7 +167,12 @@ static void refuse_late(struct life *life, struct request *r)
 
     err_set(&e, ERR_TIMEOUT, "the deadline had passed %lld ms before %s was begun",
             (long long)(life_now(life) - r->work.deadline_ms), r->envelope.name);
-    life_refuse(life, r, &e);
+    if (!r->work.is_recorded) {
+        life_refuse(life, r, &e);
+        return;
+    }
+    work_give_up(&r->work, &e);
+    life_run(life, r);
 }
 
 void life_run(struct life *life, struct request *r)

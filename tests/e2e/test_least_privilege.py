@@ -164,7 +164,7 @@ class LeastPrivilege(Scenario):
         keymanager = LeastKeyManager(broker).start()
         self.addCleanup(keymanager.end)
         keymanager.add(key["vmUuid"], self.a, dek)
-        secret = self.defined(self.a, key, dek)
+        secret = self.planted(self.a, key, dek)
         reply = self.succeeds(self.pre_migrate(self.a, self.b, key, tpmUuid=new_uuid()))
         self.assertEqual((secret, "keymanager"), (reply["secretUuid"], reply["dekSource"]))
 

@@ -302,13 +302,13 @@ class Sealed(Scenario):
         _, source = self.state(plaintext_dek="refuse")
         manager = self.keymanager(recipients={self.b.uuid: self.public_key(self.b)})
         manager.add(self.key["vmUuid"], source, self.dek)
-        secret_uuid = self.defined(self.a, self.key, self.dek)  # an alias of a: the same libvirt
+        secret_uuid = self.planted(self.a, self.key, self.dek)  # an alias of a: the same libvirt
         reply = self.succeeds(self.pre_migrate(source, self.b, self.key, tpmUuid=new_uuid()))
         self.assertEqual(("keymanager", secret_uuid), (reply["dekSource"], reply["secretUuid"]))
         self.holds_dek_of_migration(secret_uuid)
         key = new_key()
         manager.add(key["vmUuid"], source, self.dek)
-        self.defined(self.a, key, self.dek)
+        self.planted(self.a, key, self.dek)
         for misbehaviour, code in (("clear", PLAINTEXT_REFUSED), ("other", ENVELOPE_INVALID)):
             manager.misbehaviour = misbehaviour
             self.refuses(self.pre_migrate(source, self.b, key, tpmUuid=new_uuid()), code)
@@ -329,9 +329,8 @@ class Sealed(Scenario):
         self.assertEqual("source", self.succeeds(self.post_migrate(source, destination, self.key))["deletedOn"])
         machine.stop()
         machine.start()  # by the value that the envelope brought
-        manager = self.keymanager()
-        manager.add(self.key["vmUuid"], destination, self.dek)
-        self.succeeds(self.pre_migrate(destination, source, self.key, migration="m-2", tpmUuid=new_uuid()))
+        reply = self.succeeds(self.pre_migrate(destination, source, self.key, migration="m-2"))
+        self.assertEqual("ledger", reply["dekSource"])  # and back from what the destination keeps
         machine.migrate(self.a)
         self.assertEqual("source", self.succeeds(
             self.post_migrate(destination, source, self.key, migration="m-2"))["deletedOn"])

@@ -272,6 +272,52 @@ static void a_migration_id_that_is_not_given_follows_from_the_request(void **sta
     assert_string_equal(((const struct define_request *)fake->work.call.request)->migration_id, first);
 }
 
+static void takes_the_dek_that_the_ledger_keeps_where_the_request_brings_none(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct pre_migrate_reply *reply = (const struct pre_migrate_reply *)fake->work.reply;
+
+    source_kept_set(fake);
+    request.dek.len = 0;
+    assert_int_equal(begin(fake), WORK_CALLING);
+    assert_ptr_equal(fake->work.call.message, &define_message);
+    assert_carries(fake->work.call.request, 1);
+    assert_int_equal(destination_defined(fake, UUID_1, true), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_string_equal(reply->dek_source, "ledger");
+}
+
+/* The ledger's is of another secret than the VM lives with: it may hold another DEK. */
+static void does_not_take_what_the_ledger_keeps_of_another_secret(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_define(fake, UUID_1, "", 1);
+    fake_vtpm_put(fake->host.hv, VM, "web-1", UUID_2);
+    request.dek.len = 0;
+    assert_int_equal(begin(fake), WORK_CALLING);
+    assert_string_equal(fake->work.call.route, "service.keymanager");
+}
+
+static void what_an_earlier_attempt_began_is_undone_where_this_one_fails_sooner(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_begin(fake, &pre_migrate_handler, &request); /* no such VM here, and no such secret: it fails */
+    assert_true(fake->work.failed);
+    fake->work = (struct work){.handler = &pre_migrate_handler,
+                               .host = &fake->host,
+                               .ledger = fake->ledger,
+                               .id = "request-1",
+                               .request = &request,
+                               .notes = fake->notes,
+                               .was_begun = true,
+                               .is_recorded = true};
+    memset(fake->notes, 0, sizeof(fake->notes));
+    assert_failed(fake, assert_undoes(fake, fake_advance(fake), NULL), ERR_NOT_FOUND);
+    assert_true(fake->work.is_undoing);
+}
+
 static void asks_the_key_manager_where_the_request_brings_no_dek(void **state)
 {
     struct fake_host *fake = *state;
@@ -644,6 +690,9 @@ int main(void)
         TEST(a_live_domain_that_names_another_identity_of_ours_is_a_conflict),
         TEST(a_live_domain_that_names_nobodys_secret_of_ours_goes_on_with_that_uuid),
         TEST(a_migration_id_that_is_not_given_follows_from_the_request),
+        TEST(takes_the_dek_that_the_ledger_keeps_where_the_request_brings_none),
+        TEST(does_not_take_what_the_ledger_keeps_of_another_secret),
+        TEST(what_an_earlier_attempt_began_is_undone_where_this_one_fails_sooner),
         TEST(asks_the_key_manager_where_the_request_brings_no_dek),
         TEST(without_a_dek_the_tpm_uuid_is_required),
         TEST(another_version_from_the_key_manager_is_a_conflict),
