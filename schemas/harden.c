@@ -26,6 +26,13 @@ void process_harden(void)
 #endif
 }
 
+__attribute__((noinline)) void stack_wipe(void)
+{
+    uint8_t below[STACK_WIPED_BYTES];
+
+    explicit_bzero(below, sizeof(below));
+}
+
 #ifdef IS_SANITIZED
 
 const bool heap_wipes = false;

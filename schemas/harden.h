@@ -21,4 +21,14 @@ extern const bool heap_wipes;
  */
 void process_harden(void);
 
+enum { STACK_WIPED_BYTES = 16 * 1024 };
+
+/*
+ * Wipe so much of the calling thread's stack below its caller: what hashes, ciphers
+ * and decoders have left there of a DEK or a key: BLAKE2b its whole input. X25519, BLAKE2b, the reading
+ * of a JSON body each go 3 to 5 KiB deep (libsodium 1.0.18, jansson 2.14, x86-64). To
+ * be called where they have returned and the thread turns to something else.
+ */
+void stack_wipe(void);
+
 #endif

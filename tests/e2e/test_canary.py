@@ -1,13 +1,14 @@
 """Secrets that are known are looked for wherever they may not be: in memory, on disks, in logs, in what is said."""
 import base64
 import os
+import shutil
 import subprocess
 import sys
 import unittest
 
 from tests.e2e.base import (CONFLICT, ENVELOPE_INVALID, INVALID, NO_HANDLER, PLAINTEXT_REFUSED, Scenario, b64, new_dek,
                             new_key, new_uuid)
-from tests.lab import Lab, Search, hpke, patience, program, wait_until
+from tests.lab import Authority, Lab, LabError, Search, hpke, patience, program, wait_until
 from tests.lab.client import MIME, Pairs, encode
 
 RELEASE = "build"  # a sanitizer keeps for a while what is freed
@@ -80,11 +81,11 @@ class Canary(Scenario):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.broker = cls.lab.broker("canary-broker").start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.lab.drop(cls.broker)
+        cls.authority = Authority(cls.lab.make_folder("canary-ca"))
+        cert, key = cls.authority.issue("broker")
+        cls.broker = cls.lab.broker("canary-broker", tls={"certfile": cert, "keyfile": key})
+        cls.addClassCleanup(cls.lab.drop, cls.broker)
+        cls.broker.start()
 
     def setUp(self):
         super().setUp()
@@ -96,10 +97,10 @@ class Canary(Scenario):
         self.search.add(name, dek)
         return dek
 
-    def serve(self, hypervisor, **settings):
+    def serve(self, hypervisor, bus=None, **settings):
         """A host of its own with a worker, whose private key is looked for, too."""
         host = hypervisor.alias()
-        self.workers[host] = self.worker(host, build=RELEASE, settings={"worker": settings})
+        self.workers[host] = self.worker(host, build=RELEASE, settings={"worker": settings, "bus": bus or {}})
         self.know_keys(host)
         return host
 
@@ -129,6 +130,16 @@ class Canary(Scenario):
             self.broker.wait_for_drained("keyferry.host." + host.hex)
             self.assertEqual(200, worker.get("/healthz")[0])
 
+    def leaves_memory(self):
+        """What was asked last, before anything else is written over it."""
+        for worker in self.workers.values():
+            def finds(pid=worker.pid):
+                return self.search.in_process(pid)
+            try:
+                wait_until(lambda: not finds(), 5)
+            except LabError:
+                self.assertEqual([], finds())
+
     def in_workers(self):
         """In memory, state, log and pages."""
         finds = []
@@ -149,7 +160,7 @@ class Canary(Scenario):
 
     def check(self, finds, *kinds):
         """That there are none, but of a host's key in its own file: and that it was looked for."""
-        for kind in ("heap", "stack", "anonymous", "file", "file in a folder", "page", "reply", *kinds):
+        for kind in ("heap", "stack", "stack of a thread", "anonymous", "file", "file in a folder", "page", "reply", *kinds):
             self.assertLess(0, self.search.seen[kind], kind)
         own = {(self.key_file(host), "key of " + host.hex, "raw") for host in self.workers}
         found = {find[:3] for find in finds}
@@ -164,6 +175,7 @@ class Canary(Scenario):
             sealed = self.sealed(host, key, dek, aead=aead)
             sealed = base64.b64decode(sealed) if encoding == "msgpack" else sealed
             self.succeeds(self.define_sealed(host, key, sealed, encoding=encoding))
+            self.leaves_memory()
             self.refuses(self.define_sealed(host, key, self.sealed(host, key, self.new_dek("conflict"))), CONFLICT)
             self.refuses(self.define_sealed(host, new_key(), sealed, encoding=encoding), ENVELOPE_INVALID)
             self.succeeds(self.get(host, key))
@@ -213,14 +225,15 @@ class Canary(Scenario):
         self.check(finds, "dead letter")
 
     # Clear.
-    def ask_in_clear(self, host):
+    def ask_in_clear(self, host, ways=(("json", b64), ("msgpack", bytes), ("msgpack", b64))):
         """Every way a clear define can go, in each way it can be written."""
-        for encoding, write in (("json", b64), ("msgpack", bytes), ("msgpack", b64)):
+        for encoding, write in ways:
             def define(key, dek, message="SecretHostDefineMsg", **rest):
                 return self.client.ask(message, host, **{"encoding": encoding, **key, "dekBase64": write(dek), **rest})
             for size in (32, 1024):
                 key = new_key()
                 self.succeeds(define(key, self.new_dek(f"{encoding} by {write.__name__}, {size}", size)))
+                self.leaves_memory()
                 self.refuses(define(key, self.new_dek("conflict", size)), CONFLICT)
                 self.succeeds(self.get(host, key))
                 self.succeeds(self.delete(host, key))
@@ -243,6 +256,7 @@ class Canary(Scenario):
         self.refuses(self.client.wait(send(fields("cut off"), cut=1)), INVALID)
         self.refuses(self.client.wait(send(fields("given twice", ("dekBase64", write(self.new_dek("again")))))), INVALID)
         self.refuses(self.client.wait(send(fields("not base64", ("dekBase64", b64(self.new_dek("broken")) + "!")))), INVALID)
+        self.leaves_memory()
         send(fields("too large"), pad=bytes(70000))
 
     def test_clear_deks_are_in_no_memory_state_or_log_of_a_worker(self):
@@ -252,6 +266,7 @@ class Canary(Scenario):
         self.defined(source, self.key, dek)
         for migration, outcome in (("m-1", "failure"), ("m-2", "success")):
             self.succeeds(self.pre_migrate(source, destination, self.key, dek, migration=migration))
+            self.leaves_memory()
             self.succeeds(self.post_migrate(source, destination, self.key, outcome, migration=migration))
         manager, key = self.keymanager(), new_key()
         manager.misbehaviour = "clear"
@@ -259,6 +274,11 @@ class Canary(Scenario):
         manager.add(key["vmUuid"], source, dek)
         self.defined(source, key, dek)
         self.succeeds(self.pre_migrate(source, destination, key, tpmUuid=new_uuid()))
+        self.come_to_rest()
+        self.check(self.in_workers() + self.in_replies())
+
+    def test_nor_where_they_come_over_tls(self):
+        self.ask_in_clear(self.serve(self.a, {"url": self.broker.tls_url(), "ca_file": self.authority.ca}), [("json", b64)])
         self.come_to_rest()
         self.check(self.in_workers() + self.in_replies())
 
@@ -285,6 +305,38 @@ class Canary(Scenario):
         self.succeeds(self.client.wait(asked))
         self.come_to_rest()
         self.check(self.in_workers() + self.in_replies())
+
+    # The programs.
+    def test_all_libraries_get_the_free_of_the_programs(self):
+        """Which wipes, as the unit tests show."""
+        for name in ("keyferryd", "keyferry"):
+            run = subprocess.run(["nm", "-D", "--defined-only", *program(name, RELEASE)], capture_output=True, text=True,
+                                 check=True)
+            exported = {line.split()[2] for line in run.stdout.splitlines() if line.split()[1] == "T"}
+            self.assertEqual(set(), {"malloc", "calloc", "realloc", "free"} - exported)
+
+    def test_no_other_process_of_its_user_may_look_into_it_and_it_leaves_no_core_file(self):
+        fake, nobody = self.fake_host({"SecretHostGetMsg": None}), {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        own = shutil.copy(program("keyferry", RELEASE)[0], self.lab.make_folder("nobody-" + new_uuid()[:8], "nobody"))
+
+        def look(pid, name):
+            return subprocess.run(["head", "-c", "1", f"/proc/{pid}/{name}"], capture_output=True, check=False, **nobody)
+        command = [own, "--url", self.broker.url, "get", "--host", fake.uuid, "--vm", new_uuid(), "--key-version", "1"]
+        with subprocess.Popen(command, **nobody) as cli, \
+                subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                 **nobody) as other:
+            try:
+                fake.wait_for("SecretHostGetMsg")
+                other.stdout.readline()
+                for name in ("environ", "maps", "mem"):
+                    self.assertIn(b"Permission denied", look(cli.pid, name).stderr)
+                    self.assertNotIn(b"Permission denied", look(other.pid, name).stderr)
+            finally:
+                cli.kill()
+                other.kill()
+        worker = self.workers[self.serve(self.a)]
+        with open(f"/proc/{worker.pid}/limits", encoding="ascii") as f:
+            self.assertRegex(f.read(), r"Max core file size +0 +0 ")
 
     # The client.
     def cli_waiting(self, fake, *options):

@@ -6,9 +6,9 @@ import re
 
 from .process import LabError
 
-PIECES_MAX = 8
+PIECES_MAX = 4
 
-Find = collections.namedtuple("Find", "place secret form locked")
+Find = collections.namedtuple("Find", "place secret form locked")  # locked: never swapped, and in no core file
 Region = collections.namedtuple("Region", "start end kind flags")
 
 KERNELS_OWN = ("[vvar]", "[vvar_vclock]", "[vsyscall]")  # cannot be read
@@ -35,10 +35,19 @@ def forms_of(secret):
             **{f"base64 after {n}": cut(base64_after(secret, n), 10) for n in range(3)}}
 
 
+def stack_pointers(pid):
+    """Where the stack of each thread that waits in a system call ends."""
+    pointers = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/syscall", encoding="ascii") as f:
+            pointers += [int(word, 16) for word in f.read().split()[-2:-1]]
+    return pointers
+
+
 def regions_of(pid):
-    """What a process can read of its memory, but for unchanged pages of files: Regions with smaps' VmFlags.
-    `kind` is heap, stack, file, anonymous or the kernel's name for it."""
-    found, header = [], None
+    """What a process can read of its memory, but for files that it cannot write to, or did not: Regions with smaps'
+    VmFlags. `kind` is heap, stack, stack of a thread, file, anonymous, or the kernel's name for it."""
+    found, header, pointers = [], None, stack_pointers(pid)
     with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as f:
         for line in f:
             key, _, value = line.partition(":")
@@ -47,10 +56,13 @@ def regions_of(pid):
             elif key == "Anonymous":
                 changed = value.split()[0] != "0"
             elif key == "VmFlags":
-                start, end, may, inode, name = header
+                start, end, may, inode, name = int(header[0], 16), int(header[1], 16), *header[2:]
                 kind = name.strip("[]") if name.startswith("[") else "file" if inode != "0" else "anonymous"
-                if "r" in may and name not in KERNELS_OWN and (changed or kind != "file" or may[3] == "s"):
-                    found.append(Region(int(start, 16), int(end, 16), kind, value.split()))
+                if kind == "anonymous" and any(start <= pointer < end for pointer in pointers):
+                    kind = "stack of a thread"
+                can_hold = kind != "file" or may[3] == "s" or (changed and "w" in may)
+                if "r" in may and name not in KERNELS_OWN and can_hold:
+                    found.append(Region(start, end, kind, value.split()))
     return found
 
 
@@ -75,7 +87,7 @@ class Search:
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
             copies = [(region, self._copy(memory, region)) for region in regions_of(pid)]
         return [find for region, copy in copies for find in self.in_bytes(
-            copy, f"process {pid}, {region.kind} at {region.start:x}", region.kind, "lo" in region.flags)]
+            copy, f"process {pid}, {region.kind} at {region.start:x}", region.kind, {"lo", "dd"} <= set(region.flags))]
 
     @staticmethod
     def _copy(memory, region):
@@ -100,8 +112,11 @@ class Search:
         return finds
 
     def _in_file(self, path):
-        with open(path, "rb") as f:
-            return self.in_bytes(f.read(), path, "file in a folder")
+        try:
+            with open(path, "rb") as f:
+                return self.in_bytes(f.read(), path, "file in a folder")
+        except FileNotFoundError:
+            return []  # who owns the folder goes on working
 
     @staticmethod
     def _fail(error):

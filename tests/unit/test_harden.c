@@ -199,6 +199,31 @@ static const char *home_of(const char *function)
     return dladdr(dlsym(RTLD_DEFAULT, function), &info) != 0 ? info.dli_fname : "";
 }
 
+enum { LEFT_BYTES = 4096 };
+
+/* Leave something on the stack, `deeper` bytes below the caller; gives where. */
+__attribute__((noinline)) static uintptr_t leave_on_stack(size_t deeper)
+{
+    uint8_t left[LEFT_BYTES];
+    uintptr_t address = address_of(left);
+
+    fill_at(address, sizeof(left));
+    return deeper < LEFT_BYTES ? address : leave_on_stack(deeper - LEFT_BYTES);
+}
+
+static void what_was_left_on_the_stack_is_wiped(void **state)
+{
+    (void)state;
+    for (size_t deeper = 0; deeper + 2 * LEFT_BYTES <= STACK_WIPED_BYTES; deeper += LEFT_BYTES) {
+        uintptr_t address = leave_on_stack(deeper);
+
+        assert_int_not_equal(secret_bytes_at(address, LEFT_BYTES), 0);
+        address = leave_on_stack(deeper);
+        stack_wipe();
+        assert_int_equal(secret_bytes_at(address, LEFT_BYTES), 0);
+    }
+}
+
 static void a_sanitizer_keeps_its_own_heap(void **state)
 {
     (void)state;
@@ -249,6 +274,7 @@ int main(void)
         cmocka_unit_test(what_cannot_grow_stays_as_it_is),
         cmocka_unit_test(what_came_aligned_is_wiped_as_well),
         cmocka_unit_test(what_libraries_free_is_wiped),
+        cmocka_unit_test(what_was_left_on_the_stack_is_wiped),
         cmocka_unit_test(everyone_gets_this_programs_functions),
     };
     const struct CMUnitTest sanitized[] = {cmocka_unit_test(a_sanitizer_keeps_its_own_heap)};
