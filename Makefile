@@ -44,6 +44,9 @@ REAL    := $(BUILD)/tests/bus_test $(BUILD)/tests/hv_test
 FUZZ    := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY  := $(FUZZ:build/fuzz/%=$(BUILD)/tests/replay_%)
 
+# A sanitizer keeps what is freed: where memory is searched for secrets, it is that of the programs as they are shipped.
+SHIPPED := $(if $(filter build,$(BUILD)),build/keyferryd build/keyferry,release)
+
 all: $(BUILD)/keyferryd $(BUILD)/keyferry
 
 help:
@@ -100,12 +103,11 @@ corpus: $(REPLAY)
 real: $(REAL)
 	tests/lab/with --broker -- $(BUILD)/tests/bus_test
 	tests/lab/with --hypervisor -- $(BUILD)/tests/hv_test
-e2e: release $(BUILD)/keyferryd $(BUILD)/keyferry
+e2e: $(SHIPPED) $(BUILD)/keyferryd $(BUILD)/keyferry
 	KEYFERRY_BUILD=$(BUILD) tests/e2e/run $(E2E)
-# A sanitizer keeps what is freed: where memory is searched for secrets, it is that of the programs as they are shipped.
 release:
 	@$(MAKE) --no-print-directory MODE=release CC=gcc all
-canary: release
+canary: $(SHIPPED)
 	KEYFERRY_BUILD=build tests/e2e/run canary:
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
 	KEYFERRY_BUILD=$(BUILD) tests/e2e/run order: crosswise duplicates "in the midst"
