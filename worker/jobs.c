@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "schemas/harden.h"
 #include "worker/wakeup.h"
 
 /* Works in a row, linked by work->next. */
@@ -93,6 +94,7 @@ static void *thread_main(void *arg)
     while ((work = next_work(jobs)) != NULL) {
         work->ledger = self->ledger;
         work->state = work_is_late(work, now_ms()) ? WORK_LATE : work_advance(work);
+        stack_wipe();
         hand_back(jobs, work);
     }
     return NULL;
@@ -110,6 +112,7 @@ static void on_finished(void *arg)
     pthread_mutex_unlock(&jobs->lock);
     while ((work = chain_take(&all)) != NULL)
         jobs->done(jobs->arg, work);
+    stack_wipe(); /* requests that waited for room may have been read */
 }
 
 static bool start_threads(struct jobs *jobs, size_t count, const char *ledger_path, struct err *e)

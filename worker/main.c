@@ -2,9 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
+#include "schemas/harden.h"
 #include "schemas/version.h"
 #include "worker/worker.h"
 
@@ -28,17 +27,6 @@ static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-c
                            "\n"
                            "Example:\n"
                            "  keyferryd -c /etc/keyferry/keyferry.conf\n";
-
-/* What passes through here must not be found in a core file, nor by a debugger of the same user. */
-static void harden(void)
-{
-    struct rlimit none = {0, 0};
-
-    setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__ /* its leak check attaches to the process */
-    prctl(PR_SET_DUMPABLE, 0);
-#endif
-}
 
 static int fail(const struct err *e, int status)
 {
@@ -92,7 +80,7 @@ int main(int argc, char **argv)
     const char *path = NULL;
     int option;
 
-    harden();
+    process_harden();
     while ((option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1) {
         if (option == 'c')
             path = optarg;

@@ -7,6 +7,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "schemas/harden.h"
 #include "worker/log.h"
 #include "worker/worker_parts.h"
 
@@ -271,6 +272,7 @@ void worker_on_bus(void *arg)
 
     while (bus_next(w->bus, &news) != BUS_QUIET)
         on_news(w, &news);
+    stack_wipe();
     stop_when_idle(w);
 }
 

@@ -16,8 +16,9 @@ from .worker import Worker
 from .client import Client, Reply
 from .keymanager import KeyManager
 from .proxy import Proxy
+from .search import Search
 from .service import FakeHost, Service, refusal
 from .lab import Lab, REPO, program
 
 __all__ = ["Lab", "LabError", "Authority", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
-           "Service", "FakeHost", "Proxy", "REPO", "patience", "program", "refusal", "wait_until"]
+           "Service", "FakeHost", "Proxy", "Search", "REPO", "patience", "program", "refusal", "wait_until"]
