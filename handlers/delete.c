@@ -5,7 +5,8 @@
 #include "handlers/secret.h"
 
 struct delete_notes {
-    bool sent; /* libvirt may have undefined it before the connection was lost */
+    bool sent;        /* libvirt may have undefined it before the connection was lost */
+    struct uuid uuid; /* the secret's */
 };
 
 /* What does not match was not meant: it stays, and the delete is as good as done. */
@@ -46,7 +47,19 @@ static enum step_result run(struct work *work, struct err *e)
         return STEP_NEXT;
     if (!request->force && !is_free(work, &held.secret, e))
         return STEP_FAIL;
+    notes->uuid = held.secret.uuid;
     return secret_remove(work, &held.secret.uuid, &notes->sent, &reply->deleted, e) ? STEP_NEXT : STEP_FAIL;
+}
+
+static bool event(const struct work *work, struct host_event *out)
+{
+    const struct delete_request *request = work->request;
+    const struct delete_notes *notes = work->notes;
+
+    out->kind = HOST_EVENT_SECRET_DELETED;
+    out->secret_uuid = notes->uuid;
+    memcpy(out->migration_id, request->migration_id, sizeof(out->migration_id));
+    return ((const struct delete_reply *)work->reply)->deleted;
 }
 
 static const struct step steps[] = {
@@ -71,4 +84,5 @@ const struct handler delete_handler = {
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct delete_notes),
     .lane = LANE_IDENTITY,
+    .event = event,
 };

@@ -60,6 +60,16 @@ void work_give_up(struct work *work, const struct err *why)
     work->err.effect = work->begun ? EFFECT_UNKNOWN : EFFECT_NONE;
 }
 
+bool work_event(const struct work *work, struct host_event *out)
+{
+    const struct addressed *to = work->request;
+
+    if (work->request == NULL || work->host == NULL || work->handler->event == NULL)
+        return false;
+    *out = (struct host_event){.host_uuid = work->host->uuid, .key = to->key};
+    return work->handler->event(work, out);
+}
+
 bool work_is_late(const struct work *work, int64_t now_ms)
 {
     bool is_fresh = work->step == 0 && work->phase == PHASE_RUN && !work->begun && !work->failed;

@@ -10,7 +10,7 @@
 
 #include "handlers/pins.h"
 #include "schemas/digest.h"
-#include "schemas/messages.h"
+#include "schemas/host_event.h"
 #include "schemas/seal.h"
 #include "schemas/vault.h"
 
@@ -112,6 +112,12 @@ struct handler {
      * same too, as far as it can be known. In the loop, rarely. NULL: it has no DEK.
      */
     bool (*deks_are_same)(const struct host *host, const void *one, const void *other);
+
+    /*
+     * What is to be told of a request that has ended here, failed or not. True: *event, which comes with its host and
+     * the request's key, has the rest. Nothing where nothing was changed. Pure; in the loop. NULL: never anything.
+     */
+    bool (*event)(const struct work *work, struct host_event *event);
 };
 
 /* The handler for a message name, or NULL. */
@@ -165,6 +171,9 @@ enum work_state work_advance(struct work *work);
  * set to what is known of it, and its undo follows with the next work_advance().
  */
 void work_give_up(struct work *work, const struct err *why);
+
+/* True, and *out filled in, if a row that has ended has something to tell. Before its request and notes are given back. */
+bool work_event(const struct work *work, struct host_event *out);
 
 /* True past its deadline, where nothing was done yet: it must not be begun any more. */
 bool work_is_late(const struct work *work, int64_t now_ms);

@@ -118,6 +118,15 @@ static void share_outcome(struct life *life, struct request *r)
     }
 }
 
+static void tell_event(const struct life *life, const struct request *r)
+{
+    const struct world *w = &life->config->world;
+    struct host_event event;
+
+    if (work_event(&r->work, &event))
+        w->tell(w->ctx, &event);
+}
+
 /* Nothing of this request runs any more: its outcome is known. */
 static void finish(struct life *life, struct request *r)
 {
@@ -126,6 +135,7 @@ static void finish(struct life *life, struct request *r)
 
     if (r->lane != NULL)
         next = lane_leave(&life->lanes, r, waiter);
+    tell_event(life, r);
     request_release_slots(r, life->config->vault);
     uncount(life, r);
     forget_key(life, r);

@@ -63,7 +63,7 @@ struct copy { /* of a publication on its way to the broker */
 
 static struct {
     uint64_t seed, dice;
-    bool faults, loses_channels, is_traced, is_draining;
+    bool faults, had_faults, loses_channels, is_traced, is_draining;
     int64_t now_ms, wake_at_ms;
     uint64_t tags, numbers;
     struct host hosts[HOSTS];
@@ -79,6 +79,7 @@ static struct {
     size_t job_count;
     struct work *running[PREFETCH * HOSTS * 4]; /* begun and not done: one of an identity at most */
     size_t running_count;
+    bool told[HOSTS][STATE_VMS]; /* what the events say is there */
     struct sent sent[REQUESTS];
     size_t sent_count;
     struct life *life;
@@ -530,6 +531,25 @@ static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
     snprintf(out, UUID_HEX_CHARS + 1, "%032" PRIx64, ++sim.numbers);
 }
 
+/* By its vmUuid, which came out of uuid_number(). */
+static size_t vm_of(const struct host_event *event)
+{
+    return strtoul(strrchr(event->key.vm_uuid.text, '-') + 1, NULL, 16);
+}
+
+static void world_tell(void *ctx, const struct host_event *event)
+{
+    size_t host = strcmp(event->host_uuid.text, sim.hosts[0].uuid.text) != 0, vm = vm_of(event);
+    bool is_there = event->kind == HOST_EVENT_SECRET_DEFINED;
+
+    (void)ctx;
+    CHECK(uuid_is_set(&event->secret_uuid), "an event without a secret");
+    if (vm >= STATE_VMS)
+        return;
+    CHECK(sim.told[host][vm] != is_there || sim.had_faults, "%s was told twice", host_event_name(event->kind));
+    sim.told[host][vm] = is_there;
+}
+
 /* ---- one run ---- */
 
 static void not_running(const struct work *work)
@@ -717,6 +737,7 @@ static void check_order(size_t host, size_t vm)
         there = s->kind == GET ? there : s->kind == DEFINE;
     }
     CHECK(host_has(host, vm) == there, "at the end the secret is%s there", there ? " not" : "");
+    CHECK(sim.told[host][vm] == there, "the events say that the secret is%s there", there ? " not" : "");
 }
 
 /*
@@ -773,7 +794,7 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     static const char *const queue_names[HOSTS] = {"queue-0", "queue-1"};
     struct life_config config = {
         .world = {NULL, world_now_ms, world_run, world_publish, world_forget, world_settle, world_host_is_up,
-                  world_wake_at, world_new_id},
+                  world_wake_at, world_new_id, world_tell},
         .hosts = sim.hosts,
         .host_count = HOSTS,
         .vault = vault,
@@ -793,7 +814,7 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     set_up(seed, key);
     sim.vault = vault;
     sim.is_traced = is_traced;
-    sim.faults = faults;
+    sim.faults = sim.had_faults = faults;
     sim.loses_channels = seed % 4 == 1;
     sim.config = &config;
     sim.life = life_new(&config);
