@@ -155,7 +155,7 @@ static bool accepts_clear_deks(const struct worker *w)
            (w->config.plaintext_dek == PLAINTEXT_LOOPBACK && bus_is_loopback(w->bus));
 }
 
-static void open_life(struct worker *w)
+static bool open_life(struct worker *w, struct err *e)
 {
     const struct config *c = &w->config;
     bool clear = accepts_clear_deks(w);
@@ -184,15 +184,16 @@ static void open_life(struct worker *w)
         w->hosts[i].accepts_clear_deks = clear;
         w->hosts[i].hv = hypervisors_of(w->hypervisors, i);
     }
+    w->events = events_new(&w->life_config.world, w->config.events_exchange, w->config.name);
+    return w->events != NULL || err_set(e, ERR_LOCAL, "out of memory");
 }
 
 static bool open_all(struct worker *w, struct err *e)
 {
     if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_bus(w, e) ||
         !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
-        !jobs_open(w->base, (size_t)w->config.threads, worker_on_job_done, w, &w->jobs, e))
+        !jobs_open(w->base, (size_t)w->config.threads, worker_on_job_done, w, &w->jobs, e) || !open_life(w, e))
         return false;
-    open_life(w);
     return w->config.http[0] == '\0' || http_open(w->base, w->config.http, worker_readiness, w, &w->http, e);
 }
 
@@ -221,6 +222,7 @@ void worker_close(struct worker *w)
     jobs_close(w->jobs);
     if (w->life != NULL)
         life_free(w->life);
+    events_free(w->events);
     bus_close(w->bus);
     hypervisors_close(w->hypervisors);
     vault_give(w->vault, w->digest_key);

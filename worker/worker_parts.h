@@ -3,6 +3,7 @@
 #define WORKER_WORKER_PARTS_H
 
 #include "handlers/host_keys.h"
+#include "worker/events.h"
 #include "worker/http.h"
 #include "worker/hypervisors.h"
 #include "worker/jobs.h"
@@ -15,6 +16,7 @@ enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) }
 struct served {
     char queue[QUEUE_NAME_BYTES], routing_key[QUEUE_NAME_BYTES];
     bool is_consuming;
+    enum { SAID_NOTHING, SAID_UP, SAID_DOWN } hypervisor; /* by the last event about it */
     char why[WHY_BYTES];
 };
 
@@ -36,7 +38,8 @@ struct worker {
     struct http *http;
     struct life_config life_config;
     struct life *life;
-    bool is_draining, is_stopping, drained;
+    struct events *events;
+    bool is_draining, is_stopping, drained; /* drained: and said so, in events */
 };
 
 /* What happens, as struct worker's `arg`; all in the loop. */

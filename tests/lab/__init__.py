@@ -15,9 +15,10 @@ from .hypervisor import Hypervisor, VM
 from .worker import Worker
 from .client import Client, Reply
 from .keymanager import KeyManager
+from .listener import Listener
 from .proxy import Proxy
 from .service import FakeHost, Service, refusal
 from .lab import Lab, REPO, program
 
 __all__ = ["Lab", "LabError", "Authority", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
-           "Service", "FakeHost", "Proxy", "REPO", "patience", "program", "refusal", "wait_until"]
+           "Listener", "Service", "FakeHost", "Proxy", "REPO", "patience", "program", "refusal", "wait_until"]
