@@ -11,6 +11,7 @@
 
 enum {
     IN_HAND_MAX = 1024, /* requests whose fields are in the vault at once; more wait undecoded */
+    QUIET_MS = 60000,   /* without a delivery, until a queue's consumer must be proven */
     SLOTS_EACH = 2,     /* the request and its handler's notes */
     LOOP_KEY_SLOTS = 2, /* keys, and DEKs to compare; a job thread has one, for keys */
 };
@@ -129,6 +130,7 @@ static bool open_bus(struct worker *w, struct err *e)
                                 .dead_exchange = c->dead_exchange,
                                 .events_exchange = c->events_exchange,
                                 .reply_exchange = c->reply_exchange,
+                                .quiet_ms = QUIET_MS,
                                 .body_max_bytes = BODY_MAX_BYTES,
                                 .queues = queues,
                                 .queue_count = c->host_count};
@@ -194,6 +196,8 @@ static bool open_all(struct worker *w, struct err *e)
         !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
         !jobs_open(w->base, (size_t)w->config.threads, worker_on_job_done, w, &w->jobs, e) || !open_life(w, e))
         return false;
+    if (!watchdog_open(w->base, worker_is_well, w, &w->watchdog, e))
+        return false;
     return w->config.http[0] == '\0' || http_open(w->base, w->config.http, worker_readiness, w, &w->http, e);
 }
 
@@ -219,6 +223,7 @@ void worker_close(struct worker *w)
     if (w == NULL)
         return;
     http_close(w->http);
+    watchdog_close(w->watchdog);
     jobs_close(w->jobs);
     if (w->life != NULL)
         life_free(w->life);

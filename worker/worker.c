@@ -167,16 +167,18 @@ static void tell_status(const struct worker *w, const char *text)
     sd_notifyf(0, "STATUS=%s; consuming for %zu of %zu hosts", text, consuming, w->config.host_count);
 }
 
-static void on_queue(struct worker *w, const struct bus_news *news, bool up)
+static void on_queue(struct worker *w, const struct bus_news *news)
 {
     struct served *s = &w->served[news->queue];
+    bool up = news->event == BUS_QUEUE_UP, is_plain = up && news->text[0] == '\0';
+    const char *event = up ? "queue-up" : news->event == BUS_QUEUE_DEAF ? "queue-deaf" : "queue-down";
 
     if (s->is_consuming == up && strcmp(s->why, news->text) == 0)
         return;
     s->is_consuming = up;
     snprintf(s->why, sizeof(s->why), "%s", news->text);
-    log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "queue-up" : "queue-down", "queue", s->queue, "details",
-              news->text, (char *)NULL);
+    log_event(is_plain ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, event, "queue", s->queue, "details", news->text,
+              (char *)NULL);
     if (!up)
         life_queue_down(w->life, news->queue);
     tell_status(w, "serving");
@@ -212,7 +214,8 @@ static void on_news(struct worker *w, struct bus_news *news)
         return;
     case BUS_QUEUE_UP:
     case BUS_QUEUE_DOWN:
-        on_queue(w, news, news->event == BUS_QUEUE_UP);
+    case BUS_QUEUE_DEAF:
+        on_queue(w, news);
         return;
     case BUS_LINK_UP:
     case BUS_LINK_DOWN:
@@ -289,6 +292,13 @@ void worker_on_reload_signal(int fd, short what, void *arg)
               "log_level, request_timeout_ms, hypervisor_wait_ms and drain_timeout_ms are in force; the rest at the "
               "next start",
               (char *)NULL);
+}
+
+bool worker_is_well(void *arg)
+{
+    const struct worker *w = arg;
+
+    return !bus_is_deaf(w->bus);
 }
 
 bool worker_readiness(void *arg, size_t index, struct readiness *out)

@@ -8,6 +8,7 @@
 #include "worker/hypervisors.h"
 #include "worker/jobs.h"
 #include "worker/life.h"
+#include "worker/watchdog.h"
 #include "worker/worker.h"
 
 enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
@@ -36,6 +37,7 @@ struct worker {
     struct jobs *jobs;
     struct bus *bus;
     struct http *http;
+    struct watchdog *watchdog;
     struct life_config life_config;
     struct life *life;
     struct events *events;
@@ -51,6 +53,7 @@ void worker_on_reload_signal(int fd, short what, void *arg);
 void worker_on_bus(void *arg);
 void worker_on_job_done(void *arg, struct work *work);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
+bool worker_is_well(void *arg);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
 
 #endif
