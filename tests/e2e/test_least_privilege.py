@@ -190,6 +190,21 @@ class LeastPrivilege(Scenario):
         self.assertEqual({self.user_a}, {properties.user_id for properties in listener.properties})
         self.assertNotIn("events-", worker.log_text())
 
+    def test_a_host_reaches_its_own_queue_with_a_canary_which_is_acked_and_kept_nowhere(self):
+        queue = "keyferry.host." + self.a.hex
+        self.least_worker(self.a)
+        dead = self.depth(DEAD)
+        for user in (self.user_a, self.user_of(self.b)):  # one that another forged does as much
+            self.publish(user, PEERS, "host." + self.a.hex, content_type="application/vnd.keyferry.canary")
+        self.as_manager()
+        self.refuses(self.get(self.a, new_key()), NOT_FOUND)
+
+        def unsettled():
+            rows = self.broker.rows("queues", "name", "messages", extra=("-p", VHOST))
+            return next(row["messages"] for row in rows if row["name"] == queue)
+        wait_until(lambda: unsettled() == "0", 20, "all to be acked", 0.2)
+        self.assertEqual(dead, self.depth(DEAD))
+
     def test_a_second_worker_for_the_host_has_a_reply_queue_under_the_same_user(self):
         for name in ("keyferry.reply." + self.user_a, f"keyferry.reply.{self.user_a}.2"):
             channel = self.channel(self.user_a)

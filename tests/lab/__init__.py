@@ -16,9 +16,12 @@ from .worker import Worker
 from .client import Client, Reply
 from .keymanager import KeyManager
 from .listener import Listener
+from .notify import NotifySocket
 from .proxy import Proxy
 from .service import FakeHost, Service, refusal
+from .wire import Wire
 from .lab import Lab, REPO, program
 
 __all__ = ["Lab", "LabError", "Authority", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
-           "Listener", "Service", "FakeHost", "Proxy", "REPO", "patience", "program", "refusal", "wait_until"]
+           "Listener", "NotifySocket", "Service", "FakeHost", "Proxy", "Wire", "REPO", "patience", "program", "refusal",
+           "wait_until"]
