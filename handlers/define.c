@@ -414,6 +414,21 @@ static bool dek_digest(const struct host *host, const void *request, char out[DI
     return dek != NULL;
 }
 
+/* One that was there already, and kept its UUID, is no news, whatever became of its mark. */
+static bool event(const struct work *work, struct host_event *out)
+{
+    const struct define_request *request = work->request;
+    const struct define_reply *reply = (const struct define_reply *)work->reply;
+    bool replaced = uuid_is_set(&reply->replaced_secret_uuid);
+
+    out->kind = replaced ? HOST_EVENT_SECRET_REPLACED : HOST_EVENT_SECRET_DEFINED;
+    out->secret_uuid = reply->secret_uuid;
+    memcpy(out->migration_id, request->migration_id, sizeof(out->migration_id));
+    if (replaced)
+        snprintf(out->reason, sizeof(out->reason), "in place of %s", reply->replaced_secret_uuid.text);
+    return !work->failed && (reply->created || replaced);
+}
+
 static bool peer_may(const struct peer *peer, const void *request, struct err *e)
 {
     const struct define_request *m = request;
@@ -431,4 +446,5 @@ const struct handler define_handler = {
     .notes_bytes = sizeof(struct define_notes),
     .lane = LANE_IDENTITY,
     .dek_digest = dek_digest,
+    .event = event,
 };

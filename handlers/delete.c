@@ -74,6 +74,16 @@ static enum step_result remove_run(struct work *work, struct err *e)
     return STEP_NEXT;
 }
 
+static bool event(const struct work *work, struct host_event *out)
+{
+    const struct delete_request *request = work->request;
+
+    out->kind = HOST_EVENT_SECRET_DELETED;
+    out->secret_uuid = work->record.secret_uuid;
+    memcpy(out->migration_id, request->migration_id, sizeof(out->migration_id));
+    return ((const struct delete_reply *)work->reply)->deleted;
+}
+
 static const struct step steps[] = {
     {.name = "find", .run = find_run},
     {.name = "remove", .run = remove_run, .undo = kept_undo_delete},
@@ -97,4 +107,5 @@ const struct handler delete_handler = {
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct delete_notes),
     .lane = LANE_IDENTITY,
+    .event = event,
 };

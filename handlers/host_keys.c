@@ -221,42 +221,48 @@ static bool retire(struct key_ring *ring, const char id[DIGEST_CHARS], size_t *i
 }
 
 static bool ring_update(const struct host_keys *keys, ring_change *change, const char *id, struct public_key *out,
-                        struct err *e)
+                        bool *is_done, struct err *e)
 {
     char of_id[ID_MAX_CHARS + 1];
     struct key_ring *ring = ring_read(keys, e);
     size_t index;
-    bool ok, is_done = false;
+    bool ok;
 
     if (ring == NULL)
         return false;
     digest_derived_id(id, "keys", of_id);
-    ok = change(ring, of_id, &index, &is_done, e);
+    ok = change(ring, of_id, &index, is_done, e);
     if (ok)
         public_copy(&ring->pairs[index], out);
     ring_finish(ring);
-    ok = ok && (is_done || private_file_replace(keys->path, ring, sizeof(*ring), e));
+    ok = ok && (*is_done || private_file_replace(keys->path, ring, sizeof(*ring), e));
     vault_give(keys->vault, ring);
     return ok;
 }
 
 static bool ring_update_alone(const struct host_keys *keys, ring_change *change, const char *id, struct public_key *out,
-                              struct err *e)
+                              bool *is_done, struct err *e)
 {
     ON_EXIT(close_fd) int lock = -1;
 
+    *is_done = false;
     if (keys->is_credential)
         return err_set(e, ERR_LOCAL, "the key of this host is a systemd credential, %s: change it there", keys->path);
     lock = private_folder_lock(keys->path, e);
-    return lock >= 0 && ring_update(keys, change, id, out, e);
+    return lock >= 0 && ring_update(keys, change, id, out, is_done, e);
 }
 
-bool host_keys_rotate(const struct host_keys *keys, const char *id, struct public_key *out, struct err *e)
+bool host_keys_rotate(const struct host_keys *keys, const char *id, struct public_key *out, bool *is_new, struct err *e)
 {
-    return ring_update_alone(keys, rotate, id, out, e);
+    bool is_done, ok = ring_update_alone(keys, rotate, id, out, &is_done, e);
+
+    *is_new = ok && !is_done;
+    return ok;
 }
 
 bool host_keys_retire(const struct host_keys *keys, const char *id, struct public_key *out, struct err *e)
 {
-    return ring_update_alone(keys, retire, id, out, e);
+    bool is_done;
+
+    return ring_update_alone(keys, retire, id, out, &is_done, e);
 }

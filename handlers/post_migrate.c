@@ -14,6 +14,7 @@ struct post_migrate_notes {
     bool sent;     /* libvirt may have undefined it before the connection was lost */
     bool was_kept; /* the ledger had it: had libvirt lost it, it would have been restored */
     bool removed;
+    struct uuid uuid; /* the secret's */
     struct post_migrate_request ask;
     struct post_migrate_reply answer;
 };
@@ -36,6 +37,7 @@ static bool plan_removal(struct work *work, const struct held *held, struct err 
     struct post_migrate_notes *notes = work->notes;
     struct hv_users users;
 
+    notes->uuid = held->secret.uuid;
     if (!hv_secret_users(work->host->hv, &held->secret.uuid, held->secret.usage_id, &users, e))
         return false;
     if (users.used)
@@ -164,6 +166,18 @@ static enum step_result forward_answered(struct work *work, struct err *e)
     return STEP_NEXT;
 }
 
+/* What was removed here. The destination tells by itself what it did, and what came of it changes nothing here. */
+static bool event(const struct work *work, struct host_event *out)
+{
+    const struct post_migrate_request *request = work->request;
+    const struct post_migrate_notes *notes = work->notes;
+
+    out->kind = HOST_EVENT_SECRET_DELETED;
+    out->secret_uuid = notes->uuid;
+    memcpy(out->migration_id, request->migration_id, sizeof(out->migration_id));
+    return notes->removed;
+}
+
 static bool waits_for_peers(const void *request)
 {
     return !is_destination(request);
@@ -197,4 +211,5 @@ const struct handler post_migrate_handler = {
     .notes_bytes = sizeof(struct post_migrate_notes),
     .lane = LANE_IDENTITY,
     .waits_for_peers = waits_for_peers,
+    .event = event,
 };

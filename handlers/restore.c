@@ -1,5 +1,6 @@
 #include "handlers/restore.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "handlers/kept.h"
@@ -70,11 +71,26 @@ static enum step_result run(struct work *work, struct err *e)
         return STEP_FAIL;
     if (!found || !secret_key_equal(&row.key, &request->to.key))
         return done(work, RESTORED_NOTHING);
-    if (request->is_absent)
+    if (request->is_absent && row.changed_ms == request->changed_ms)
         return absent(work, &row, e);
     if (hv_secret_by_uuid(work->host->hv, &row.uuid, &there, e))
         return present(work, &row, &there, e);
     return e->kind == ERR_NOT_FOUND ? absent(work, &row, e) : STEP_FAIL;
+}
+
+static bool event(const struct work *work, struct host_event *out)
+{
+    const struct restore_request *request = work->request;
+    const struct restore_reply *reply = (const struct restore_reply *)work->reply;
+    bool is_lost = work->failed || reply->what == RESTORED_ASTRAY;
+
+    out->kind = is_lost ? HOST_EVENT_SECRET_LOST : HOST_EVENT_SECRET_RESTORED;
+    out->secret_uuid = request->secret_uuid;
+    snprintf(out->reason, sizeof(out->reason), "%.*s", (int)sizeof(out->reason) - 1,
+             work->failed ? work->err.text
+             : is_lost    ? "libvirt has another secret in its place"
+                          : "");
+    return is_lost || reply->what == RESTORED_SECRET;
 }
 
 static const struct step steps[] = {{.name = "restore", .run = run}};
@@ -86,6 +102,7 @@ const struct handler restore_handler = {
     .steps = steps,
     .count = COUNT(steps),
     .lane = LANE_IDENTITY,
+    .event = event,
 };
 
 const char *restored_name(int64_t what)

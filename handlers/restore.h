@@ -11,7 +11,8 @@
 struct restore_request {
     struct addressed to;
     struct uuid secret_uuid;
-    bool is_absent; /* from libvirt, a moment ago: saves a look */
+    bool is_absent;     /* from libvirt, a moment ago: saves a look, unless */
+    int64_t changed_ms; /* ... the row was changed since: then it was this */
 };
 
 enum restored {

@@ -44,6 +44,7 @@ static bool find_lost(struct work *work, struct held *out, struct err *e)
         return false;
     }
     work->restored = true;
+    work->restored_uuid = row.uuid;
     kept_held(&row, out);
     return true;
 }

@@ -83,6 +83,16 @@ void work_resume_undo(struct work *work, const struct err *why)
     work_fail(work, why);
 }
 
+bool work_event(const struct work *work, struct host_event *out)
+{
+    const struct addressed *to = work->request;
+
+    if (work->request == NULL || work->host == NULL || work->handler->event == NULL)
+        return false;
+    *out = (struct host_event){.host_uuid = work->host->uuid, .key = to->key};
+    return work->handler->event(work, out);
+}
+
 bool work_is_late(const struct work *work, int64_t now_ms)
 {
     bool at_start = work->step == 0 || (work->is_recorded && work->handler->resume == NULL);

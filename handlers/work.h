@@ -11,7 +11,7 @@
 #include "handlers/ledger.h"
 #include "handlers/pins.h"
 #include "schemas/digest.h"
-#include "schemas/messages.h"
+#include "schemas/host_event.h"
 #include "schemas/seal.h"
 #include "schemas/vault.h"
 
@@ -141,6 +141,12 @@ struct handler {
     void (*resume)(struct work *work);
 
     void (*recall)(struct work *work); /* fill in what a recorded reply does not keep: static texts; or NULL */
+
+    /*
+     * What is to be told of a request that has ended here, failed or not. True: *event, which comes with its host and
+     * the request's key, has the rest. Nothing where nothing was changed. Pure; in the loop. NULL: never anything.
+     */
+    bool (*event)(const struct work *work, struct host_event *event);
 };
 
 /* The handler for a message name, or NULL. */
@@ -185,8 +191,9 @@ struct work {
     size_t step;             /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
-    bool restored; /* a secret that libvirt had lost was put back on the way */
-    bool begun;    /* this host was changed, or may have been: not by what libvirt refused or never got */
+    bool restored; /* a secret that libvirt had lost was put back on the way: */
+    struct uuid restored_uuid;
+    bool begun; /* this host was changed, or may have been: not by what libvirt refused or never got */
     bool failed;
     struct err err;                                  /* the first one */
     struct work *next;                               /* for whoever holds it, to keep it in a list */
@@ -202,6 +209,9 @@ enum work_state work_advance(struct work *work);
  * set to what is known of it, and its undo follows with the next work_advance().
  */
 void work_give_up(struct work *work, const struct err *why);
+
+/* True, and *out filled in, if a row that has ended has something to tell. Before its request and notes are given back. */
+bool work_event(const struct work *work, struct host_event *out);
 
 /*
  * True past its deadline, where nothing was done yet, here or elsewhere, nor by an

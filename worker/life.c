@@ -117,6 +117,28 @@ static void share_outcome(struct life *life, struct request *r)
     }
 }
 
+/* Into `events`, while its request and notes are there: told once its outcome is on disk. */
+static void note_events(struct request *r)
+{
+    struct work *w = &r->work;
+    struct host_event restored = {.kind = HOST_EVENT_SECRET_RESTORED, .host_uuid = r->entry.id.host};
+
+    if (w->restored) {
+        restored.key = ((const struct addressed *)w->request)->key;
+        restored.secret_uuid = w->restored_uuid;
+        r->events[r->event_count++] = restored;
+    }
+    r->event_count += work_event(w, &r->events[r->event_count]);
+}
+
+static void tell_events(const struct life *life, const struct request *r)
+{
+    const struct world *w = &life->config->world;
+
+    for (size_t i = 0; i < r->event_count; i++)
+        w->tell(w->ctx, &r->events[i]);
+}
+
 /* What came of it is on disk, or need not be: tell those who asked, and let the next of its identity begin. */
 static void conclude(struct life *life, struct request *r)
 {
@@ -124,6 +146,7 @@ static void conclude(struct life *life, struct request *r)
 
     if (r->lane != NULL)
         next = lane_leave(&life->lanes, r, r->is_waiter);
+    tell_events(life, r);
     uncount(life, r);
     forget_key(life, r);
     share_outcome(life, r);
@@ -135,6 +158,8 @@ static void conclude(struct life *life, struct request *r)
 /* Nothing of this request runs any more. */
 void life_finish(struct life *life, struct request *r)
 {
+    if (r->is_admitted)
+        note_events(r);
     request_release_slots(r, life->config->vault);
     if (r->is_admitted)
         record_outcome(life, r);

@@ -33,6 +33,7 @@ struct world {
     bool (*host_is_up)(void *ctx, size_t host);                        /* its libvirt */
     void (*wake_at)(void *ctx, int64_t when_ms);                       /* life_tick() is wanted then, or earlier */
     void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]);           /* for a reply */
+    void (*tell)(void *ctx, const struct host_event *event);           /* best effort; copied */
 };
 
 /* Read only, and outlives the life. */

@@ -44,6 +44,9 @@ struct request {
     void *slot;                                         /* the decoded request, in the vault; NULL when it is done */
     struct work work;
 
+    struct host_event events[2]; /* to be told when its outcome is on disk */
+    size_t event_count;
+
     struct lane *lane;
     bool is_internal;         /* nobody sent it: its delivery is empty, and its outcome is told to the worker alone */
     bool is_admitted;         /* read, checked and let in: its outcome is recorded */

@@ -11,6 +11,7 @@
 
 enum {
     IN_HAND_MAX = 1024, /* requests whose fields are in the vault at once; more wait undecoded */
+    QUIET_MS = 60000,   /* without a delivery, until a queue's consumer must be proven */
     SLOTS_EACH = 2,     /* the request and its handler's notes */
     LOOP_KEY_SLOTS = 2, /* keys, and DEKs to compare */
     JOB_KEY_SLOTS = 2,  /* of each job thread: keys, and a DEK from the ledger */
@@ -127,6 +128,7 @@ static bool open_bus(struct worker *w, struct err *e)
                                 .dead_exchange = c->dead_exchange,
                                 .events_exchange = c->events_exchange,
                                 .reply_exchange = c->reply_exchange,
+                                .quiet_ms = QUIET_MS,
                                 .body_max_bytes = BODY_MAX_BYTES,
                                 .queues = queues,
                                 .queue_count = c->host_count};
@@ -153,7 +155,7 @@ static bool accepts_clear_deks(const struct worker *w)
            (w->config.plaintext_dek == PLAINTEXT_LOOPBACK && bus_is_loopback(w->bus));
 }
 
-static void open_life(struct worker *w)
+static bool open_life(struct worker *w, struct err *e)
 {
     const struct config *c = &w->config;
     bool clear = accepts_clear_deks(w);
@@ -182,6 +184,8 @@ static void open_life(struct worker *w)
         w->hosts[i].accepts_clear_deks = clear;
         w->hosts[i].hv = hypervisors_of(w->hypervisors, i);
     }
+    w->events = events_new(&w->life_config.world, w->config.events_exchange, w->config.name);
+    return w->events != NULL || err_set(e, ERR_LOCAL, "out of memory");
 }
 
 static bool open_ledger(struct worker *w, struct err *e)
@@ -205,9 +209,10 @@ static bool open_all(struct worker *w, struct err *e)
     if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_ledger(w, e) ||
         !open_bus(w, e) || !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
         !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e) ||
-        !open_recovery(w, e))
+        !open_recovery(w, e) || !open_life(w, e))
         return false;
-    open_life(w);
+    if (!watchdog_open(w->base, worker_is_well, w, &w->watchdog, e))
+        return false;
     return w->config.http[0] == '\0' || http_open(w->base, w->config.http, worker_readiness, w, &w->http, e);
 }
 
@@ -233,12 +238,14 @@ void worker_close(struct worker *w)
     if (w == NULL)
         return;
     http_close(w->http);
+    watchdog_close(w->watchdog);
     recovery_close(w->recovery);
     jobs_close(w->jobs);
     recorder_close(w->recorder);
     ledger_close(w->ledger);
     if (w->life != NULL)
         life_free(w->life);
+    events_free(w->events);
     bus_close(w->bus);
     hypervisors_close(w->hypervisors);
     vault_give(w->vault, w->digest_key);

@@ -123,6 +123,13 @@ static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
     uuid_hex(&uuid, out);
 }
 
+static void world_tell(void *ctx, const struct host_event *event)
+{
+    struct worker *w = ctx;
+
+    events_send(w->events, event);
+}
+
 const struct world world_ops = {
     .now_ms = world_now_ms,
     .run = world_run,
@@ -135,15 +142,27 @@ const struct world world_ops = {
     .host_is_up = world_host_is_up,
     .wake_at = world_wake_at,
     .new_id = world_new_id,
+    .tell = world_tell,
 };
+
+static void tell_all(struct worker *w, enum host_event_kind kind)
+{
+    for (size_t i = 0; i < w->config.host_count; i++)
+        events_tell(w->events, &w->hosts[i].uuid, kind, NULL);
+}
 
 /* ---- the loop ---- */
 
+/* When all that was begun is answered, whoever listens is told; when the broker has that, too, it is bidden goodbye. */
 static void stop_when_idle(struct worker *w)
 {
     if (!w->is_draining || w->is_stopping || !life_is_idle(w->life))
         return;
+    if (!w->drained)
+        tell_all(w, HOST_EVENT_WORKER_DOWN);
     w->drained = true;
+    if (events_are_pending(w->events))
+        return;
     w->is_stopping = true;
     bus_stop(w->bus);
 }
@@ -187,12 +206,25 @@ void worker_on_recorder(void *arg, bool works, const char *why)
               (char *)NULL);
 }
 
+/* Another reason for being down is no event of its own. */
+static void tell_hypervisor(struct worker *w, size_t host, bool up, const char *why)
+{
+    struct served *s = &w->served[host];
+
+    if (s->hypervisor == (up ? SAID_UP : SAID_DOWN))
+        return;
+    s->hypervisor = up ? SAID_UP : SAID_DOWN;
+    events_tell(w->events, &w->hosts[host].uuid, up ? HOST_EVENT_HYPERVISOR_UP : HOST_EVENT_HYPERVISOR_DOWN,
+                up ? NULL : why);
+}
+
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why)
 {
     struct worker *w = arg;
 
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "hypervisor-up" : "hypervisor-down", "host",
               w->hosts[host].uuid.text, "uri", w->config.hosts[host].libvirt_uri, "details", why, (char *)NULL);
+    tell_hypervisor(w, host, up, why);
     if (!up)
         return;
     life_host_up(w->life, host);
@@ -208,16 +240,18 @@ static void tell_status(const struct worker *w, const char *text)
     sd_notifyf(0, "STATUS=%s; consuming for %zu of %zu hosts", text, consuming, w->config.host_count);
 }
 
-static void on_queue(struct worker *w, const struct bus_news *news, bool up)
+static void on_queue(struct worker *w, const struct bus_news *news)
 {
     struct served *s = &w->served[news->queue];
+    bool up = news->event == BUS_QUEUE_UP, is_plain = up && news->text[0] == '\0';
+    const char *event = up ? "queue-up" : news->event == BUS_QUEUE_DEAF ? "queue-deaf" : "queue-down";
 
     if (s->is_consuming == up && strcmp(s->why, news->text) == 0)
         return;
     s->is_consuming = up;
     snprintf(s->why, sizeof(s->why), "%s", news->text);
-    log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "queue-up" : "queue-down", "queue", s->queue, "details",
-              news->text, (char *)NULL);
+    log_event(is_plain ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, event, "queue", s->queue, "details", news->text,
+              (char *)NULL);
     if (!up)
         life_queue_down(w->life, news->queue);
     tell_status(w, "serving");
@@ -227,6 +261,7 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
 {
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "broker-up" : "broker-down", "details", news->text,
               (char *)NULL);
+    events_link(w->events, up);
     tell_status(w, up ? "connected to the broker" : "waiting for the broker");
     if (up)
         life_answers_lost(w->life);
@@ -247,11 +282,13 @@ static void on_news(struct worker *w, struct bus_news *news)
         delivery_free(news->delivery);
         return;
     case BUS_PUBLISHED:
-        life_published(w->life, news->number, news->how, news->text);
+        if (!events_published(w->events, news))
+            life_published(w->life, news->number, news->how, news->text);
         return;
     case BUS_QUEUE_UP:
     case BUS_QUEUE_DOWN:
-        on_queue(w, news, news->event == BUS_QUEUE_UP);
+    case BUS_QUEUE_DEAF:
+        on_queue(w, news);
         return;
     case BUS_LINK_UP:
     case BUS_LINK_DOWN:
@@ -331,6 +368,13 @@ void worker_on_reload_signal(int fd, short what, void *arg)
               (char *)NULL);
 }
 
+bool worker_is_well(void *arg)
+{
+    const struct worker *w = arg;
+
+    return !bus_is_deaf(w->bus);
+}
+
 bool worker_readiness(void *arg, size_t index, struct readiness *out)
 {
     const struct worker *w = arg;
@@ -350,6 +394,7 @@ bool worker_run(struct worker *w)
 {
     log_event(LOG_LEVEL_INFO, "worker-up", "worker", w->config.name, "clear_deks",
               w->life_config.accepts_clear_deks ? "accepted" : "refused", (char *)NULL);
+    tell_all(w, HOST_EVENT_WORKER_UP);
     sd_notify(0, "READY=1\nSTATUS=waiting for the broker");
     event_base_dispatch(w->base);
     log_event(LOG_LEVEL_INFO, "worker-down", "worker", w->config.name, "drained", w->drained ? "yes" : "no",

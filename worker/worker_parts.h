@@ -3,12 +3,14 @@
 #define WORKER_WORKER_PARTS_H
 
 #include "handlers/host_keys.h"
+#include "worker/events.h"
 #include "worker/http.h"
 #include "worker/hypervisors.h"
 #include "worker/jobs.h"
 #include "worker/life.h"
 #include "worker/recorder.h"
 #include "worker/recovery.h"
+#include "worker/watchdog.h"
 #include "worker/worker.h"
 
 enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
@@ -17,6 +19,7 @@ enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) }
 struct served {
     char queue[QUEUE_NAME_BYTES], routing_key[QUEUE_NAME_BYTES];
     bool is_consuming;
+    enum { SAID_NOTHING, SAID_UP, SAID_DOWN } hypervisor; /* by the last event about it */
     char why[WHY_BYTES];
 };
 
@@ -43,9 +46,11 @@ struct worker {
     struct jobs *jobs;
     struct bus *bus;
     struct http *http;
+    struct watchdog *watchdog;
     struct life_config life_config;
     struct life *life;
-    bool is_draining, is_stopping, drained;
+    struct events *events;
+    bool is_draining, is_stopping, drained; /* drained: and said so, in events */
 };
 
 /* What happens, as struct worker's `arg`; all in the loop. */
@@ -60,6 +65,7 @@ void worker_on_recorded(void *arg, struct entry *entry);
 void worker_on_recorder(void *arg, bool works, const char *why);
 bool worker_restore(void *arg, size_t host, const struct restore_request *what);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
+bool worker_is_well(void *arg);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
 
 #endif

@@ -70,7 +70,10 @@ class Recovery(Scenario):
         self.drained()
 
     def test_a_broker_that_is_away_while_the_worker_starts(self):
+        told = "test.events." + new_uuid()
         self.wa.stop()
+        self.client.channel.queue_declare(told, durable=True)
+        self.client.channel.queue_bind(told, "keyferry.events", f"host.{self.a.hex}.worker-up")
         self.broker.stop()
         self.wa.launch()
         time.sleep(1)
@@ -78,6 +81,8 @@ class Recovery(Scenario):
         self.broker.start()
         self.wa.wait_ready()
         self.client.reconnect()
+        wait_until(lambda: self.broker.queue(told)[0] == 1, 10, "the event that it began")
+        self.client.channel.queue_delete(told)
         self.lives()
 
     def test_a_broker_that_is_frozen_for_longer_than_the_heartbeat(self):

@@ -79,6 +79,7 @@ static struct {
     size_t job_count;
     struct work *running[PREFETCH * HOSTS * 4]; /* begun and not done: one of an identity at most */
     size_t running_count;
+    bool told[HOSTS][STATE_VMS]; /* what the events say is there */
     struct sent sent[REQUESTS];
     size_t sent_count;
     struct entry *entries[PREFETCH * HOSTS * 8]; /* on their way to the ledger, in order */
@@ -572,6 +573,26 @@ static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
     snprintf(out, UUID_HEX_CHARS + 1, "%032" PRIx64, ++sim.numbers);
 }
 
+/* By its vmUuid, which came out of uuid_number(). */
+static size_t vm_of(const struct host_event *event)
+{
+    return strtoul(strrchr(event->key.vm_uuid.text, '-') + 1, NULL, 16);
+}
+
+static void world_tell(void *ctx, const struct host_event *event)
+{
+    size_t host = strcmp(event->host_uuid.text, sim.hosts[0].uuid.text) != 0, vm = vm_of(event);
+    bool is_there = event->kind != HOST_EVENT_SECRET_DELETED;
+
+    (void)ctx;
+    CHECK(uuid_is_set(&event->secret_uuid), "an event without a secret");
+    if (vm >= STATE_VMS)
+        return;
+    TRACE("told %s of %zu on %zu", host_event_name(event->kind), vm, host);
+    CHECK(sim.told[host][vm] != is_there || sim.had_faults, "%s was told twice", host_event_name(event->kind));
+    sim.told[host][vm] = is_there;
+}
+
 /* ---- one run ---- */
 
 /* The recorder's thread: some of what is ready goes to disk, and some of that is told. */
@@ -644,7 +665,8 @@ static bool recovers(size_t host)
         CHECK(secret_row_next(ledger, &uuid, uuid_is_set(&after) ? &after : NULL, &row, &found, &e), "%s", e.text);
         bool is_absent = found && fake_secret_at(hv, row.uuid.text) == NULL;
         if (found && (row.state != SECRET_ACTIVE || is_absent))
-            sim.lost[host][sim.lost_count[host]++] = (struct restore_request){{uuid, row.key}, row.uuid, is_absent};
+            sim.lost[host][sim.lost_count[host]++] =
+                (struct restore_request){{uuid, row.key}, row.uuid, is_absent, row.changed_ms};
         after = row.uuid;
     }
     sim.is_surveyed[host] = true;
@@ -913,6 +935,8 @@ static void check_order(size_t host, size_t vm)
         is_known = true;
     }
     CHECK(!is_known || host_has(host, vm) == there, "at the end the secret is%s there", there ? " not" : "");
+    CHECK(sim.had_faults || sim.told[host][vm] == there, "the events say that the secret is%s there",
+          there ? " not" : "");
 }
 
 /* Nothing is half done, and the ledger knows what libvirt has. */
@@ -946,7 +970,6 @@ static void check_ledger(size_t host)
 
 static void check_all(bool had_faults)
 {
-    sim.had_faults = had_faults;
     for (size_t i = 0; i < sim.sent_count; i++)
         outcome_find(i);
     for (size_t host = 0; host < HOSTS; host++)
@@ -1009,7 +1032,8 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
                   .restored = world_restored,
                   .host_is_up = world_host_is_up,
                   .wake_at = world_wake_at,
-                  .new_id = world_new_id},
+                  .new_id = world_new_id,
+                  .tell = world_tell},
         .hosts = sim.hosts,
         .host_count = HOSTS,
         .vault = vault,
@@ -1029,7 +1053,7 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     set_up(seed, key);
     sim.vault = vault;
     sim.is_traced = is_traced;
-    sim.faults = faults;
+    sim.faults = sim.had_faults = faults;
     sim.cannot_read = seed % 4 == 2;
     sim.config = &config;
     sim.life = life_new(&config);

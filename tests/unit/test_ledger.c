@@ -449,7 +449,7 @@ static void nonsense_is_not_written(void **state)
     row = row_at(INBOX_BEGUN, 1);
     row.content[0] = 'X';
     assert_false(inbox_write(ledger, &id, &row, &e));
-    secret.sealed.len = 0;
+    secret.sealed.len = 1;
     assert_false(secret_row_write(ledger, &secret, &e));
     secret = secret_numbered(1);
     secret.uuid.text[0] = '\0';
