@@ -71,7 +71,7 @@ static enum step_result run(struct work *work, struct err *e)
         return STEP_FAIL;
     if (!found || !secret_key_equal(&row.key, &request->to.key))
         return done(work, RESTORED_NOTHING);
-    if (request->is_absent && row.changed_ms == request->changed_ms)
+    if (request->is_absent && row.state == request->state && row.changed_ms == request->changed_ms)
         return absent(work, &row, e);
     if (hv_secret_by_uuid(work->host->hv, &row.uuid, &there, e))
         return present(work, &row, &there, e);

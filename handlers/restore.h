@@ -11,8 +11,9 @@
 struct restore_request {
     struct addressed to;
     struct uuid secret_uuid;
-    bool is_absent;     /* from libvirt, a moment ago: saves a look, unless */
-    int64_t changed_ms; /* ... the row was changed since: then it was this */
+    bool is_absent; /* from libvirt, a moment ago: saves a look, where the row is still as it was then: */
+    enum secret_state state;
+    int64_t changed_ms;
 };
 
 enum restored {

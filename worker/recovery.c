@@ -66,7 +66,8 @@ static bool task_add(struct tasks *tasks, const struct secret_row *row, bool is_
         tasks->at = grown;
         tasks->room = room;
     }
-    tasks->at[tasks->count++] = (struct restore_request){{row->host, row->key}, row->uuid, is_absent, row->changed_ms};
+    tasks->at[tasks->count++] =
+        (struct restore_request){{row->host, row->key}, row->uuid, is_absent, row->state, row->changed_ms};
     return true;
 }
 

@@ -219,7 +219,8 @@ class Sealed(Scenario):
         self.assertEqual(0o600, os.stat(self.key_file(worker, host)).st_mode & 0o777)
         worker.restart()
         self.assertEqual(public, self.public_key(host))
-        self.assertEqual({"digest.key", host.hex + ".key"}, set(os.listdir(worker.state_dir)))
+        self.assertEqual({"digest.key", "ledger.db", host.hex + ".key"},
+                         {name for name in os.listdir(worker.state_dir) if not name.startswith("ledger.db-")})
 
     def test_a_key_file_that_is_gone_or_damaged_is_told_and_the_rest_is_served(self):
         worker, host = self.state()
@@ -231,7 +232,10 @@ class Sealed(Scenario):
             self.refuses(self.host_key(host), code)
             self.refuses(self.rotate(host), code)
             self.refuses(self.define_sealed(host, self.key, sealed), code)
-            self.succeeds(self.define(host, new_key()))
+            self.refuses(self.define(host, new_key()), code)  # what is kept is sealed to it
+            self.succeeds(self.get(host, known))
+        known = new_key()
+        self.defined(host, known)
         os.rename(path, path + ".away")
         check(KEYS_MISSING)
         os.rename(path + ".away", path)

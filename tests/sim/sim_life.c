@@ -666,7 +666,7 @@ static bool recovers(size_t host)
         bool is_absent = found && fake_secret_at(hv, row.uuid.text) == NULL;
         if (found && (row.state != SECRET_ACTIVE || is_absent))
             sim.lost[host][sim.lost_count[host]++] =
-                (struct restore_request){{uuid, row.key}, row.uuid, is_absent, row.changed_ms};
+                (struct restore_request){{uuid, row.key}, row.uuid, is_absent, row.state, row.changed_ms};
         after = row.uuid;
     }
     sim.is_surveyed[host] = true;
