@@ -30,7 +30,7 @@ void events_send(struct events *events, const struct host_event *event);
 /* The same of a kind that is about the host as a whole. `reason` may be NULL. */
 void events_tell(struct events *events, const struct uuid *host, enum host_event_kind kind, const char *reason);
 
-/* The broker is there, or away. */
+/* The broker is there and takes what is published, or not. */
 void events_link(struct events *events, bool is_up);
 
 /* True if the publication was one of an event: nobody else has to do with it. */

@@ -295,9 +295,11 @@ static void on_news(struct worker *w, struct bus_news *news)
         on_link(w, news, news->event == BUS_LINK_UP);
         return;
     case BUS_BLOCKED:
+        events_link(w->events, false); /* nothing of what is sent goes out */
         log_event(LOG_LEVEL_WARN, "broker-blocked", "details", news->text, (char *)NULL);
         return;
     case BUS_UNBLOCKED:
+        events_link(w->events, bus_is_up(w->bus));
         log_event(LOG_LEVEL_INFO, "broker-unblocked", (char *)NULL);
     }
 }

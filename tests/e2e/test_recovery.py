@@ -104,6 +104,17 @@ class Recovery(Scenario):
         self.all_answered(cases)
         self.drained()
 
+    def test_a_worker_that_is_stopped_while_the_broker_takes_nothing_does_not_wait_to_tell(self):
+        worker = self.worker(self.a.alias(), name="untold")
+        self.broker.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
+        self.addCleanup(self.broker.ctl, "set_vm_memory_high_watermark", "0.4")
+        wait_until(lambda: "memory" in self.broker.ctl("eval", "rabbit_alarm:get_alarms()."), 20, "the alarm", 0.2)
+        self.a.kill()  # an event is due, and a connection is blocked when it publishes
+        wait_until(lambda: "event=broker-blocked" in worker.log_text(), 20, "the broker to block the worker")
+        began = time.monotonic()
+        self.assertEqual(0, worker.stop())
+        self.assertLess(time.monotonic() - began, patience(10))  # drain_timeout_ms is 20 s
+
     def test_a_waiting_pre_migrate_outlives_a_broker_that_is_killed(self):
         key, dek = new_key(), new_dek()
         secret_uuid = self.defined(self.a, key, dek)
