@@ -66,8 +66,11 @@ static bool task_add(struct tasks *tasks, const struct secret_row *row, bool is_
         tasks->at = grown;
         tasks->room = room;
     }
-    tasks->at[tasks->count++] =
-        (struct restore_request){{row->host, row->key}, row->uuid, is_absent, row->state, row->changed_ms};
+    tasks->at[tasks->count].to = (struct addressed){row->host, row->key};
+    tasks->at[tasks->count].secret_uuid = row->uuid;
+    tasks->at[tasks->count].is_absent = is_absent;
+    tasks->at[tasks->count].state = row->state;
+    tasks->at[tasks->count++].changed_ms = row->changed_ms;
     return true;
 }
 
