@@ -55,22 +55,30 @@ static int uuids_order(const void *a, const void *b)
     return strcmp(((const struct uuid *)a)->text, ((const struct uuid *)b)->text);
 }
 
+static bool tasks_make_room(struct tasks *tasks, struct err *e)
+{
+    size_t room = tasks->room == 0 ? 64 : 2 * tasks->room;
+    void *grown = reallocarray(tasks->at, room, sizeof(tasks->at[0]));
+
+    if (grown == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory for %zu secrets to restore", room);
+    tasks->at = grown;
+    tasks->room = room;
+    return true;
+}
+
 static bool task_add(struct tasks *tasks, const struct secret_row *row, bool is_absent, struct err *e)
 {
-    if (tasks->count == tasks->room) {
-        size_t room = tasks->room == 0 ? 64 : 2 * tasks->room;
-        struct restore_request *grown = reallocarray(tasks->at, room, sizeof(*grown));
+    struct restore_request *task;
 
-        if (grown == NULL)
-            return err_set(e, ERR_LOCAL, "out of memory for %zu secrets to restore", room);
-        tasks->at = grown;
-        tasks->room = room;
-    }
-    tasks->at[tasks->count].to = (struct addressed){row->host, row->key};
-    tasks->at[tasks->count].secret_uuid = row->uuid;
-    tasks->at[tasks->count].is_absent = is_absent;
-    tasks->at[tasks->count].state = row->state;
-    tasks->at[tasks->count++].changed_ms = row->changed_ms;
+    if (tasks->count == tasks->room && !tasks_make_room(tasks, e))
+        return false;
+    task = &tasks->at[tasks->count++];
+    task->to = (struct addressed){row->host, row->key};
+    task->secret_uuid = row->uuid;
+    task->is_absent = is_absent;
+    task->state = row->state;
+    task->changed_ms = row->changed_ms;
     return true;
 }
 
@@ -94,19 +102,19 @@ static bool rows_compare(struct recovery *r, const struct host *host, const stru
     }
 }
 
-static void compare(struct recovery *r, size_t index)
+static struct tasks compare(struct recovery *r, const struct host *host)
 {
-    const struct host *host = &r->config.hosts[index];
-    struct tasks *tasks = &r->surveys[index].tasks;
+    struct tasks tasks = {0};
     struct uuid *there = NULL;
     size_t count = 0;
 
-    tasks->failed = !hv_secret_list(host->hv, &there, &count, &tasks->err);
-    if (!tasks->failed) {
+    tasks.failed = !hv_secret_list(host->hv, &there, &count, &tasks.err);
+    if (!tasks.failed) {
         qsort(there, count, sizeof(*there), uuids_order);
-        tasks->failed = !rows_compare(r, host, there, count, tasks, &tasks->err);
+        tasks.failed = !rows_compare(r, host, there, count, &tasks, &tasks.err);
     }
     free(there);
+    return tasks;
 }
 
 /* The next host to be compared, whose tasks are the thread's from now on; host_count: it is time to end. */
@@ -139,7 +147,7 @@ static void *thread_main(void *arg)
     size_t host;
 
     while ((host = next_host(r)) != r->config.host_count) {
-        compare(r, host);
+        r->surveys[host].tasks = compare(r, &r->config.hosts[host]);
         pthread_mutex_lock(&r->lock);
         r->done = host;
         pthread_mutex_unlock(&r->lock);
