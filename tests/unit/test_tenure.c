@@ -28,6 +28,7 @@ enum {
     HEAR_MS = 20000,         /* the longest a test waits for what must come */
     FENCE_NEVER_MS = 600000, /* nothing that comes within HEAR_MS came of it */
     FENCE_SOON_MS = 300,
+    FENCE_LATER_MS = 2000,
     NOBODY = 65534,
     QUIET = '-', /* what hear() gives when it is time to give up */
 };
@@ -54,6 +55,8 @@ struct self {
 
 static char top[] = "/tmp/keyferry-tenure-XXXXXX";
 static struct config config;
+static struct process started[4]; /* by the test that runs */
+static size_t started_count;
 
 static void say(int fd, char letter, size_t host)
 {
@@ -164,38 +167,57 @@ static char ask(const struct process *p, char letter, size_t host)
     return hear(p, host);
 }
 
-static struct process start(unsigned fence_ms)
+static struct process *start(unsigned fence_ms)
 {
-    struct process p;
+    struct process *p = &started[started_count++];
     int ends[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
-    p.pid = fork();
-    if (p.pid == 0) {
+    p->pid = fork();
+    if (p->pid == 0) {
         close(ends[0]);
         be_worker(ends[1], fence_ms);
     }
     close(ends[1]);
-    p.fd = ends[0];
-    assert_int_equal(hear(&p, 0), 'r');
+    p->fd = ends[0];
+    assert_int_equal(hear(p, 0), 'r');
     return p;
 }
 
 /* By which signal it ended by itself. */
-static int await_end(const struct process *p)
+static int await_end(struct process *p)
 {
     int status;
 
     assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
+    p->pid = 0;
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-static void end(const struct process *p)
+static bool has_ended(const struct process *p)
 {
-    kill(p->pid, SIGKILL);
-    waitpid(p->pid, NULL, 0);
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+}
+
+/* And what it has started, which is in its group. */
+static void end(struct process *p)
+{
     kill(-p->pid, SIGKILL);
-    close(p->fd);
+    await_end(p);
+}
+
+static int end_all(void **state)
+{
+    (void)state;
+    for (; started_count > 0; started_count--) {
+        if (started[started_count - 1].pid != 0)
+            end(&started[started_count - 1]);
+        close(started[started_count - 1].fd);
+    }
+    config.host_count = 2;
+    return 0;
 }
 
 static int make_top(void **state)
@@ -244,233 +266,214 @@ static int remove_top(void **state)
 
 static void first_come_holds_and_a_try_takes_only_what_is_free(void **state)
 {
-    struct process first = start(FENCE_NEVER_MS), second = start(FENCE_NEVER_MS);
+    struct process *first = start(FENCE_NEVER_MS), *second = start(FENCE_NEVER_MS);
 
     (void)state;
-    assert_int_equal(ask(&first, 'h', A), 'n');
-    assert_int_equal(ask(&first, 't', A), 'y');
-    assert_int_equal(ask(&second, 't', A), 'n');
-    assert_int_equal(ask(&second, 't', B), 'y');
-    assert_int_equal(ask(&first, 't', A), 'y');
-    assert_int_equal(ask(&first, 'h', B), 'n');
-    tell(&first, 'g', A);
-    assert_int_equal(ask(&first, 'h', A), 'n');
-    assert_int_equal(ask(&second, 't', A), 'y');
-    end(&first);
-    end(&second);
+    assert_int_equal(ask(first, 'h', A), 'n');
+    assert_int_equal(ask(first, 't', A), 'y');
+    assert_int_equal(ask(second, 't', A), 'n');
+    assert_int_equal(ask(second, 't', B), 'y');
+    assert_int_equal(ask(first, 't', A), 'y');
+    assert_int_equal(ask(first, 'h', B), 'n');
+    tell(first, 'g', A);
+    assert_int_equal(ask(first, 'h', A), 'n');
+    assert_int_equal(ask(second, 't', A), 'y');
 }
 
 static void what_nobody_has_is_granted_at_once_and_once(void **state)
 {
-    struct process p = start(FENCE_NEVER_MS);
+    struct process *p = start(FENCE_NEVER_MS);
 
     (void)state;
-    tell(&p, 'w', A);
-    tell(&p, 'w', A);
-    assert_int_equal(hear(&p, A), 'G');
-    tell(&p, 'w', A);
-    assert_int_equal(ask(&p, 'h', A), 'y');
-    end(&p);
+    tell(p, 'w', A);
+    tell(p, 'w', A);
+    assert_int_equal(hear(p, A), 'G');
+    tell(p, 'w', A);
+    assert_int_equal(ask(p, 'h', A), 'y');
 }
 
 static void a_holder_that_is_asked_gives_and_the_other_has_it(void **state)
 {
-    struct process holder = start(FENCE_NEVER_MS), taker = start(FENCE_NEVER_MS);
+    struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_NEVER_MS);
 
     (void)state;
-    tell(&holder, 'w', A);
-    assert_int_equal(hear(&holder, A), 'G');
-    tell(&taker, 'w', A);
-    assert_int_equal(hear(&holder, A), 'A');
-    assert_int_equal(ask(&taker, 'h', A), 'n');
-    assert_int_equal(ask(&taker, 't', A), 'n');
-    assert_int_equal(ask(&holder, 'h', A), 'y');
-    tell(&holder, 'g', A);
-    assert_int_equal(hear(&taker, A), 'G');
-    assert_int_equal(ask(&holder, 'h', A), 'n');
-    tell(&holder, 'w', A);
-    assert_int_equal(hear(&taker, A), 'A');
-    end(&taker);
-    assert_int_equal(hear(&holder, A), 'G');
-    end(&holder);
+    tell(holder, 'w', A);
+    assert_int_equal(hear(holder, A), 'G');
+    tell(taker, 'w', A);
+    assert_int_equal(hear(holder, A), 'A');
+    assert_int_equal(ask(taker, 'h', A), 'n');
+    assert_int_equal(ask(taker, 't', A), 'n');
+    assert_int_equal(ask(holder, 'h', A), 'y');
+    tell(holder, 'g', A);
+    assert_int_equal(hear(taker, A), 'G');
+    assert_int_equal(ask(holder, 'h', A), 'n');
+    tell(holder, 'w', A);
+    assert_int_equal(hear(taker, A), 'A');
+    end(taker);
+    assert_int_equal(hear(holder, A), 'G');
 }
 
 static void who_no_longer_wants_it_does_not_get_it(void **state)
 {
-    struct process holder = start(FENCE_NEVER_MS), taker = start(FENCE_SOON_MS);
+    struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_SOON_MS);
 
     (void)state;
-    assert_int_equal(ask(&holder, 't', A), 'y');
-    tell(&taker, 'w', A);
-    assert_int_equal(hear(&holder, A), 'A');
-    tell(&taker, 'g', A);
-    assert_int_equal(ask(&taker, 'h', A), 'n');
-    tell(&holder, 'g', A);
-    assert_int_equal(ask(&holder, 't', A), 'y');
-    tell(&taker, 'w', A);
-    assert_int_equal(hear(&holder, A), 'A');
-    end(&holder);
-    assert_int_equal(hear(&taker, A), 'G');
-    end(&taker);
+    assert_int_equal(ask(holder, 't', A), 'y');
+    tell(taker, 'w', A);
+    assert_int_equal(hear(holder, A), 'A');
+    tell(taker, 'g', A);
+    assert_int_equal(ask(taker, 'h', A), 'n');
+    tell(holder, 'g', A);
+    assert_int_equal(ask(holder, 't', A), 'y');
+    tell(taker, 'w', A);
+    assert_int_equal(hear(holder, A), 'A');
+    end(holder);
+    assert_int_equal(hear(taker, A), 'G');
 }
 
 static void a_try_does_not_overtake_who_asked(void **state)
 {
-    struct process holder = start(FENCE_NEVER_MS), taker = start(FENCE_NEVER_MS), third = start(FENCE_NEVER_MS);
+    struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_NEVER_MS), *third = start(FENCE_NEVER_MS);
 
     (void)state;
-    assert_int_equal(ask(&holder, 't', A), 'y');
-    tell(&taker, 'w', A);
-    assert_int_equal(hear(&holder, A), 'A');
-    kill(taker.pid, SIGSTOP);
-    tell(&holder, 'g', A);
-    assert_int_equal(ask(&holder, 't', A), 'n');
-    assert_int_equal(ask(&third, 't', A), 'n');
-    kill(taker.pid, SIGCONT);
-    assert_int_equal(hear(&taker, A), 'G');
-    end(&holder);
-    end(&taker);
-    end(&third);
+    assert_int_equal(ask(holder, 't', A), 'y');
+    tell(taker, 'w', A);
+    assert_int_equal(hear(holder, A), 'A');
+    kill(taker->pid, SIGSTOP);
+    tell(holder, 'g', A);
+    assert_int_equal(ask(holder, 't', A), 'n');
+    assert_int_equal(ask(third, 't', A), 'n');
+    kill(taker->pid, SIGCONT);
+    assert_int_equal(hear(taker, A), 'G');
 }
 
 static void of_a_holder_that_dies_it_is_granted_long_before_the_fence(void **state)
 {
-    struct process holder = start(FENCE_NEVER_MS), taker = start(FENCE_NEVER_MS);
+    struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_NEVER_MS);
 
     (void)state;
-    assert_int_equal(ask(&holder, 't', A), 'y');
-    tell(&taker, 'w', A);
-    assert_int_equal(hear(&holder, A), 'A');
-    end(&holder);
-    assert_int_equal(hear(&taker, A), 'G');
-    end(&taker);
+    assert_int_equal(ask(holder, 't', A), 'y');
+    tell(taker, 'w', A);
+    assert_int_equal(hear(holder, A), 'A');
+    end(holder);
+    assert_int_equal(hear(taker, A), 'G');
 }
 
 static void what_a_holder_has_started_does_not_hold_in_its_stead(void **state)
 {
-    struct process holder = start(FENCE_NEVER_MS), taker = start(FENCE_NEVER_MS);
+    struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_NEVER_MS);
 
     (void)state;
-    assert_int_equal(ask(&holder, 't', A), 'y');
-    tell(&holder, 'f', A);
-    tell(&taker, 'w', A);
-    assert_int_equal(hear(&holder, A), 'A');
-    kill(holder.pid, SIGKILL);
-    assert_int_equal(hear(&taker, A), 'G');
-    end(&holder);
-    end(&taker);
+    assert_int_equal(ask(holder, 't', A), 'y');
+    tell(holder, 'f', A);
+    tell(taker, 'w', A);
+    assert_int_equal(hear(holder, A), 'A');
+    kill(holder->pid, SIGKILL);
+    assert_int_equal(hear(taker, A), 'G');
 }
 
 static void a_frozen_holder_is_killed_and_never_acts_again(void **state)
 {
-    struct process holder = start(FENCE_NEVER_MS), taker = start(FENCE_SOON_MS);
+    struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_SOON_MS);
 
     (void)state;
-    assert_int_equal(ask(&holder, 't', A), 'y');
-    kill(holder.pid, SIGSTOP);
-    tell(&taker, 'w', A);
-    assert_int_equal(hear(&taker, A), 'G');
-    kill(holder.pid, SIGCONT);
-    assert_int_equal(await_end(&holder), SIGKILL);
-    assert_int_equal(hear(&holder, A), QUIET);
-    end(&taker);
-    close(holder.fd);
+    assert_int_equal(ask(holder, 't', A), 'y');
+    kill(holder->pid, SIGSTOP);
+    tell(taker, 'w', A);
+    assert_int_equal(hear(taker, A), 'G');
+    kill(holder->pid, SIGCONT);
+    assert_int_equal(await_end(holder), SIGKILL);
+    assert_int_equal(hear(holder, A), QUIET);
 }
 
 static void so_is_one_that_is_alive_but_does_not_let_go(void **state)
 {
-    struct process holder = start(FENCE_NEVER_MS), taker = start(FENCE_SOON_MS);
+    struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_SOON_MS);
 
     (void)state;
-    assert_int_equal(ask(&holder, 't', A), 'y');
-    tell(&taker, 'w', A);
-    assert_int_equal(hear(&holder, A), 'A');
-    assert_int_equal(hear(&taker, A), 'G');
-    assert_int_equal(await_end(&holder), SIGKILL);
-    end(&taker);
-    close(holder.fd);
+    assert_int_equal(ask(holder, 't', A), 'y');
+    tell(taker, 'w', A);
+    assert_int_equal(hear(holder, A), 'A');
+    assert_int_equal(hear(taker, A), 'G');
+    assert_int_equal(await_end(holder), SIGKILL);
 }
 
 static void of_two_takers_one_gets_it_and_the_other_after_it(void **state)
 {
-    struct process holder = start(FENCE_NEVER_MS), takers[] = {start(FENCE_NEVER_MS), start(FENCE_NEVER_MS)};
-    struct pollfd ready[] = {{.fd = takers[0].fd, .events = POLLIN}, {.fd = takers[1].fd, .events = POLLIN}};
+    struct process *holder = start(FENCE_NEVER_MS), *takers[] = {start(FENCE_NEVER_MS), start(FENCE_NEVER_MS)};
+    struct pollfd ready[] = {{.fd = takers[0]->fd, .events = POLLIN}, {.fd = takers[1]->fd, .events = POLLIN}};
     size_t one;
 
     (void)state;
-    assert_int_equal(ask(&holder, 't', A), 'y');
-    tell(&takers[0], 'w', A);
-    tell(&takers[1], 'w', A);
-    assert_int_equal(hear(&holder, A), 'A');
-    assert_int_equal(ask(&takers[0], 'h', A), 'n');
-    assert_int_equal(ask(&takers[1], 'h', A), 'n');
-    tell(&holder, 'g', A);
+    assert_int_equal(ask(holder, 't', A), 'y');
+    tell(takers[0], 'w', A);
+    tell(takers[1], 'w', A);
+    assert_int_equal(hear(holder, A), 'A');
+    assert_int_equal(ask(takers[0], 'h', A), 'n');
+    assert_int_equal(ask(takers[1], 'h', A), 'n');
+    tell(holder, 'g', A);
     assert_int_equal(poll(ready, 2, HEAR_MS), 1);
     one = ready[0].revents != 0 ? 0 : 1;
-    assert_int_equal(hear(&takers[one], A), 'G');
-    assert_int_equal(hear(&takers[one], A), 'A');
-    assert_int_equal(ask(&takers[1 - one], 'h', A), 'n');
-    tell(&takers[one], 'g', A);
-    assert_int_equal(hear(&takers[1 - one], A), 'G');
-    end(&takers[0]);
-    end(&takers[1]);
-    end(&holder);
+    assert_int_equal(hear(takers[one], A), 'G');
+    assert_int_equal(hear(takers[one], A), 'A');
+    assert_int_equal(ask(takers[1 - one], 'h', A), 'n');
+    tell(takers[one], 'g', A);
+    assert_int_equal(hear(takers[1 - one], A), 'G');
 }
 
-/* As with a recycled pid: whoever it is that holds it now, the time it has is its own. */
+/* The other host, wanted at the same time, tells when the first holder's time would have been over. */
 static void another_holder_has_its_own_time_to_let_go(void **state)
 {
-    struct process first = start(FENCE_NEVER_MS), second = start(FENCE_NEVER_MS), taker = start(2000);
+    struct process *first = start(FENCE_NEVER_MS), *second = start(FENCE_NEVER_MS), *taker = start(FENCE_LATER_MS);
+    struct process *slow = start(FENCE_NEVER_MS);
 
     (void)state;
-    assert_int_equal(ask(&first, 't', A), 'y');
-    tell(&second, 'w', A);
-    assert_int_equal(hear(&first, A), 'A');
-    kill(taker.pid, SIGSTOP); /* so that the second one gets it */
-    tell(&taker, 'w', A);
-    end(&first);
-    assert_int_equal(hear(&second, A), 'G');
-    kill(taker.pid, SIGCONT);
-    assert_int_equal(hear(&second, A), 'A');
-    tell(&second, 'g', A);
-    assert_int_equal(hear(&taker, A), 'G');
-    assert_int_equal(ask(&second, 'h', A), 'n');
-    end(&second);
-    end(&taker);
+    assert_int_equal(ask(first, 't', A), 'y');
+    assert_int_equal(ask(slow, 't', B), 'y');
+    tell(taker, 'w', A);
+    tell(taker, 'w', B);
+    assert_int_equal(hear(first, A), 'A');
+    tell(second, 'w', A);
+    poll(NULL, 0, FENCE_LATER_MS / 2); /* of the first one's time: no condition can tell */
+    kill(taker->pid, SIGSTOP);         /* so that the second one gets it */
+    end(first);
+    assert_int_equal(hear(second, A), 'G');
+    kill(taker->pid, SIGCONT);
+    assert_int_equal(hear(second, A), 'A');
+    assert_int_equal(hear(taker, B), 'G');
+    assert_int_equal(ask(second, 'h', A), 'y');
+    tell(second, 'g', A);
+    assert_int_equal(hear(taker, A), 'G');
+    assert_int_equal(ask(second, 'h', A), 'n');
 }
 
 static void says_that_a_holder_cannot_be_killed_and_goes_on(void **state)
 {
-    struct process holder = start(FENCE_NEVER_MS), taker = start(FENCE_SOON_MS);
+    struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_SOON_MS);
 
     (void)state;
-    if (geteuid() != 0) {
-        end(&holder);
-        end(&taker);
+    if (geteuid() != 0)
         skip();
-    }
-    assert_int_equal(ask(&holder, 't', A), 'y');
-    tell(&taker, 'u', A);
-    tell(&taker, 'w', A);
-    assert_int_equal(hear(&taker, A), 'S');
-    assert_int_equal(hear(&taker, A), 'S');
-    assert_int_equal(ask(&holder, 'h', A), 'y');
-    end(&holder);
-    assert_int_equal(hear(&taker, A), 'G');
-    end(&taker);
+    assert_int_equal(ask(holder, 't', A), 'y');
+    tell(taker, 'u', A);
+    tell(taker, 'w', A);
+    assert_int_equal(hear(taker, A), 'S');
+    assert_int_equal(hear(taker, A), 'S');
+    assert_false(has_ended(holder));
+    end(holder);
+    assert_int_equal(hear(taker, A), 'G');
 }
 
 static void a_worker_whose_lock_file_is_removed_ends_itself(void **state)
 {
-    struct process p = start(FENCE_NEVER_MS);
+    struct process *p = start(FENCE_NEVER_MS);
     char path[128];
 
     (void)state;
-    assert_int_equal(ask(&p, 't', A), 'y');
+    assert_int_equal(ask(p, 't', A), 'y');
     path_of(B, path, sizeof(path));
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(await_end(&p), SIGKILL);
-    close(p.fd);
+    assert_int_equal(await_end(p), SIGKILL);
 }
 
 static void refuses_a_state_dir_that_is_missing_or_cannot_be_written(void **state)
@@ -506,7 +509,6 @@ static void refuses_more_hosts_than_it_has_descriptors(void **state)
     assert_false(tenures_open(base, &config, FENCE_NEVER_MS, on_news, NULL, &t, &e));
     assert_int_equal(e.kind, ERR_LOCAL);
     assert_non_null(strstr(e.text, "Too many open files"));
-    config.host_count = 2;
     setrlimit(RLIMIT_NOFILE, &before);
     event_base_free(base);
 }
@@ -527,26 +529,23 @@ static void hear_all(const struct process *p, char letter)
 
 static void two_thousand_hosts_go_from_one_to_another_and_on(void **state)
 {
-    struct process first, second, third;
+    struct process *first, *second, *third;
 
     (void)state;
     config.host_count = HOSTS;
     first = start(FENCE_NEVER_MS);
     second = start(FENCE_NEVER_MS);
     third = start(FENCE_NEVER_MS);
-    config.host_count = 2;
-    tell(&first, 'o', 0);
-    tell(&first, 'W', 0);
-    hear_all(&first, 'G');
-    tell(&second, 'W', 0);
-    hear_all(&first, 'A');
-    hear_all(&second, 'G');
-    tell(&third, 'W', 0);
-    hear_all(&second, 'A');
-    end(&second);
-    hear_all(&third, 'G');
-    end(&first);
-    end(&third);
+    tell(first, 'o', 0);
+    tell(first, 'W', 0);
+    hear_all(first, 'G');
+    tell(second, 'W', 0);
+    hear_all(first, 'A');
+    hear_all(second, 'G');
+    tell(third, 'W', 0);
+    hear_all(second, 'A');
+    end(second);
+    hear_all(third, 'G');
 }
 
 static void two_thousand_hosts_are_opened_tried_and_given_here(void **state)
@@ -567,30 +566,30 @@ static void two_thousand_hosts_are_opened_tried_and_given_here(void **state)
     event_base_loop(base, EVLOOP_NONBLOCK);
     tenures_close(t);
     tenures_close(NULL);
-    config.host_count = 2;
     event_base_free(base);
 }
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_teardown(name, end_all)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_come_holds_and_a_try_takes_only_what_is_free),
-        cmocka_unit_test(what_nobody_has_is_granted_at_once_and_once),
-        cmocka_unit_test(a_holder_that_is_asked_gives_and_the_other_has_it),
-        cmocka_unit_test(who_no_longer_wants_it_does_not_get_it),
-        cmocka_unit_test(a_try_does_not_overtake_who_asked),
-        cmocka_unit_test(of_a_holder_that_dies_it_is_granted_long_before_the_fence),
-        cmocka_unit_test(what_a_holder_has_started_does_not_hold_in_its_stead),
-        cmocka_unit_test(a_frozen_holder_is_killed_and_never_acts_again),
-        cmocka_unit_test(so_is_one_that_is_alive_but_does_not_let_go),
-        cmocka_unit_test(of_two_takers_one_gets_it_and_the_other_after_it),
-        cmocka_unit_test(another_holder_has_its_own_time_to_let_go),
-        cmocka_unit_test(says_that_a_holder_cannot_be_killed_and_goes_on),
-        cmocka_unit_test(a_worker_whose_lock_file_is_removed_ends_itself),
-        cmocka_unit_test(refuses_a_state_dir_that_is_missing_or_cannot_be_written),
-        cmocka_unit_test(refuses_more_hosts_than_it_has_descriptors),
-        cmocka_unit_test(two_thousand_hosts_go_from_one_to_another_and_on),
-        cmocka_unit_test(two_thousand_hosts_are_opened_tried_and_given_here),
+        TEST(first_come_holds_and_a_try_takes_only_what_is_free),
+        TEST(what_nobody_has_is_granted_at_once_and_once),
+        TEST(a_holder_that_is_asked_gives_and_the_other_has_it),
+        TEST(who_no_longer_wants_it_does_not_get_it),
+        TEST(a_try_does_not_overtake_who_asked),
+        TEST(of_a_holder_that_dies_it_is_granted_long_before_the_fence),
+        TEST(what_a_holder_has_started_does_not_hold_in_its_stead),
+        TEST(a_frozen_holder_is_killed_and_never_acts_again),
+        TEST(so_is_one_that_is_alive_but_does_not_let_go),
+        TEST(of_two_takers_one_gets_it_and_the_other_after_it),
+        TEST(another_holder_has_its_own_time_to_let_go),
+        TEST(says_that_a_holder_cannot_be_killed_and_goes_on),
+        TEST(a_worker_whose_lock_file_is_removed_ends_itself),
+        TEST(refuses_a_state_dir_that_is_missing_or_cannot_be_written),
+        TEST(refuses_more_hosts_than_it_has_descriptors),
+        TEST(two_thousand_hosts_go_from_one_to_another_and_on),
+        TEST(two_thousand_hosts_are_opened_tried_and_given_here),
     };
 
     return cmocka_run_group_tests_name("tenure", tests, make_top, remove_top);
