@@ -160,6 +160,12 @@ void bus_settle(struct bus *bus, struct delivery *delivery, enum verdict verdict
 bool bus_is_current(const struct bus *bus, const struct delivery *delivery);
 
 /*
+ * Close the channel of a queue and consume anew a second later, behind whoever
+ * else consumes from it. BUS_QUEUE_DOWN with `why` follows, then BUS_QUEUE_UP.
+ */
+void bus_queue_renew(struct bus *bus, size_t queue, const char *why);
+
+/*
  * Close the channel of a queue: the broker takes back what was not settled, in
  * order, ahead of newer messages. BUS_QUEUE_DOWN with the text "closed" follows when
  * it has. Not opened again, whatever becomes of the link.

@@ -290,6 +290,11 @@ bool consumer_is_deaf(const struct consumer *c)
     return false;
 }
 
+void consumer_queue_renew(struct consumer *c, size_t queue, const char *why)
+{
+    source_renew(&c->sources[queue], why);
+}
+
 void consumer_queue_close(struct consumer *c, size_t queue)
 {
     struct source *source = &c->sources[queue];

@@ -115,6 +115,12 @@ static void renew(struct source *source, const char *why)
     intake_renew(&source->intake, why, RENEW_MS);
 }
 
+void source_renew(struct source *source, const char *why)
+{
+    if (source->intake.wanted && intake_is_open(&source->intake))
+        intake_renew(&source->intake, why, RENEW_MS);
+}
+
 static void be_deaf(struct source *source)
 {
     char why[INTAKE_WHY_CHARS];

@@ -41,6 +41,9 @@ void source_opened(struct source *source);
 void source_lost(struct source *source, const char *why);
 void source_delivered(struct source *source);
 
+/* Consume anew, behind whoever else does: told as lost, and as opened. Nothing where it is not consumed from. */
+void source_renew(struct source *source, const char *why);
+
 /* The connection is gone. */
 void source_reset(struct source *source, const char *why);
 

@@ -41,7 +41,8 @@ struct life *life_new(const struct life_config *config)
 {
     struct life *life = calloc(1, sizeof(*life));
 
-    if (life == NULL || (life->waiting = calloc(config->host_count, sizeof(*life->waiting))) == NULL)
+    if (life == NULL || (life->waiting = calloc(config->host_count, sizeof(*life->waiting))) == NULL ||
+        (life->of_host = calloc(config->host_count, sizeof(*life->of_host))) == NULL)
         abort();
     life->config = config;
     TAILQ_INIT(&life->all);
@@ -72,6 +73,7 @@ static void release(struct life *life, struct request *r)
     forget_key(life, r);
     TAILQ_REMOVE(&life->all, r, all);
     life->in_hand--;
+    life->of_host[r->host]--;
     request_free(r, life->config->vault);
 }
 
@@ -233,6 +235,7 @@ struct request *life_request(struct life *life, struct delivery *delivery)
 
     TAILQ_INSERT_TAIL(&life->all, r, all);
     life->in_hand++;
+    life->of_host[r->host]++;
     return r;
 }
 
@@ -326,6 +329,11 @@ size_t life_in_hand(const struct life *life)
     return life->in_hand;
 }
 
+size_t life_of_host(const struct life *life, size_t host)
+{
+    return life->of_host[host];
+}
+
 void life_published(struct life *life, uint64_t number, enum published how, const char *text)
 {
     uint64_t *loose_end = map_remove(&life->loose_ends, &number, sizeof(number));
@@ -370,5 +378,6 @@ void life_free(struct life *life)
         request_free(r, life->config->vault);
     }
     free(life->waiting);
+    free(life->of_host);
     free(life);
 }

@@ -93,5 +93,6 @@ void life_drain(struct life *life);
 bool life_is_idle(const struct life *life);
 
 size_t life_in_hand(const struct life *life);
+size_t life_of_host(const struct life *life, size_t host); /* of these: requests of one host */
 
 #endif

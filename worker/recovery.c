@@ -190,6 +190,11 @@ static bool go_on(struct recovery *r, size_t host)
 {
     struct survey *s = &r->surveys[host];
 
+    if (s->is_compared && s->begun < s->tasks.count && !r->config.may(r->config.arg, host)) {
+        s->tasks.count = s->begun;
+        if (s->ended == s->begun)
+            survey_end(r, host);
+    }
     while (s->is_compared && s->begun < s->tasks.count && r->at_once < AT_ONCE_MAX) {
         if (!r->config.restore(r->config.arg, host, &s->tasks.at[s->begun]))
             return false;

@@ -19,6 +19,7 @@ struct recovery_config {
     const struct host *hosts;
     size_t host_count;
     bool (*restore)(void *arg, size_t host, const struct restore_request *what); /* life_restore() */
+    bool (*may)(void *arg, size_t host); /* whether this worker still acts on the host; the rest is left to who does */
     void *arg;
 };
 

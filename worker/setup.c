@@ -199,7 +199,7 @@ static bool open_ledger(struct worker *w, struct err *e)
 
 static bool open_recovery(struct worker *w, struct err *e)
 {
-    struct recovery_config config = {w->ledger_path, w->hosts, w->config.host_count, worker_restore, w};
+    struct recovery_config config = {w->ledger_path, w->hosts, w->config.host_count, worker_restore, serving_may, w};
 
     return recovery_open(w->base, &config, &w->recovery, e);
 }
@@ -209,7 +209,8 @@ static bool open_all(struct worker *w, struct err *e)
     if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_ledger(w, e) ||
         !open_bus(w, e) || !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
         !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e) ||
-        !open_recovery(w, e) || !open_life(w, e))
+        !open_recovery(w, e) || !open_life(w, e) ||
+        !tenures_open(w->base, &w->config, TENURE_FENCE_MS, serving_tenure, w, &w->tenures, e))
         return false;
     if (!watchdog_open(w->base, worker_is_well, w, &w->watchdog, e))
         return false;
@@ -243,11 +244,14 @@ void worker_close(struct worker *w)
     jobs_close(w->jobs);
     recorder_close(w->recorder);
     ledger_close(w->ledger);
+    for (size_t i = 0; w->served != NULL && i < w->config.host_count; i++)
+        serving_forget(w, i);
     if (w->life != NULL)
         life_free(w->life);
     events_free(w->events);
     bus_close(w->bus);
     hypervisors_close(w->hypervisors);
+    tenures_close(w->tenures);
     vault_give(w->vault, w->digest_key);
     vault_close(w->vault);
     vault_close(w->key_vault);

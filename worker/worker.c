@@ -20,6 +20,7 @@ static void tell_all(struct worker *w, enum host_event_kind kind)
 /* When all that was begun is answered, whoever listens is told; when the broker has that, too, it is bidden goodbye. */
 static void stop_when_idle(struct worker *w)
 {
+    serving_step(w);
     if (!w->is_draining || w->is_stopping || !life_is_idle(w->life))
         return;
     if (!w->drained)
@@ -89,10 +90,8 @@ void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why)
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "hypervisor-up" : "hypervisor-down", "host",
               w->hosts[host].uuid.text, "uri", w->config.hosts[host].libvirt_uri, "details", why, (char *)NULL);
     tell_hypervisor(w, host, up, why);
-    if (!up)
-        return;
-    life_host_up(w->life, host);
-    recovery_begin(w->recovery, host);
+    if (up)
+        serving_hypervisor_up(w, host);
 }
 
 static void tell_status(const struct worker *w, const char *text)
@@ -116,8 +115,7 @@ static void on_queue(struct worker *w, const struct bus_news *news)
     snprintf(s->why, sizeof(s->why), "%s", news->text);
     log_event(is_plain ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, event, "queue", s->queue, "details", news->text,
               (char *)NULL);
-    if (!up)
-        life_queue_down(w->life, news->queue);
+    serving_queue(w, news->queue, up);
     tell_status(w, "serving");
 }
 
@@ -139,7 +137,7 @@ static void on_news(struct worker *w, struct bus_news *news)
     case BUS_QUIET:
         return;
     case BUS_DELIVERY:
-        life_delivery(w->life, news->delivery);
+        serving_delivery(w, news->delivery);
         return;
     case BUS_ANSWER:
         life_answer(w->life, news->delivery);

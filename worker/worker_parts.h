@@ -10,6 +10,7 @@
 #include "worker/life.h"
 #include "worker/recorder.h"
 #include "worker/recovery.h"
+#include "worker/serving.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 
@@ -21,6 +22,8 @@ struct served {
     bool is_consuming;
     enum { SAID_NOTHING, SAID_UP, SAID_DOWN } hypervisor; /* by the last event about it */
     char why[WHY_BYTES];
+    bool is_asked;                           /* another worker wants the host: nothing more is begun */
+    struct delivery *waiting, *waiting_last; /* until the tenure is held */
 };
 
 struct worker {
@@ -35,6 +38,8 @@ struct worker {
     struct ledger *ledger; /* the loop's, to look ids up */
     struct recorder *recorder;
     struct recovery *recovery;
+    struct tenures *tenures;
+    size_t asked_count; /* of hosts that other workers ask for */
     bool ledger_unread; /* the last look-up failed */
     bool ledger_works;  /* it can be read and written, as far as is known */
     char ledger_why[sizeof(((struct err *)0)->text)];
