@@ -11,7 +11,7 @@ PYTHON       := /usr/bin/python3
 BUILD := $(if $(filter release-gcc,$(MODE)-$(notdir $(CC))),build,build/$(MODE)-$(notdir $(CC)))
 # msgpack-c's .pc file has another name since version 6.
 MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
-PKGS  := librabbitmq $(MSGPACK) jansson libvirt libsodium libevent_core libevent_extra libevent_openssl openssl libxml-2.0 inih libsystemd
+PKGS  := librabbitmq $(MSGPACK) jansson libvirt libsodium libevent_core libevent_extra libevent_openssl openssl libxml-2.0 inih sqlite3 libsystemd
 ROOMS := schemas bus handlers worker cli
 
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion \

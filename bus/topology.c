@@ -38,6 +38,7 @@ static const struct ask host_queue[] = {
 
 static const struct ask host_queue_as_it_is[] = {
     { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_PASSIVE },  /* to be told how many consume */
     { .kind = ASK_QOS },
     { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE },
 };
@@ -176,9 +177,11 @@ enum wire_method ask_answer(const struct ask *ask)
 void ask_describe(const struct ask *ask, const struct ask_values *values, char *out, size_t size)
 {
     enum subject about = ask->queue != SUBJECT_NONE ? ask->queue : ask->exchange;
+    bool is_passive = ask->kind == ASK_QUEUE && (ask->flags & QUEUE_PASSIVE) != 0;
+    const char *doing = is_passive ? "looking for queue" : kinds[ask->kind].doing;
 
     if (about == SUBJECT_NONE)
-        snprintf(out, size, "%s", kinds[ask->kind].doing);
+        snprintf(out, size, "%s", doing);
     else
-        snprintf(out, size, "%s '%.150s'", kinds[ask->kind].doing, values->names[about]);
+        snprintf(out, size, "%s '%.150s'", doing, values->names[about]);
 }

@@ -131,6 +131,11 @@ static void take_nack(const void *decoded, struct wire_frame *out)
     out->multiple = m->multiple != 0;
 }
 
+static void take_queue_ok(const void *decoded, struct wire_frame *out)
+{
+    out->consumers = ((const amqp_queue_declare_ok_t *)decoded)->consumer_count;
+}
+
 static void take_nothing(const void *decoded, struct wire_frame *out)
 {
     (void)decoded;
@@ -161,7 +166,7 @@ static const struct {
     { AMQP_CHANNEL_CLOSE_METHOD,        METHOD_CHANNEL_CLOSE,    take_channel_close },
     { AMQP_CHANNEL_CLOSE_OK_METHOD,     METHOD_CHANNEL_CLOSE_OK, take_nothing },
     { AMQP_EXCHANGE_DECLARE_OK_METHOD,  METHOD_EXCHANGE_OK,      take_nothing },
-    { AMQP_QUEUE_DECLARE_OK_METHOD,     METHOD_QUEUE_OK,         take_nothing },
+    { AMQP_QUEUE_DECLARE_OK_METHOD,     METHOD_QUEUE_OK,         take_queue_ok },
     { AMQP_QUEUE_BIND_OK_METHOD,        METHOD_BIND_OK,          take_nothing },
     { AMQP_CONFIRM_SELECT_OK_METHOD,    METHOD_CONFIRM_OK,       take_nothing },
     /* clang-format on */

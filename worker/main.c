@@ -1,7 +1,9 @@
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "schemas/harden.h"
 #include "schemas/version.h"
@@ -69,6 +71,19 @@ static int act(enum action action, const char *path)
     return status;
 }
 
+/* A host needs a descriptor or two, and there may be thousands. A file that may not grow is an error, and no death. */
+static void prepare(void)
+{
+    struct rlimit files;
+
+    process_harden();
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)!setrlimit(RLIMIT_NOFILE, &files);
+    }
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -80,7 +95,7 @@ int main(int argc, char **argv)
     const char *path = NULL;
     int option;
 
-    process_harden();
+    prepare();
     while ((option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1) {
         if (option == 'c')
             path = optarg;

@@ -161,6 +161,10 @@ static void a_queue_that_is_there_is_only_consumed(void **state)
     (void)state;
     ask_all(&asked, topology_host_queue(false), QUEUE_QUORUM);
     next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    const amqp_queue_declare_t *m = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
+    assert_text(m->queue, "keyferry.host.aa");
+    assert_true(m->passive);
+    assert_int_equal(m->arguments.num_entries, 0);
     next(&asked, AMQP_BASIC_QOS_METHOD);
     next(&asked, AMQP_BASIC_CONSUME_METHOD);
     done(&asked);
