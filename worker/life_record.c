@@ -43,8 +43,21 @@ static void outcome_write(struct request *r)
     r->entry.row.outcome_bytes = body.len;
 }
 
+/* It may have ended before it looked at its DEK: another envelope of the same must be known for a duplicate all the same. */
+void record_dek(struct request *r)
+{
+    const struct handler *h = r->work.handler;
+    char digest[DIGEST_CHARS + 1];
+
+    if (h->dek_digest == NULL || r->slot == NULL || r->work.record.dek[0] != '\0')
+        return;
+    if (h->dek_digest(r->work.host, r->slot, digest))
+        memcpy(r->work.record.dek, digest, sizeof(digest));
+}
+
 void record_intent(struct life *life, struct request *r)
 {
+    record_dek(r);
     if (r->work.failed)
         outcome_write(r);
     else
@@ -93,6 +106,17 @@ static void take_up(struct life *life, struct request *r)
     }
 }
 
+static void refuse_deadly(struct life *life, struct request *r)
+{
+    struct err e;
+
+    err_set(&e, ERR_DEADLY, "%s was begun %d times, and each time the worker ended before it was done",
+            r->envelope.name, ATTEMPTS_MAX);
+    e.effect = EFFECT_UNKNOWN;
+    e.attempt = ATTEMPTS_MAX;
+    life_refuse(life, r, &e);
+}
+
 bool record_recalls(struct life *life, struct request *r)
 {
     struct err e;
@@ -102,6 +126,10 @@ bool record_recalls(struct life *life, struct request *r)
     if (!request_asks_for(r, r->known, NULL)) {
         err_field(&e, ERR_INVALID, "id", "id %s is that of a request with other content", r->id);
         life_refuse(life, r, &e);
+        return true;
+    }
+    if (request_is_deadly(r)) {
+        refuse_deadly(life, r);
         return true;
     }
     if (r->known->state != INBOX_DONE) {

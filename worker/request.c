@@ -78,31 +78,30 @@ static void name_entry(struct request *r, const struct life_config *config)
         memcpy(id->sender, r->delivery->user_id, sizeof(id->sender));
 }
 
-/* What the ledger knows of the id. READING_DONE: it was asked. */
-static enum reading recall(struct request *r, const struct life_config *config, struct err *e)
+/* What the ledger knows of the id. False: it cannot be read now. */
+static bool recall(struct request *r, const struct life_config *config)
 {
     const struct world *w = &config->world;
     struct inbox_row row;
+    struct err e;
     bool found;
 
     free(TAKE(r->known));
     name_entry(r, config);
-    if (!w->recall(w->ctx, &r->entry.id, &row, &found, e))
-        return READING_LATER;
+    if (!w->recall(w->ctx, &r->entry.id, &row, &found, &e))
+        return false;
     if (!found)
-        return READING_DONE;
-    if (row.state != INBOX_DONE && row.attempts >= ATTEMPTS_MAX) {
-        err_set(e, ERR_DEADLY, "%s was begun %d times, and each time the worker ended before it was done",
-                r->envelope.name, ATTEMPTS_MAX);
-        e->effect = EFFECT_UNKNOWN;
-        e->attempt = ATTEMPTS_MAX;
-        return READING_FAILED;
-    }
+        return true;
     r->known = malloc(sizeof(*r->known));
     if (r->known == NULL)
         abort(); /* the broker still has the delivery */
     *r->known = row;
-    return READING_DONE;
+    return true;
+}
+
+bool request_is_deadly(const struct request *r)
+{
+    return r->known != NULL && r->known->state != INBOX_DONE && r->known->attempts >= ATTEMPTS_MAX;
 }
 
 bool request_asks_for(const struct request *r, const struct inbox_row *known, const void *slot)
@@ -216,7 +215,6 @@ enum reading request_read(struct request *r, const struct life_config *config, s
 {
     struct delivery *d = r->delivery;
     ON_EXIT(release_body) struct body *body = NULL;
-    enum reading recalled;
     bool envelope_ok;
 
     r->envelope.encoding = encoding_of(d->body, d->body_bytes, d->content_type);
@@ -228,12 +226,10 @@ enum reading request_read(struct request *r, const struct life_config *config, s
         wipe(d->body, d->body_bytes);
         return READING_FAILED;
     }
-    recalled = recall(r, config, e);
-    if (recalled != READING_DONE)
-        return recalled;
-    if (!take_slots(r, r->work.handler, config->vault))
+    if (!recall(r, config) || !take_slots(r, r->work.handler, config->vault))
         return READING_LATER;
-    wipe(d->body, d->body_bytes);
+    if (!request_is_deadly(r))
+        wipe(d->body, d->body_bytes);
     return read_typed(r, body, config, e) ? READING_DONE : READING_FAILED;
 }
 
