@@ -683,6 +683,17 @@ static void to_be_surveyed(size_t host)
     sim.lost_count[host] = 0;
 }
 
+/* A call that was lost ends the connection: when there is a new one, the host is surveyed again. */
+static void notice_lost_calls(void)
+{
+    for (size_t h = 0; h < HOSTS; h++) {
+        if (sim.hvs[h].fault_at == 0 || sim.hvs[h].calls < sim.hvs[h].fault_at)
+            continue;
+        sim.hvs[h].fault_at = 0;
+        to_be_surveyed(h);
+    }
+}
+
 static bool job_runs(void)
 {
     struct work *work;
@@ -695,6 +706,7 @@ static bool job_runs(void)
     sim.jobs[i] = sim.jobs[--sim.job_count];
     work->ledger = ledger;
     work->state = work_is_late(work, sim.now_ms) ? WORK_LATE : work_advance(work);
+    notice_lost_calls();
     if (work->state == WORK_DONE || work->state == WORK_LATE || (work->state == WORK_AWAY && sim.is_draining))
         not_running(work);
     TRACE("advanced %s: %d %s", work->id, work->state, work->failed ? work->err.text : "");
