@@ -16,7 +16,6 @@ class Takeover(Scenario):
         self.standby = self.with_part(self.lab.worker(self.broker, self.host, name="standby-" + self.host.name,
                                                       state=self.active.state_dir, waits_ready=False)).start()
         self.have_two_consumers(self.queue)
-        self.client.outlive_broker()
 
     def have_two_consumers(self, queue):
         wait_until(lambda: self.broker.rows("consumers", "queue_name").count({"queue_name": queue}) == 2, 20,
@@ -32,6 +31,13 @@ class Takeover(Scenario):
     def is_under_way(self):
         self.client.settle(0)
         return len(self.client.replies) > 20
+
+    def loaded(self, how):
+        """What comes before and after `how` to the active worker; it happens under load."""
+        asked = self.load()
+        wait_until(self.is_under_way, 20, "some answers")
+        how()
+        return asked + self.load(50)
 
     def all_answered_once(self, asked):
         replies = self.client.wait_many([one for each in asked for one in each], 90)
@@ -49,18 +55,14 @@ class Takeover(Scenario):
         self.assertEqual([], self.standby.ask_ledger("SELECT id FROM inbox WHERE state <> 'done'"))
 
     def test_a_worker_that_is_killed_is_replaced_within_5_s(self):
-        asked = self.load()
-        wait_until(self.is_under_way, 20, "some answers")
-        self.active.kill()
+        asked = self.loaded(self.active.kill)
         began = time.monotonic()
         wait_until(lambda: SERVES in self.standby.log_text(), 10, "the standby to serve")
         self.assertLess(time.monotonic() - began, patience(5))
         self.all_answered_once(asked)
 
     def test_a_worker_that_is_frozen_is_replaced_and_does_not_wake_again(self):
-        asked = self.load()
-        wait_until(self.is_under_way, 20, "some answers")
-        self.active.freeze()
+        asked = self.loaded(self.active.freeze)
         wait_until(lambda: SERVES in self.standby.log_text(), 60, "the standby to serve")
         self.assertIn("event=tenure-fence", self.standby.log_text())
         self.assertFalse(self.active.alive, "the frozen worker may wake")
@@ -68,9 +70,7 @@ class Takeover(Scenario):
         self.all_answered_once(asked)
 
     def test_a_worker_that_is_stopped_hands_over_in_good_order(self):
-        asked = self.load()
-        wait_until(self.is_under_way, 20, "some answers")
-        self.assertEqual(0, self.active.stop())
+        asked = self.loaded(lambda: self.assertEqual(0, self.active.stop()))
         self.all_answered_once(asked)
         self.assertNotIn("event=tenure-fence", self.standby.log_text())
 
@@ -85,8 +85,11 @@ class Takeover(Scenario):
         wait_until(lambda: "secret=" + secret_uuid in self.active.log_text(), 10, "the active one to tell")
         for word in ("event=restore", "event=recovery", "event=request", SERVES):
             self.assertNotIn(word, self.standby.log_text())
+        self.active.freeze()
+        self.a.undefine_secret(secret_uuid)
         self.active.kill()
-        wait_until(lambda: SERVES in self.standby.log_text(), 10, "the standby to serve")
+        wait_until(lambda: secret_uuid in self.a.secrets(), 10, "the standby to serve, though nobody asks for anything")
+        self.assertIn(SERVES, self.standby.log_text())
         self.assertEqual(secret_uuid, self.succeeds(self.client.ask("SecretHostGetMsg", self.host, **key))["secretUuid"])
 
     def test_what_a_killed_worker_had_half_done_its_standby_finishes(self):
