@@ -102,10 +102,10 @@ static enum step_result intend_run(struct work *work, struct err *e)
 static void forget(struct work *work, const struct uuid *now)
 {
     const struct define_notes *notes = work->notes;
-    bool intended = !uuid_equal(&notes->known, &notes->uuid);
+    const struct uuid *intended = &work->record.secret_uuid;
 
-    if (intended && !uuid_equal(&notes->uuid, now))
-        kept_remove(work, &notes->uuid);
+    if (!uuid_equal(intended, &notes->known) && !uuid_equal(intended, now))
+        kept_remove(work, intended);
     else if (notes->old_is_gone && !uuid_equal(&notes->old.uuid, now))
         kept_remove(work, &notes->old.uuid);
 }
@@ -132,12 +132,12 @@ static enum step_result run(struct work *work, struct err *e)
 
 static enum step_result undo(struct work *work)
 {
-    const struct define_notes *notes = work->notes;
     bool removed = define_secret_undo(work);
 
     work->record.change_count = 0;
     if (removed && work->record.is_new)
-        kept_remove(work, &notes->uuid); /* else it is found half made, and settled, when libvirt is back */
+        kept_remove(work,
+                    &work->record.secret_uuid); /* else it is found half made, and settled, when libvirt is back */
     return STEP_NEXT;
 }
 
