@@ -85,11 +85,13 @@ enum { ATTEMPTS_MAX = 5 };
 /*
  * Read the delivery into the request: envelope, sender, handler, what the ledger
  * knows of its id, typed fields, host, deadline, identity and content. What its
- * sender may not send is ERR_SENDER; what was begun ATTEMPTS_MAX times is
- * ERR_DEADLY. The delivery's body is wiped once it is read and could hold a DEK,
- * unless it is to be a dead letter.
+ * sender may not send is ERR_SENDER. The delivery's body is wiped once it is read
+ * and could hold a DEK, unless it may have to be a dead letter.
  */
 enum reading request_read(struct request *r, const struct life_config *config, struct err *e);
+
+/* It was begun ATTEMPTS_MAX times: unless it is in hand here, it has ended its worker each time. */
+bool request_is_deadly(const struct request *r);
 
 /* Set `identity` from what is in the slot, where the handler has a lane. */
 void request_identify(struct request *r);
