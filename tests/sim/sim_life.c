@@ -676,6 +676,11 @@ static void to_be_surveyed(size_t host)
     sim.lost_count[host] = 0;
 }
 
+static size_t host_at(const struct work *work)
+{
+    return (size_t)(work->host - sim.hosts);
+}
+
 static bool job_runs(void)
 {
     struct work *work;
@@ -690,6 +695,8 @@ static bool job_runs(void)
     work->state = work_is_late(work, sim.now_ms) ? WORK_LATE : work_advance(work);
     if (work->state == WORK_DONE || work->state == WORK_LATE || (work->state == WORK_AWAY && sim.is_draining))
         not_running(work);
+    if (work->state == WORK_AWAY)
+        to_be_surveyed(host_at(work)); /* the connection was lost: it will be made anew */
     TRACE("advanced %s: %d %s", work->id, work->state, work->failed ? work->err.text : "");
     life_advanced(sim.life, work, work->state);
     return true;
