@@ -106,17 +106,6 @@ static void take_up(struct life *life, struct request *r)
     }
 }
 
-static void refuse_deadly(struct life *life, struct request *r)
-{
-    struct err e;
-
-    err_set(&e, ERR_DEADLY, "%s was begun %d times, and each time the worker ended before it was done",
-            r->envelope.name, ATTEMPTS_MAX);
-    e.effect = EFFECT_UNKNOWN;
-    e.attempt = ATTEMPTS_MAX;
-    life_refuse(life, r, &e);
-}
-
 bool record_recalls(struct life *life, struct request *r)
 {
     struct err e;
@@ -129,7 +118,11 @@ bool record_recalls(struct life *life, struct request *r)
         return true;
     }
     if (request_is_deadly(r)) {
-        refuse_deadly(life, r);
+        err_set(&e, ERR_DEADLY, "%s was begun %d times, and each time the worker ended before it was done",
+                r->envelope.name, ATTEMPTS_MAX);
+        e.effect = EFFECT_UNKNOWN;
+        e.attempt = ATTEMPTS_MAX;
+        life_refuse(life, r, &e);
         return true;
     }
     if (r->known->state != INBOX_DONE) {

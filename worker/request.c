@@ -78,25 +78,24 @@ static void name_entry(struct request *r, const struct life_config *config)
         memcpy(id->sender, r->delivery->user_id, sizeof(id->sender));
 }
 
-/* What the ledger knows of the id. False: it cannot be read now. */
-static bool recall(struct request *r, const struct life_config *config)
+/* What the ledger knows of the id. READING_DONE: it was asked. */
+static enum reading recall(struct request *r, const struct life_config *config, struct err *e)
 {
     const struct world *w = &config->world;
     struct inbox_row row;
-    struct err e;
     bool found;
 
     free(TAKE(r->known));
     name_entry(r, config);
-    if (!w->recall(w->ctx, &r->entry.id, &row, &found, &e))
-        return false;
+    if (!w->recall(w->ctx, &r->entry.id, &row, &found, e))
+        return READING_LATER;
     if (!found)
-        return true;
+        return READING_DONE;
     r->known = malloc(sizeof(*r->known));
     if (r->known == NULL)
         abort(); /* the broker still has the delivery */
     *r->known = row;
-    return true;
+    return READING_DONE;
 }
 
 bool request_is_deadly(const struct request *r)
@@ -215,6 +214,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
 {
     struct delivery *d = r->delivery;
     ON_EXIT(release_body) struct body *body = NULL;
+    enum reading recalled;
     bool envelope_ok;
 
     r->envelope.encoding = encoding_of(d->body, d->body_bytes, d->content_type);
@@ -226,9 +226,12 @@ enum reading request_read(struct request *r, const struct life_config *config, s
         wipe(d->body, d->body_bytes);
         return READING_FAILED;
     }
-    if (!recall(r, config) || !take_slots(r, r->work.handler, config->vault))
+    recalled = recall(r, config, e);
+    if (recalled != READING_DONE)
+        return recalled;
+    if (!take_slots(r, r->work.handler, config->vault))
         return READING_LATER;
-    if (!request_is_deadly(r))
+    if (!request_is_deadly(r)) /* else it may have to be dead-lettered */
         wipe(d->body, d->body_bytes);
     return read_typed(r, body, config, e) ? READING_DONE : READING_FAILED;
 }

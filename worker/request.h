@@ -90,7 +90,7 @@ enum { ATTEMPTS_MAX = 5 };
  */
 enum reading request_read(struct request *r, const struct life_config *config, struct err *e);
 
-/* True if it was begun ATTEMPTS_MAX times and is not done: by workers that died, unless one of its id is in hand. */
+/* It was begun ATTEMPTS_MAX times: unless it is in hand here, it has ended its worker each time. */
 bool request_is_deadly(const struct request *r);
 
 /* Set `identity` from what is in the slot, where the handler has a lane. */

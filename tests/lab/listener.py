@@ -38,3 +38,6 @@ class Listener:
 
     def end(self):
         self.connection.close()
+
+    def processes(self):
+        return []
