@@ -6,12 +6,12 @@
 
 struct life {
     const struct life_config *config;
-    struct map *by_key;     /* host and id: requests that a duplicate may join */
-    struct map *by_call;    /* the ticket of its call: requests that wait for an answer */
-    struct map *by_number;  /* publication: requests that wait for its confirm */
-    struct map *lanes;      /* identity: its lane */
-    size_t *waiting;        /* of each host: how many count against the cap */
-    size_t *of_host;        /* of each host: how many are in hand */
+    struct map *by_key;    /* host and id: requests that a duplicate may join */
+    struct map *by_call;   /* the ticket of its call: requests that wait for an answer */
+    struct map *by_number; /* publication: requests that wait for its confirm */
+    struct map *lanes;     /* identity: its lane */
+    size_t *waiting;       /* of each host: how many count against the cap */
+    size_t *of_host;       /* of each host: how many are in hand */
     TAILQ_HEAD(request_list, request) all;
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
     struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */
