@@ -30,6 +30,7 @@ struct ledger;
 enum {
     LEDGER_BUSY_MS = 5000,
     LEDGER_VERSION = 1, /* PRAGMA user_version */
+    INBOX_KEEP_DAYS = 7,
 };
 
 /*
