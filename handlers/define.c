@@ -85,7 +85,7 @@ static enum step_result intend_run(struct work *work, struct err *e)
 
     if (!kept_find(work, &row, &found, e))
         return STEP_FAIL;
-    if (found && row.state == SECRET_ACTIVE)
+    if (found && secret_row_is_kept(&row))
         notes->known = row.uuid;
     notes->made = work->was_begun && work->record.is_new;
     if (!uuid_choose(work, &notes->known, &notes->uuid, e))

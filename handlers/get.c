@@ -5,11 +5,12 @@
 static bool value_ensure(const struct work *work, const struct held *held, struct err *e)
 {
     struct secret_row row;
-    bool found;
+    bool found, may_lack_it;
 
     if (!secret_row_get(work->ledger, &work->host->uuid, &held->secret.uuid, &row, &found, e))
         return false;
-    return !found || row.state != SECRET_DEFINING || kept_restore(work, &row, e);
+    may_lack_it = found && (row.state == SECRET_DEFINING || row.state == SECRET_RESTORING);
+    return !may_lack_it || kept_restore(work, &row, e);
 }
 
 static enum step_result run(struct work *work, struct err *e)

@@ -74,7 +74,6 @@ void kept_remove(struct work *work, const struct uuid *uuid)
         c->row.uuid = *uuid;
 }
 
-/* `mark` NULL: as it was. */
 static bool change(struct work *work, const struct uuid *uuid, const struct mark *mark, enum secret_state state,
                    struct err *e)
 {
@@ -87,7 +86,8 @@ static bool change(struct work *work, const struct uuid *uuid, const struct mark
         return true;
     if (mark != NULL)
         mark_write(mark, row.mark);
-    row.state = state;
+    if (mark == NULL || row.state != SECRET_RESTORING || work->restored) /* a new mark gives no value */
+        row.state = state;
     row.sealed.len = 0;
     kept_write(work, &row);
     return true;

@@ -26,20 +26,28 @@ bool secret_is(const struct hv_secret *secret, const struct secret_key *key)
     return !secret->other_usage && secret->usage == want.usage && strcmp(secret->usage_id, want.usage_id) == 0;
 }
 
-/* *e is "not found", and stays so where the ledger has none either. */
+/*
+ * *e is "not found", and stays so where the ledger has none either. Before it is
+ * restored the ledger must tell so: the step that looks runs again when it does.
+ */
 static bool find_lost(struct work *work, struct held *out, struct err *e)
 {
     struct secret_row row;
     struct err failed;
-    bool found;
+    bool found, ok;
 
     if (!kept_find(work, &row, &found, &failed)) {
         *e = failed;
         return false;
     }
-    if (!found || row.state != SECRET_ACTIVE)
+    if (!found || !secret_row_is_kept(&row))
         return false;
-    if (!kept_restore(work, &row, &failed)) {
+    if (row.state == SECRET_ACTIVE) {
+        work->must_record = kept_state(work, &row.uuid, SECRET_RESTORING, e);
+        return work->must_record && err_set(e, ERR_LOCAL, "secret %s is to be restored first", row.uuid.text);
+    }
+    ok = kept_restore(work, &row, &failed) && kept_state(work, &row.uuid, SECRET_ACTIVE, &failed);
+    if (!ok) {
         *e = failed;
         return false;
     }

@@ -51,6 +51,11 @@ enum work_state work_advance(struct work *work)
 
         if (result == STEP_FINISH)
             return WORK_DONE;
+        if (result == STEP_FAIL && work->must_record) {
+            work->must_record = false;
+            work->is_recorded = true;
+            return WORK_RECORDING;
+        }
         if (result == STEP_FAIL && is_away(work, &e))
             return WORK_AWAY;
         if (result == STEP_FAIL)
@@ -75,7 +80,7 @@ void work_give_up(struct work *work, const struct err *why)
     if (work->failed)
         return;
     work_fail(work, why);
-    work->err.effect = work->begun ? EFFECT_UNKNOWN : EFFECT_NONE;
+    work->err.effect = work->begun || work->was_begun ? EFFECT_UNKNOWN : EFFECT_NONE;
 }
 
 void work_resume_undo(struct work *work, const struct err *why)

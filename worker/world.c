@@ -84,6 +84,14 @@ bool worker_restore(void *arg, size_t host, const struct restore_request *what)
     return life_restore(w->life, host, what);
 }
 
+static void world_compare(void *ctx, size_t host)
+{
+    struct worker *w = ctx;
+
+    if (serving_may(w, host))
+        recovery_begin(w->recovery, host);
+}
+
 static bool world_host_is_up(void *ctx, size_t host)
 {
     struct worker *w = ctx;
@@ -133,6 +141,7 @@ const struct world world_ops = {
     .forget = world_forget,
     .settle = world_settle,
     .restored = world_restored,
+    .compare = world_compare,
     .host_is_up = world_host_is_up,
     .wake_at = world_wake_at,
     .new_id = world_new_id,
