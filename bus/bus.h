@@ -46,6 +46,12 @@ struct bus_config {
 
 #define DELIVERY_ANSWER SIZE_MAX
 
+/* What a header says of who somebody is: the broker vouches for user_id, and for this nobody does. */
+struct claim {
+    bool is_made;                      /* the header is there */
+    char user[SHORTSTR_MAX_CHARS + 1]; /* "" too where it is no text, or cannot be a user's name */
+};
+
 /* A message that came. Flat: one free, by bus_settle() or delivery_free(). */
 struct delivery {
     struct delivery *next; /* for lists of whoever holds it */
@@ -60,6 +66,8 @@ struct delivery {
     char user_id[SHORTSTR_MAX_CHARS + 1];
     char routing_key[SHORTSTR_MAX_CHARS + 1];
     char signature[SIGNATURE_CHARS + 1]; /* the header x-keyferry-signature; "?" where that is no text, or longer */
+    struct claim on_behalf_of;           /* the header x-keyferry-on-behalf-of: whose message an operator sends again */
+    struct claim vouched_by;             /* the header x-keyferry-vouched-by: who wrote down whose it was */
     size_t body_bytes;
     uint8_t body[]; /* wiped when the delivery is freed */
 };

@@ -114,6 +114,12 @@ void intake_reset(struct intake *intake)
 
 /* From here on bytes are put together. */
 
+static void claim_copy(struct wire_text text, struct claim *out)
+{
+    out->is_made = text.at != NULL;
+    wire_text_copy(text, out->user, sizeof(out->user));
+}
+
 static struct delivery *delivery_new(const struct intake *intake, const struct wire_frame *header)
 {
     struct delivery *d = malloc(sizeof(*d) + (size_t)header->body_bytes);
@@ -135,6 +141,8 @@ static struct delivery *delivery_new(const struct intake *intake, const struct w
     wire_text_copy(header->signature, d->signature, sizeof(d->signature));
     if (header->signature.len > 0 && d->signature[0] == '\0')
         strcpy(d->signature, "?");
+    claim_copy(header->on_behalf_of, &d->on_behalf_of);
+    claim_copy(header->vouched_by, &d->vouched_by);
     return d;
 }
 

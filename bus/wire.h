@@ -82,7 +82,8 @@ struct wire_frame {
     uint64_t body_bytes;                    /* header: of the whole content */
     struct wire_text content_type, message_id, correlation_id, reply_to, user_id; /* header */
     struct wire_text signature; /* header: of its own headers, x-keyferry-signature; "?" where that is no text */
-    const uint8_t *piece;       /* body: points into the bytes given to wire_read() */
+    struct wire_text on_behalf_of, vouched_by; /* likewise; `at` NULL: absent; "" where that is no text */
+    const uint8_t *piece;                      /* body: points into the bytes given to wire_read() */
     size_t piece_bytes;
 };
 

@@ -11,7 +11,7 @@
  */
 static void key_of(const struct request *r, char out[sizeof(r->key_in_hand)])
 {
-    const char *user = sender_manages(r->sender) ? "" : r->delivery->user_id;
+    const char *user = sender_manages(r->sender) ? "" : r->user;
 
     snprintf(out, sizeof(r->key_in_hand), "%zu:%s\n%s", r->host, r->id, user);
 }
