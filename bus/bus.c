@@ -295,6 +295,11 @@ void bus_stop(struct bus *bus)
     publisher_stop(bus->publisher);
 }
 
+const char *bus_user(const struct bus *bus)
+{
+    return publisher_user(bus->publisher);
+}
+
 const char *bus_reply_queue(const struct bus *bus)
 {
     return bus->reply_queue;

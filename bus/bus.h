@@ -40,6 +40,7 @@ struct bus_config {
     bool answers_wanted; /* consume from the reply queue "keyferry.reply.<name>" as well */
     const char *exchange, *dead_exchange, *events_exchange, *reply_exchange; /* reply_exchange "": the default one */
     uint32_t body_max_bytes; /* a larger delivery is rejected from its header frame */
+    bool looks; /* only looks through its queues, which are there: a larger delivery comes without its body */
     const struct bus_queue *queues;
     size_t queue_count;
 };
@@ -68,8 +69,11 @@ struct delivery {
     char signature[SIGNATURE_CHARS + 1]; /* the header x-keyferry-signature; "?" where that is no text, or longer */
     struct claim on_behalf_of;           /* the header x-keyferry-on-behalf-of: whose message an operator sends again */
     struct claim vouched_by;             /* the header x-keyferry-vouched-by: who wrote down whose it was */
+    uint64_t timestamp_s;                /* AMQP's timestamp; 0: absent */
+    uint64_t whole_bytes;                /* of its body; more than body_bytes: that is too large, and is not here */
     size_t body_bytes;
-    uint8_t body[]; /* wiped when the delivery is freed */
+    size_t headers_bytes; /* 0 but where the bus only looks; behind the body, for header_next() */
+    uint8_t body[];       /* wiped, and the headers, when the delivery is freed */
 };
 
 void delivery_free(struct delivery *delivery); /* NULL is fine */
@@ -113,7 +117,8 @@ struct bus_news {
     uint64_t number;
     enum published how;
     size_t queue;
-    uint16_t code; /* BUS_PUBLISHED: AMQP's reply code of a return or refusal, such as 312, 403, 404; else 0 */
+    uint32_t messages; /* BUS_QUEUE_UP, where the bus only looks: how many wait in the queue */
+    uint16_t code;     /* BUS_PUBLISHED: AMQP's reply code of a return or refusal, such as 312, 403, 404; else 0 */
     char text[512];
 };
 
@@ -177,6 +182,9 @@ void bus_queue_close(struct bus *bus, size_t queue);
  * follows when it has answered, or after 2 s. Nothing is opened again.
  */
 void bus_stop(struct bus *bus);
+
+/* Whose user_id publications carry now; "" where none is said. Valid as long as the bus. */
+const char *bus_user(const struct bus *bus);
 
 /* The name of this program's reply queue; valid as long as the bus. */
 const char *bus_reply_queue(const struct bus *bus);

@@ -31,6 +31,7 @@ static void source_tell(struct tray_item *item, struct bus_news *news)
 
     news->event = source->up ? BUS_QUEUE_UP : BUS_QUEUE_DOWN;
     news->queue = source->intake.queue;
+    news->messages = source->intake.channel.messages;
     if (!source->up)
         snprintf(news->text, sizeof(news->text), "%s", source->intake.why);
 }
@@ -162,7 +163,7 @@ static void intakes_init(struct consumer *c, const char *reply_queue)
         c->sources[i].item.tell = source_tell;
         c->sources[i].intake = (struct intake){
             .host = &c->host,
-            .row = topology_host_queue(config->declare),
+            .row = config->looks ? topology_looked_at : topology_host_queue(config->declare),
             .name = config->queues[i].name,
             .key = config->queues[i].routing_key,
             .queue = i,
@@ -203,6 +204,7 @@ bool consumer_new(struct event_base *base, const struct bus_config *config, cons
         .tray = tray,
         .values = topology_values(config),
         .body_max_bytes = config->body_max_bytes,
+        .looks = config->looks,
         .opened = on_intake_opened,
         .lost = on_intake_lost,
         .arg = c,

@@ -122,16 +122,21 @@ static void claim_copy(struct wire_text text, struct claim *out)
 
 static struct delivery *delivery_new(const struct intake *intake, const struct wire_frame *header)
 {
-    struct delivery *d = malloc(sizeof(*d) + (size_t)header->body_bytes);
+    size_t body = header->body_bytes > intake->host->body_max_bytes ? 0 : (size_t)header->body_bytes;
+    size_t headers = intake->host->looks ? wire_headers_list(header, NULL, 0) : 0;
+    struct delivery *d = malloc(sizeof(*d) + body + headers);
 
     if (d == NULL)
         return NULL;
+    d->headers_bytes = headers == 0 ? 0 : wire_headers_list(header, (char *)d->body + body, headers);
     d->next = NULL;
     d->queue = intake->queue;
     d->tag = intake->tag;
     d->generation = intake->generation;
     d->redelivered = intake->redelivered;
-    d->body_bytes = (size_t)header->body_bytes;
+    d->body_bytes = body;
+    d->whole_bytes = header->body_bytes;
+    d->timestamp_s = header->timestamp_s;
     memcpy(d->routing_key, intake->routing_key, sizeof(d->routing_key));
     wire_text_copy(header->content_type, d->content_type, sizeof(d->content_type));
     wire_text_copy(header->message_id, d->message_id, sizeof(d->message_id));
@@ -150,13 +155,13 @@ void delivery_free(struct delivery *delivery)
 {
     if (delivery == NULL)
         return;
-    wipe(delivery->body, delivery->body_bytes);
+    wipe(delivery->body, delivery->body_bytes + delivery->headers_bytes);
     free(delivery);
 }
 
 static bool take_header(struct intake *intake, const struct wire_frame *frame, struct err *e)
 {
-    if (frame->body_bytes <= intake->host->body_max_bytes) {
+    if (frame->body_bytes <= intake->host->body_max_bytes || intake->host->looks) {
         intake->coming = delivery_new(intake, frame);
         return intake->coming != NULL || err_set(e, ERR_LOCAL, "no memory for a delivery");
     }
@@ -170,7 +175,7 @@ static void take_body(struct intake *intake, const struct wire_frame *frame)
 {
     struct delivery *d = intake->coming;
 
-    if (d != NULL)
+    if (d != NULL && d->body_bytes == d->whole_bytes)
         memcpy(d->body + (d->body_bytes - intake->content.body_left - frame->piece_bytes), frame->piece,
                frame->piece_bytes);
 }

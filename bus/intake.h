@@ -20,6 +20,7 @@ struct intake_host {
     struct tray *tray;
     struct ask_values values; /* but for queue and key */
     uint32_t body_max_bytes;
+    bool looks;          /* as bus_config's */
     uint64_t generation; /* of the newest channel */
     void (*opened)(void *arg, struct intake *intake);
     void (*lost)(void *arg, struct intake *intake, const char *why); /* opened again by itself, if wanted */

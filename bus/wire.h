@@ -77,12 +77,15 @@ struct wire_frame {
     struct wire_text exchange, routing_key; /* deliver, return */
     uint16_t channel_max, heartbeat_s;      /* tune */
     uint32_t frame_max;                     /* tune */
+    uint32_t message_count;                 /* queue.declare-ok */
     struct wire_text mechanisms;            /* start */
     struct wire_text product, version;      /* start: of the server's properties */
     uint64_t body_bytes;                    /* header: of the whole content */
+    uint64_t timestamp_s;                   /* header: since 1970; 0: absent */
     struct wire_text content_type, message_id, correlation_id, reply_to, user_id; /* header */
     struct wire_text signature; /* header: of its own headers, x-keyferry-signature; "?" where that is no text */
     struct wire_text on_behalf_of, vouched_by; /* likewise; `at` NULL: absent; "" where that is no text */
+    const void *headers;                       /* header: all of its own, for wire_headers_list(); NULL: none */
     const uint8_t *piece;                      /* body: points into the bytes given to wire_read() */
     size_t piece_bytes;
 };
@@ -110,6 +113,12 @@ MUST_CHECK bool wire_read(struct wire_reader *reader, const uint8_t *bytes, size
 void wire_text_copy(struct wire_text text, char *out, size_t size);
 
 /*
+ * Write the headers of a header frame, the last that was read, into `room` bytes as
+ * bus/headers.h has them, as many as fit; gives how many bytes they take.
+ */
+size_t wire_headers_list(const struct wire_frame *header, char *out, size_t room);
+
+/*
  * True if `bytes` is one whole AMQP table, its own length in front, of known
  * types and no deeper than a sane one (librabbitmq's decoder recurses as deep as
  * the sender likes).
@@ -135,7 +144,8 @@ struct wire_argument {
     bool is_flag; /* then `number` is a bool */
 };
 
-enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2 }; /* an exclusive queue is auto-delete as well */
+/* An exclusive queue is auto-delete as well; a passive declare only asks whether there is such a queue. */
+enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_PASSIVE = 4 };
 
 void wire_put_greeting(struct outbox *out);
 void wire_put_start_ok(struct outbox *out, const struct wire_login *login);

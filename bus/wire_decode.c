@@ -144,6 +144,11 @@ static void take_nack(const void *decoded, struct wire_frame *out)
     out->multiple = m->multiple != 0;
 }
 
+static void take_queue_ok(const void *decoded, struct wire_frame *out)
+{
+    out->message_count = ((const amqp_queue_declare_ok_t *)decoded)->message_count;
+}
+
 static void take_nothing(const void *decoded, struct wire_frame *out)
 {
     (void)decoded;
@@ -174,7 +179,7 @@ static const struct {
     { AMQP_CHANNEL_CLOSE_METHOD,        METHOD_CHANNEL_CLOSE,    take_channel_close },
     { AMQP_CHANNEL_CLOSE_OK_METHOD,     METHOD_CHANNEL_CLOSE_OK, take_nothing },
     { AMQP_EXCHANGE_DECLARE_OK_METHOD,  METHOD_EXCHANGE_OK,      take_nothing },
-    { AMQP_QUEUE_DECLARE_OK_METHOD,     METHOD_QUEUE_OK,         take_nothing },
+    { AMQP_QUEUE_DECLARE_OK_METHOD,     METHOD_QUEUE_OK,         take_queue_ok },
     { AMQP_QUEUE_BIND_OK_METHOD,        METHOD_BIND_OK,          take_nothing },
     { AMQP_CONFIRM_SELECT_OK_METHOD,    METHOD_CONFIRM_OK,       take_nothing },
     /* clang-format on */
@@ -289,8 +294,11 @@ bool wire_decode_header(amqp_pool_t *pool, amqp_bytes_t payload, struct wire_fra
     out->correlation_id = property(p, AMQP_BASIC_CORRELATION_ID_FLAG, p->correlation_id);
     out->reply_to = property(p, AMQP_BASIC_REPLY_TO_FLAG, p->reply_to);
     out->user_id = property(p, AMQP_BASIC_USER_ID_FLAG, p->user_id);
+    if ((p->_flags & AMQP_BASIC_TIMESTAMP_FLAG) != 0)
+        out->timestamp_s = p->timestamp;
     if ((p->_flags & AMQP_BASIC_HEADERS_FLAG) == 0)
         return true;
+    out->headers = &p->headers;
     out->signature = table_signature(&p->headers);
     out->on_behalf_of = table_claim(&p->headers, ON_BEHALF_OF_HEADER);
     out->vouched_by = table_claim(&p->headers, VOUCHED_BY_HEADER);

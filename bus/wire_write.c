@@ -212,6 +212,7 @@ void wire_put_queue(struct outbox *out, uint16_t channel, const char *name, unsi
     amqp_table_entry_t entries[HEADER_PAIRS_MAX];
     amqp_queue_declare_t m = {
         .queue = text(name),
+        .passive = (flags & QUEUE_PASSIVE) != 0,
         .durable = (flags & QUEUE_DURABLE) != 0,
         .exclusive = (flags & QUEUE_EXCLUSIVE) != 0,
         .auto_delete = (flags & QUEUE_EXCLUSIVE) != 0,
