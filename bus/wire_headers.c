@@ -22,13 +22,14 @@ struct list {
 static void entry_add(struct list *list, uint8_t type, const void *text, size_t len)
 {
     size_t name = strlen(list->name) + 1, entry = name + 1 + len + 1;
-    char *at = list->out + list->used;
+    char *at;
 
     if (list->used + entry > HEADERS_LISTED_BYTES)
         return;
     list->used += entry;
     if (list->used > list->room)
         return;
+    at = list->out + list->used - entry;
     memcpy(at, list->name, name);
     at[name] = (char)type;
     if (len > 0)

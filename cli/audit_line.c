@@ -61,7 +61,7 @@ void audit_line_chain(char *line, size_t len, const char *prev, char hash[SHA256
 
     at += sprintf(at, "%s%s\"", PREV, prev);
     digest_sha256(line, (size_t)(at - line), hash);
-    at += sprintf(at, "%s%s%s", HASH + 1, hash, END);
+    at += sprintf(at, "%s%s%s", &HASH[1], hash, END);
     *at = '\n'; /* in the place of the NUL */
 }
 

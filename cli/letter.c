@@ -180,7 +180,9 @@ static bool is_senders_own(const struct header *header)
     static const char *const begins[] = {"x-death",          "x-first-death-", "x-last-death-", "x-delivery-count",
                                          "x-acquired-count", "x-opt-",         "x-keyferry-"};
 
-    if (strcmp(header->name, "CC") == 0 || strcmp(header->name, "BCC") == 0)
+    size_t len = strcspn(header->name, HEADER_WITHIN);
+
+    if ((len == 2 && memcmp(header->name, "CC", len) == 0) || (len == 3 && memcmp(header->name, "BCC", len) == 0))
         return false;
     for (size_t i = 0; i < COUNT(begins); i++)
         if (strncmp(header->name, begins[i], strlen(begins[i])) == 0)

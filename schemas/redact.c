@@ -71,43 +71,70 @@ static void key_write(struct writer *w, const msgpack_object *key)
     writer_key(w, name);
 }
 
-/* Key and value of a field that is known: the value as its type has it, if it is acceptable and no secret. */
-static void field_show(const struct field *f, const msgpack_object_kv *pair, struct writer *w)
-{
-    const char *why = f->secret ? "secret" : f->sealed ? "sealed" : NULL;
-    _Alignas(max_align_t) uint8_t message[VAULT_SLOT_BYTES] = {0};
-    struct err e;
+/* What is shown of a message. */
+struct showing {
+    const struct schema *schema; /* NULL: of no message that is known */
+    bool is_good;                /* all of it is acceptable: each value is in its field */
+    struct writer *w;
+};
 
-    if (why == NULL && f->size != 0 && !value_is_blank(&pair->val) && field_decode(f, &pair->val, message, &e)) {
-        field_encode(f, message, w);
-        return;
-    }
-    key_write(w, &pair->key);
-    mark_write(w, why != NULL ? why : f->size == 0 ? "not shown" : "not acceptable", &pair->val);
+/* Free text may be anything where a sender has mixed up his fields. */
+static bool may_show(const struct showing *s, const struct field *f, const msgpack_object *value)
+{
+    bool is_free = f->type == FIELD_TEXT && f->accept == NULL;
+
+    return !f->secret && !f->sealed && f->size != 0 && !value_is_blank(value) && (s->is_good || !is_free);
 }
 
-static void pair_show(const struct schema *schema, const msgpack_object_kv *pair, struct writer *w)
+/* Key and value of a field that is known: the value as its type has it, if it is acceptable. */
+static void field_show(const struct showing *s, const struct field *f, const msgpack_object_kv *pair)
 {
-    const struct field *f = schema != NULL ? field_find(schema, &pair->key) : NULL;
+    _Alignas(max_align_t) uint8_t message[VAULT_SLOT_BYTES] = {0};
+    bool may = may_show(s, f, &pair->val);
+    struct err e;
+
+    if (may && field_decode(f, &pair->val, message, &e)) {
+        field_encode(f, message, s->w);
+        return;
+    }
+    key_write(s->w, &pair->key);
+    mark_write(s->w, f->secret ? "secret" : f->sealed ? "sealed" : may ? "not acceptable" : "not shown", &pair->val);
+}
+
+static void pair_show(const struct showing *s, const msgpack_object_kv *pair)
+{
+    const struct field *f = s->schema != NULL ? field_find(s->schema, &pair->key) : NULL;
 
     if (f == NULL)
         f = field_find(&envelope_schema, &pair->key);
     if (f != NULL) {
-        field_show(f, pair, w);
+        field_show(s, f, pair);
         return;
     }
-    key_write(w, &pair->key);
-    mark_write(w, "unknown field", &pair->val);
+    key_write(s->w, &pair->key);
+    mark_write(s->w, "unknown field", &pair->val);
+}
+
+static bool is_good(const struct body *body, const struct message *message)
+{
+    _Alignas(max_align_t) uint8_t typed[VAULT_SLOT_BYTES];
+    struct envelope envelope;
+    struct err e;
+    bool ok = message != NULL && envelope_read(body, &envelope, &e) && message_read(body, message->request, typed, &e);
+
+    wipe(typed, sizeof(typed));
+    return ok;
 }
 
 void redact_write(const struct body *body, struct writer *w)
 {
     const struct message *message = redact_message(body);
     const msgpack_object_map *map = &body->fields->via.map;
+    struct showing s = {message != NULL ? message->request : NULL, is_good(body, message), w};
 
     writer_map(w, 1);
     writer_key(w, message != NULL ? message->name : "<unknown message>");
     writer_map(w, map->size);
     for (uint32_t i = 0; i < map->size; i++)
-        pair_show(message != NULL ? message->request : NULL, &map->ptr[i], w);
+        pair_show(&s, &map->ptr[i]);
 }
