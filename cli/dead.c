@@ -11,7 +11,7 @@
 
 enum {
     NEWS_AT_ONCE = 256,
-    QUIET_MS = 2000, /* no letter came for so long: somebody else holds the rest */
+    QUIET_MS = 3000, /* no letter came for so long: somebody else holds the rest */
     DRAW_MS = 200,
     PATH_ROOM = 512,
 };

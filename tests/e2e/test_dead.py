@@ -3,6 +3,7 @@ import base64
 import hashlib
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -75,7 +76,7 @@ class Dead(Scenario):
         wait_until(lambda: self.depth() == count, 20, f"{count} dead letters")
 
     # Letters.
-    def letter(self, message_id=None, host=None, code=INVALID, age_ms=0, user="mgmt", body=None, **headers):
+    def letter(self, message_id=None, host=None, code=INVALID, age_ms=0, user="d-mgmt", body=None, **headers):
         """One as a worker would have written it; gives its id."""
         message_id = message_id or new_uuid()
         host = host or self.gone
@@ -297,24 +298,24 @@ class Replay(Dead):
 
     def test_says_whose_it_was_by_whose_word(self):
         take = self.collector()
-        self.broker.add_users("mgmt", "host-a")
-        mgmt = self.with_part(self.lab.client(self.broker, user="mgmt"))
-        worker = self.with_part(self.lab.client(self.broker, user="host-a"))
+        self.broker.add_users("d-mgmt", "d-host-a")
+        mgmt = self.with_part(self.lab.client(self.broker, user="d-mgmt"))
+        worker = self.with_part(self.lab.client(self.broker, user="d-host-a"))
         key = "host." + self.gone.hex
         self.die("SecretHostGetMsg", client=mgmt, **new_key())  # the broker knows it
         self.die("SecretHostGetMsg", properties={"user_id": None}, **new_key())  # nobody knows it
         self.die("SecretHostGetMsg", client=mgmt, properties={"headers": {BEHALF: "boss"}}, **new_key())  # mgmt says so
-        for headers in ({"x-keyferry-user": "mgmt"}, {"x-keyferry-user": "ops", BEHALF: "mgmt"}, {}):
-            worker.publish(key, b"{}", exchange=DEAD, user_id="host-a", headers=headers)  # a worker says so
+        for headers in ({"x-keyferry-user": "d-mgmt"}, {"x-keyferry-user": "d-ops", BEHALF: "d-mgmt"}, {}):
+            worker.publish(key, b"{}", exchange=DEAD, user_id="d-host-a", headers=headers)  # a worker says so
         self.wait_depth(6)
         take()
         self.assertEqual(6, self.summary(0, "dead", "replay", "--all")["done"])
         said = [(p.headers[BEHALF], p.headers.get(VOUCHED)) for p, _ in take()]
-        self.assertEqual([("mgmt", None), ("", None), ("boss", "mgmt"), ("mgmt", "host-a"), ("mgmt", "host-a"),
-                          ("host-a", None)], said)
+        self.assertEqual([("d-mgmt", None), ("", None), ("boss", "d-mgmt"), ("d-mgmt", "d-host-a"), ("d-mgmt", "d-host-a"),
+                          ("d-host-a", None)], said)
 
     def test_what_was_said_by_another_still_is_not_passed_on(self):
-        self.die("SecretHostGetMsg", properties={"headers": {BEHALF: "boss", VOUCHED: "host-a"}}, **new_key())
+        self.die("SecretHostGetMsg", properties={"headers": {BEHALF: "boss", VOUCHED: "d-host-a"}}, **new_key())
         done, said = self.dead(1, "dead", "replay", "--all", "--json")
         self.assertEqual((0, 1), (json.loads(done)["done"], json.loads(done)["kept"]))
         self.assertIn("passed on", said)
@@ -407,6 +408,26 @@ class Replay(Dead):
         self.assertEqual(ids, [p.message_id for p, _ in take()])
         self.wait_depth(0)
         self.assertEqual(2002, len(self.audit_lines()))
+
+    def test_a_long_run_shows_how_far_it_is_on_a_terminal_alone(self):
+        take = self.collector()
+        self.letters(40)
+        ours, theirs = pty.openpty()
+        run = subprocess.Popen(self.argv("dead", "replay", "--all", "--rate", "20"), stdout=subprocess.DEVNULL, stderr=theirs)
+        os.close(theirs)
+        said = b""
+        try:
+            while piece := os.read(ours, 4096):
+                said += piece
+        except OSError:
+            pass  # the terminal's other end is closed: EIO
+        os.close(ours)
+        self.assertEqual(0, run.wait())
+        self.assertRegex(said.decode(), r"replay \[#+\.+\] \d+ of 40")
+        self.assertTrue(said.endswith(b"\r\x1b[K"), said)
+        self.assertEqual(40, len(take()))
+        self.letters(30)
+        self.assertEqual("", self.dead(0, "dead", "replay", "--all", "--rate", "20")[1])
 
     def test_2000_are_dropped(self):
         ids = self.letters(2000)
@@ -524,7 +545,7 @@ class Audit(Dead):
         for line in lines:
             self.assertEqual((os.getuid(), "guest"), (line["uid"], line["user"]))
             self.assertLess(abs(now_ms() - line["time"]), 120000)
-        self.assertEqual((self.sent, self.gone.uuid, INVALID, "mgmt"), tuple(lines[1][k] for k in ("id", "host", "code", "sender")))
+        self.assertEqual((self.sent, self.gone.uuid, INVALID, "d-mgmt"), tuple(lines[1][k] for k in ("id", "host", "code", "sender")))
         self.assertEqual("--id " + self.dropped, lines[3]["details"])
         self.assertEqual("1 of 1 done", lines[5]["details"])
         self.assertEqual(0o600, os.stat(self.audit).st_mode & 0o777)
@@ -621,12 +642,12 @@ class Behalf(Dead):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.broker.add_users("mgmt", "ops", "ops-2", "watch", "host-a", "host-b", "mallory")
+        cls.broker.add_users("d-mgmt", "d-ops", "d-ops-2", "d-watch", "d-host-a", "d-host-b", "d-mallory")
         cls.x = cls.a.alias()
         cls.wx = cls.lab.worker(cls.broker, cls.x, name="worker-behalf", settings={
-            "bus": {"url": cls.broker.url_of("host-a")},
-            "senders": {"mgmt": "manager", "ops*": "operator", "watch": "reader", "host-a": f"peer {cls.x.uuid}",
-                        "host-b": f"peer {cls.b.uuid}"}}).start()
+            "bus": {"url": cls.broker.url_of("d-host-a")},
+            "senders": {"d-mgmt": "manager", "d-ops*": "operator", "d-watch": "reader", "d-host-a": f"peer {cls.x.uuid}",
+                        "d-host-b": f"peer {cls.b.uuid}"}}).start()
 
     @classmethod
     def tearDownClass(cls):
@@ -645,44 +666,44 @@ class Behalf(Dead):
         return {"dekBase64": b64(new_dek())}
 
     def test_from_an_operator_the_rights_of_the_one_it_was_count(self):
-        self.succeeds(self.asks("ops", "SecretHostDefineMsg", behalf="mgmt", **self.dek()))
-        self.refuses(self.asks("ops", behalf="watch"), NOT_FOUND)
-        self.assertIn("'watch'", self.refuses(self.asks("ops", "SecretHostDefineMsg", behalf="watch", **self.dek()),
+        self.succeeds(self.asks("d-ops", "SecretHostDefineMsg", behalf="d-mgmt", **self.dek()))
+        self.refuses(self.asks("d-ops", behalf="d-watch"), NOT_FOUND)
+        self.assertIn("'d-watch'", self.refuses(self.asks("d-ops", "SecretHostDefineMsg", behalf="d-watch", **self.dek()),
                                               SENDER_REFUSED).details)
-        self.assertIn("'mallory'", self.refuses(self.asks("ops", behalf="mallory"), SENDER_REFUSED).details)
-        self.assertIn("user_id", self.refuses(self.asks("ops", behalf=""), SENDER_REFUSED).details)
-        self.refuses(self.asks("ops", "SecretHostDefineMsg", behalf="host-b", **self.dek()), SENDER_REFUSED)
+        self.assertIn("'d-mallory'", self.refuses(self.asks("d-ops", behalf="d-mallory"), SENDER_REFUSED).details)
+        self.assertIn("user_id", self.refuses(self.asks("d-ops", behalf=""), SENDER_REFUSED).details)
+        self.refuses(self.asks("d-ops", "SecretHostDefineMsg", behalf="d-host-b", **self.dek()), SENDER_REFUSED)
 
     def test_from_others_it_is_refused_by_name(self):
-        for user in ("mgmt", "watch", "host-a", "host-b", "mallory"):
-            for behalf in ("mgmt", "ops", user, ""):
+        for user in ("d-mgmt", "d-watch", "d-host-a", "d-host-b", "d-mallory"):
+            for behalf in ("d-mgmt", "d-ops", user, ""):
                 self.assertIn(BEHALF, self.refuses(self.asks(user, behalf=behalf), SENDER_REFUSED).details)
 
     def test_a_letter_is_vouched_for_by_the_worker_of_its_host_or_an_operator(self):
-        for vouched in ("host-a", "ops-2"):
-            self.refuses(self.asks("ops", behalf="mgmt", vouched=vouched), NOT_FOUND)
-        for vouched in ("host-b", "mgmt", "mallory", ""):
-            self.assertIn(VOUCHED, self.refuses(self.asks("ops", behalf="mgmt", vouched=vouched), SENDER_REFUSED).details)
-        self.assertIn(BEHALF, self.refuses(self.asks("mgmt", behalf="mgmt", vouched="host-a"), SENDER_REFUSED).details)
+        for vouched in ("d-host-a", "d-ops-2"):
+            self.refuses(self.asks("d-ops", behalf="d-mgmt", vouched=vouched), NOT_FOUND)
+        for vouched in ("d-host-b", "d-mgmt", "d-mallory", ""):
+            self.assertIn(VOUCHED, self.refuses(self.asks("d-ops", behalf="d-mgmt", vouched=vouched), SENDER_REFUSED).details)
+        self.assertIn(BEHALF, self.refuses(self.asks("d-mgmt", behalf="d-mgmt", vouched="d-host-a"), SENDER_REFUSED).details)
 
     def test_a_header_that_is_no_text_names_nobody(self):
         for bad in (7, True, b"mgmt\xff"[:4] + b"\0", {"a": 1}, "m" * 300):
-            self.refuses(self.asks("ops", behalf=bad), SENDER_REFUSED)
+            self.refuses(self.asks("d-ops", behalf=bad), SENDER_REFUSED)
 
     def test_the_log_shows_both(self):
         message_id = new_uuid()
-        self.asks("ops", behalf="mgmt", id=message_id)
+        self.asks("d-ops", behalf="d-mgmt", id=message_id)
         wait_until(lambda: message_id in self.wx.log_text(), 10, "the line")
         (line,) = [line for line in self.wx.log_text().splitlines() if message_id in line]
-        self.assertIn("user=mgmt", line)
-        self.assertIn("replayed_by=ops", line)
+        self.assertIn("user=d-mgmt", line)
+        self.assertIn("replayed_by=d-ops", line)
 
     def test_the_ids_of_a_reader_stay_his_own(self):
         same = new_uuid()
         self.a.freeze()
         try:
-            ops, mgmt, key = self.user("ops"), self.user("mgmt"), new_key()
-            one = ops.send("SecretHostGetMsg", self.x, id=same, **key, properties={"headers": {BEHALF: "watch"}})
+            ops, mgmt, key = self.user("d-ops"), self.user("d-mgmt"), new_key()
+            one = ops.send("SecretHostGetMsg", self.x, id=same, **key, properties={"headers": {BEHALF: "d-watch"}})
             ops.settle()
             other = mgmt.send("SecretHostGetMsg", self.x, id=same, **new_key())
             mgmt.settle()
@@ -692,21 +713,21 @@ class Behalf(Dead):
         self.refuses(mgmt.wait(other), NOT_FOUND)
 
     def test_a_worker_keeps_the_header_only_where_it_believes_it(self):
-        for user, kept in (("ops", "mgmt"), ("mallory", None)):
+        for user, kept in (("d-ops", "d-mgmt"), ("d-mallory", None)):
             client = self.user(user)
-            client.send_body(b"{", "host." + self.x.hex, {"headers": {BEHALF: "mgmt", "x-keyferry-signature": "c2ln"}})
+            client.send_body(b"{", "host." + self.x.hex, {"headers": {BEHALF: "d-mgmt", "x-keyferry-signature": "c2ln"}})
             client.settle()
             (properties, _), = self.client.dead_letters()
             self.assertEqual((user, kept, "c2ln"), tuple(
                 properties.headers.get(k) for k in ("x-keyferry-user", BEHALF, "x-keyferry-signature")))
-            self.assertEqual("host-a", properties.user_id)
+            self.assertEqual("d-host-a", properties.user_id)
             self.assertLess(abs(now_ms() - int(properties.headers["x-keyferry-time"])), 120000)
 
     def replayed(self, user, status=0):
         return self.summary(status, "dead", "replay", "--host", self.x.uuid, url=self.broker.url_of(user))
 
     def test_an_operators_replay_is_done_with_its_senders_rights(self):
-        mgmt, watch = self.user("mgmt"), self.user("watch")
+        mgmt, watch = self.user("d-mgmt"), self.user("d-watch")
         key = new_key()
         self.wx.stop()
         try:
@@ -714,18 +735,18 @@ class Behalf(Dead):
             bad = self.die_in_queue("SecretHostDefineMsg", watch, **new_key(), **self.dek())
         finally:
             self.wx.start()
-        self.assertEqual(2, self.replayed("ops")["done"])
+        self.assertEqual(2, self.replayed("d-ops")["done"])
         self.succeeds(mgmt.wait(good))
         self.refuses(watch.wait(bad), SENDER_REFUSED)
 
     def test_a_managers_replay_is_not_believed(self):
-        mgmt = self.user("mgmt")
+        mgmt = self.user("d-mgmt")
         self.wx.stop()
         try:
             sent = self.die_in_queue("SecretHostDefineMsg", mgmt, **new_key(), **self.dek())
         finally:
             self.wx.start()
-        self.assertEqual(1, self.replayed("mgmt")["done"])
+        self.assertEqual(1, self.replayed("d-mgmt")["done"])
         self.assertIn(BEHALF, self.refuses(mgmt.wait(sent), SENDER_REFUSED).details)
 
     def die_in_queue(self, message, client, **fields):
