@@ -288,6 +288,11 @@ void bus_queue_close(struct bus *bus, size_t queue)
     consumer_queue_close(bus->consumer, queue);
 }
 
+void bus_queue_count(struct bus *bus, size_t queue)
+{
+    consumer_queue_count(bus->consumer, queue);
+}
+
 void bus_stop(struct bus *bus)
 {
     bus->stopping = true;

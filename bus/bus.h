@@ -117,7 +117,7 @@ struct bus_news {
     uint64_t number;
     enum published how;
     size_t queue;
-    uint32_t messages; /* BUS_QUEUE_UP, where the bus only looks: how many wait in the queue */
+    uint32_t messages; /* BUS_QUEUE_UP, where the bus only looks or counts: how many wait in the queue */
     uint16_t code;     /* BUS_PUBLISHED: AMQP's reply code of a return or refusal, such as 312, 403, 404; else 0 */
     char text[512];
 };
@@ -176,6 +176,12 @@ bool bus_is_current(const struct bus *bus, const struct delivery *delivery);
  * it has. Not opened again, whatever becomes of the link.
  */
 void bus_queue_close(struct bus *bus, size_t queue);
+
+/*
+ * Ask how many messages wait in a queue that was closed: BUS_QUEUE_UP follows, with
+ * `messages`, and nothing is consumed. To ask again, close it again.
+ */
+void bus_queue_count(struct bus *bus, size_t queue);
 
 /*
  * Tell the broker goodbye on both connections. BUS_LINK_DOWN with the text "closed"

@@ -282,6 +282,14 @@ void consumer_queue_close(struct consumer *c, size_t queue)
         intake_close(&source->intake);
 }
 
+void consumer_queue_count(struct consumer *c, size_t queue)
+{
+    struct intake *intake = &c->sources[queue].intake;
+
+    intake->row = topology_counted;
+    intake_open(intake);
+}
+
 bool consumer_is_over(const struct consumer *c)
 {
     return connection_is_over(c->host.connection);

@@ -37,9 +37,10 @@ bool consumer_has_topology(const struct consumer *consumer);
 /* As connection_peer_name(). */
 const char *consumer_peer_name(const struct consumer *consumer);
 
-/* As bus_settle(), bus_is_current() and bus_queue_close(); settling does not free. */
+/* As bus_settle(), bus_is_current(), bus_queue_count() and bus_queue_close(); settling does not free. */
 void consumer_settle(struct consumer *consumer, const struct delivery *delivery, enum verdict verdict);
 bool consumer_is_current(const struct consumer *consumer, const struct delivery *delivery);
+void consumer_queue_count(struct consumer *consumer, size_t queue);
 void consumer_queue_close(struct consumer *consumer, size_t queue);
 
 #endif

@@ -50,6 +50,11 @@ static const struct ask looked_at[] = {
     { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE },
 };
 
+static const struct ask counted[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_PASSIVE },
+};
+
 static const struct ask reply_queue[] = {
     { .kind = ASK_CHANNEL },
     { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE },
@@ -71,6 +76,7 @@ static const struct ask publisher[] = {
 const struct ask_row topology_shared = ROW(shared);
 const struct ask_row topology_publisher = ROW(publisher);
 const struct ask_row topology_looked_at = ROW(looked_at);
+const struct ask_row topology_counted = ROW(counted);
 /* clang-format on */
 
 struct ask_row topology_host_queue(bool declare)

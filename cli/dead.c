@@ -13,6 +13,7 @@ enum {
     NEWS_AT_ONCE = 256,
     QUIET_MS = 3000, /* no letter came for so long: somebody else holds the rest */
     DRAW_MS = 200,
+    GIVE_BACK_MS = 2000,
     PATH_ROOM = 512,
 };
 
@@ -29,6 +30,7 @@ static bool on_delivery(struct dead *d, struct delivery *delivery, struct err *e
     struct letter *l;
 
     d->came_ms = progress_clock_ms();
+    d->taken++;
     if (d->counts.seen ==
         d->counts.waiting) { /* it died since: what is sent again and dies again is not sent for ever */
         delivery_free(delivery);
@@ -128,21 +130,49 @@ static bool walk(struct dead *d, struct err *e)
     return dead_settle(d, e);
 }
 
-/* The last acks are in when the close is answered. */
-static bool close_queue(struct dead *d, struct err *e)
+/* Until the queue is closed or, to be counted, open: and how many letters then wait in it. */
+static bool wait_for_queue(struct dead *d, enum bus_event wanted, size_t *messages, struct err *e)
 {
     struct bus_news news;
-    enum bus_event event;
 
-    bus_queue_close(d->bus, 0);
-    do {
-        event = client_next(d->session.client, (unsigned)d->options->timeout_ms, &news);
+    for (;;) {
+        enum bus_event event = client_next(d->session.client, (unsigned)d->options->timeout_ms, &news);
+
         if (event == BUS_DELIVERY)
             delivery_free(news.delivery);
-        if (event == BUS_LINK_DOWN || event == BUS_QUIET)
+        if (event == wanted && (event == BUS_QUEUE_UP || strcmp(news.text, "closed") == 0)) {
+            *messages = news.messages;
+            return true;
+        }
+        if (event == BUS_LINK_DOWN || event == BUS_QUEUE_DOWN || event == BUS_QUIET)
             return err_set(e, ERR_BUS,
                            "the connection was lost before the broker had taken it all out: some may still lie there");
-    } while (event != BUS_QUEUE_DOWN);
+    }
+}
+
+/*
+ * The last acks are in when the close is answered. What was held here is back a
+ * little later: who looks next must find it. Where another takes it at once, that
+ * cannot be seen, and is not waited for for long.
+ */
+static bool give_back(struct dead *d, struct err *e)
+{
+    int64_t end_ms = progress_clock_ms() + GIVE_BACK_MS;
+    size_t held = d->taken - d->counts.done, messages = 0;
+
+    bus_queue_close(d->bus, 0);
+    if (!wait_for_queue(d, BUS_QUEUE_DOWN, &messages, e))
+        return false;
+    for (messages = 0; messages < held && progress_clock_ms() < end_ms;) {
+        size_t nothing;
+
+        bus_queue_count(d->bus, 0);
+        if (!wait_for_queue(d, BUS_QUEUE_UP, &messages, e))
+            return false;
+        bus_queue_close(d->bus, 0);
+        if (!wait_for_queue(d, BUS_QUEUE_DOWN, &nothing, e))
+            return false;
+    }
     return true;
 }
 
@@ -155,7 +185,7 @@ static bool act(struct dead *d, struct err *e)
     selection_words(&d->selection, words, sizeof(words));
     if (d->audit != NULL && !dead_note_run(d, "begun", words, e))
         return false;
-    ok = walk(d, e) && close_queue(d, e);
+    ok = walk(d, e) && give_back(d, e);
     progress_clear(&d->progress);
     if (d->audit == NULL)
         return ok;

@@ -47,6 +47,7 @@ struct dead {
     int64_t now_ms;                      /* when it began, since 1970 */
     int64_t begun_ms, came_ms, moved_ms; /* monotonic: it began; a letter came; a publication was begun or confirmed */
     size_t sent;
+    size_t taken; /* deliveries, with those that are not looked at */
 };
 
 /* A line of stderr about a letter. */

@@ -152,6 +152,11 @@ class Look(Dead):
         self.assertEqual([], self.listed())
         self.assertEqual(("", ""), self.dead(0, "dead", "list"))
 
+    def test_who_looks_next_finds_all_again(self):
+        ids = self.letters(500)
+        for _ in range(20):
+            self.assertEqual(ids, self.ids())
+
     def test_is_read_by_people_too(self):
         ids = self.letters(2)
         out, _ = self.dead(0, "dead", "list")
