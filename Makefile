@@ -11,7 +11,7 @@ PYTHON       := /usr/bin/python3
 BUILD := $(if $(filter release-gcc,$(MODE)-$(notdir $(CC))),build,build/$(MODE)-$(notdir $(CC)))
 # msgpack-c's .pc file has another name since version 6.
 MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
-PKGS  := librabbitmq $(MSGPACK) jansson libvirt libsodium libevent_core libevent_extra libevent_openssl openssl libxml-2.0 inih libsystemd
+PKGS  := librabbitmq $(MSGPACK) jansson libvirt libsodium libevent_core libevent_extra libevent_openssl openssl libxml-2.0 inih sqlite3 libsystemd
 ROOMS := schemas bus handlers worker cli
 
 WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wconversion -Wsign-conversion \
@@ -45,12 +45,16 @@ REAL    := $(BUILD)/tests/bus_test $(BUILD)/tests/hv_test
 FUZZ    := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAY  := $(FUZZ:build/fuzz/%=$(BUILD)/tests/replay_%)
 
+# A sanitizer keeps what is freed: where memory is searched for secrets, it is that of the programs as they are shipped.
+SHIPPED := $(if $(filter build,$(BUILD)),build/keyferryd build/keyferry,release)
+
 all: $(BUILD)/keyferryd $(BUILD)/keyferry
 
 help:
 	@echo 'make                build/keyferryd and build/keyferry'
 	@echo 'make demo           the whole main job on this machine, live migration included; KEEP=1 leaves it running'
 	@echo 'make check          every test; make unit | sim | corpus | real | e2e for one kind; E2E=name for one file of e2e'
+	@echo 'make canary         the search of the whole system for known secrets, which make e2e does as well'
 	@echo 'make asan tsan      the unit tests under the sanitizers; MODE=asan before any other target does the same'
 	@echo 'make lint           formatting, layers, lengths, warnings of both compilers, clang-tidy, gcc -fanalyzer'
 	@echo 'make format         lay the code out as lint wants it'
@@ -100,8 +104,12 @@ corpus: $(REPLAY)
 real: $(REAL)
 	tests/lab/with --broker -- $(BUILD)/tests/bus_test
 	tests/lab/with --hypervisor -- $(BUILD)/tests/hv_test
-e2e: $(BUILD)/keyferryd $(BUILD)/keyferry
+e2e: $(SHIPPED) $(BUILD)/keyferryd $(BUILD)/keyferry
 	KEYFERRY_BUILD=$(BUILD) tests/e2e/run $(E2E)
+release:
+	@$(MAKE) --no-print-directory MODE=release CC=gcc all
+canary: $(SHIPPED)
+	KEYFERRY_BUILD=build tests/e2e/run canary:
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
 	KEYFERRY_BUILD=$(BUILD) tests/e2e/run order: crosswise duplicates "in the midst"
 fuzz: $(FUZZ)
@@ -119,8 +127,13 @@ check: deps-check
 demo: deps-demo
 	@$(MAKE) --no-print-directory all
 	@KEYFERRY_BUILD=$(BUILD) tests/demo
+# keyferryd with the heap of glibc as it is, to be compared with.
+$(BUILD)/bench/harden.o: schemas/harden.c $(HEADERS)
+	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) -DIS_SANITIZED -c $< -o $@
+$(BUILD)/bench/keyferryd: $(filter-out %/schemas/harden.o,$(LIB_OBJ)) $(BUILD)/bench/harden.o $(BUILD)/worker/main.o
+	@echo $@; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 bench: deps-check
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(BUILD)/bench/keyferryd
 	@tests/bench/run
 
 lint:
@@ -136,7 +149,7 @@ install: all
 clean:
 	rm -rf build compile_commands.json
 
-.PHONY: all help unit sim corpus real e2e e2e-threads fuzz asan tsan deps deps-demo deps-check check demo bench lint \
+.PHONY: all help unit sim corpus real release canary e2e e2e-threads fuzz asan tsan deps deps-demo deps-check check demo bench lint \
         format compile_commands.json install clean
 .SECONDARY:
 -include $(OBJ:.o=.d)

@@ -1,7 +1,9 @@
 #include "bus/bus.h"
 
 #include "bus/consumer.h"
+#include "bus/intake.h"
 #include "bus/publisher.h"
+#include "bus/timer.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -96,7 +98,39 @@ static void on_blocked(void *arg, const char *why)
     told_set(bus, &bus->blocked, why != NULL, why != NULL ? why : "");
 }
 
-static const struct consumer_owner consumer_owner = {.changed = on_changed, .lost = on_lost};
+/*
+ * To the queue as everybody's requests come to it: whoever may send its hosts requests may send this. The random id
+ * tells one from another where they are watched; a forged one is acked like any other, and proves as much.
+ */
+static bool on_canary(void *arg, size_t queue, uint64_t *number)
+{
+    struct bus *bus = arg;
+    char id[UUID_HEX_CHARS + 1];
+    struct publication canary = {.exchange = bus->config.exchange,
+                                 .routing_key = bus->config.queues[queue].routing_key,
+                                 .content_type = CANARY_TYPE,
+                                 .message_id = id,
+                                 .correlation_id = bus->config.name,
+                                 .mandatory = true};
+    struct err e;
+
+    snprintf(id, sizeof(id), "%08x%08x%08x%08x", random_bits(), random_bits(), random_bits(), random_bits());
+    return publisher_publish(bus->publisher, &canary, number, &e);
+}
+
+static void on_canary_forgotten(void *arg, uint64_t number)
+{
+    struct bus *bus = arg;
+
+    publisher_forget(bus->publisher, number);
+}
+
+static const struct consumer_owner consumer_owner = {
+    .changed = on_changed,
+    .lost = on_lost,
+    .send_canary = on_canary,
+    .forget_canary = on_canary_forgotten,
+};
 static const struct publisher_owner publisher_owner = {
     .changed = on_changed,
     .lost = on_lost,
@@ -254,11 +288,22 @@ void bus_close(struct bus *bus)
     free(bus);
 }
 
-/* What came by a channel that is gone meanwhile will come again. */
+/* What came by a channel that is gone meanwhile will come again; what became of a canary is our own business. */
+static bool is_for_others(struct bus *bus, struct bus_news *news)
+{
+    if (news->event == BUS_PUBLISHED)
+        return !consumer_published(bus->consumer, news);
+    if (news->event != BUS_DELIVERY || bus_is_current(bus, news->delivery))
+        return true;
+    delivery_free(news->delivery);
+    return false;
+}
+
 enum bus_event bus_next(struct bus *bus, struct bus_news *news)
 {
-    while (tray_take(&bus->tray, news) == BUS_DELIVERY && !bus_is_current(bus, news->delivery))
-        delivery_free(news->delivery);
+    do
+        tray_take(&bus->tray, news);
+    while (!is_for_others(bus, news));
     return news->event;
 }
 
@@ -281,6 +326,11 @@ void bus_settle(struct bus *bus, struct delivery *delivery, enum verdict verdict
 bool bus_is_current(const struct bus *bus, const struct delivery *delivery)
 {
     return consumer_is_current(bus->consumer, delivery);
+}
+
+void bus_queue_renew(struct bus *bus, size_t queue, const char *why)
+{
+    consumer_queue_renew(bus->consumer, queue, why);
 }
 
 void bus_queue_close(struct bus *bus, size_t queue)
@@ -313,6 +363,11 @@ const char *bus_reply_queue(const struct bus *bus)
 bool bus_is_loopback(const struct bus *bus)
 {
     return url_list_is_loopback(&bus->urls);
+}
+
+bool bus_is_deaf(const struct bus *bus)
+{
+    return consumer_is_deaf(bus->consumer);
 }
 
 bool bus_is_up(const struct bus *bus)

@@ -39,6 +39,7 @@ struct bus_config {
     bool declare;        /* make exchanges and queues; else they must be there */
     bool answers_wanted; /* consume from the reply queue "keyferry.reply.<name>" as well */
     const char *exchange, *dead_exchange, *events_exchange, *reply_exchange; /* reply_exchange "": the default one */
+    unsigned quiet_ms;       /* after so long without a delivery a queue's consumer must be proven; 0: never */
     uint32_t body_max_bytes; /* a larger delivery is rejected from its header frame */
     bool looks; /* only looks through its queues, which are there: a larger delivery comes without its body */
     const struct bus_queue *queues;
@@ -97,12 +98,13 @@ enum bus_event {
     BUS_DELIVERY,   /* a request; news.delivery is now the caller's */
     BUS_ANSWER,     /* a message on the reply queue; likewise; needs no verdict */
     BUS_PUBLISHED,  /* what became of publication news.number */
-    BUS_QUEUE_UP,   /* consuming from news.queue */
+    BUS_QUEUE_UP,   /* consuming from news.queue; news.text: but it cannot be proven, and why; or "" */
     BUS_QUEUE_DOWN, /* no longer, or not yet; news.text says why; it is tried again by itself */
+    BUS_QUEUE_DEAF, /* a canary through news.queue was not delivered; it is consumed anew by itself, and must be proven */
     BUS_LINK_UP,    /* both connections are open and, if wanted, answers can come; news.text names the broker */
-    BUS_LINK_DOWN,  /* no longer, or not yet; news.text says why; told again when the reason changes */
-    BUS_BLOCKED,    /* the broker takes no publications for now (memory or disk alarm); news.text has its reason */
-    BUS_UNBLOCKED,  /* it takes them again */
+    BUS_LINK_DOWN, /* no longer, or not yet; news.text says why; told again when the reason changes */
+    BUS_BLOCKED,   /* the broker takes no publications for now (memory or disk alarm); news.text has its reason */
+    BUS_UNBLOCKED, /* it takes them again */
 };
 
 enum published {
@@ -171,6 +173,12 @@ void bus_settle(struct bus *bus, struct delivery *delivery, enum verdict verdict
 bool bus_is_current(const struct bus *bus, const struct delivery *delivery);
 
 /*
+ * Close the channel of a queue and consume anew a second later, behind whoever
+ * else consumes from it. BUS_QUEUE_DOWN with `why` follows, then BUS_QUEUE_UP.
+ */
+void bus_queue_renew(struct bus *bus, size_t queue, const char *why);
+
+/*
  * Close the channel of a queue: the broker takes back what was not settled, in
  * order, ahead of newer messages. BUS_QUEUE_DOWN with the text "closed" follows when
  * it has. Not opened again, whatever becomes of the link.
@@ -199,5 +207,8 @@ const char *bus_reply_queue(const struct bus *bus);
 bool bus_is_loopback(const struct bus *bus);
 
 bool bus_is_up(const struct bus *bus);
+
+/* True while a queue is deaf although it was consumed anew: only a new process may help. */
+bool bus_is_deaf(const struct bus *bus);
 
 #endif

@@ -325,6 +325,12 @@ void connection_stop(struct connection *c)
     }
 }
 
+void connection_cut(struct connection *c, const char *why)
+{
+    if (c->state == CONNECTION_OPEN)
+        connection_lose(c, why);
+}
+
 bool connection_is_open(const struct connection *c)
 {
     return c->state == CONNECTION_OPEN;

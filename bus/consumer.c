@@ -1,19 +1,14 @@
 #include "bus/consumer.h"
 
-#include "bus/intake.h"
+#include "bus/source.h"
+#include "bus/timer.h"
 
+#include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHANNEL_TOPOLOGY = 1, CHANNEL_REPLIES, CHANNEL_FIRST_QUEUE, CHANNEL_MOST = 65535 };
-
-/* A host queue, and what is told of it. */
-struct source {
-    struct intake intake;
-    struct tray_item item;
-    bool up;
-};
+enum { CHANNEL_TOPOLOGY = 1, CHANNEL_REPLIES, CHANNEL_FIRST_QUEUE, CHANNEL_MOST = 65535, TICK_MS = 1000 };
 
 struct consumer {
     struct intake_host host;
@@ -22,29 +17,10 @@ struct consumer {
     void *arg;
     struct intake topology, replies;
     struct source *sources;
+    struct canary_sender canaries;
+    struct event *tick;
     char lost_text[INTAKE_WHY_CHARS + 64];
 };
-
-static void source_tell(struct tray_item *item, struct bus_news *news)
-{
-    struct source *source = (struct source *)((char *)item - offsetof(struct source, item));
-
-    news->event = source->up ? BUS_QUEUE_UP : BUS_QUEUE_DOWN;
-    news->queue = source->intake.queue;
-    news->messages = source->intake.channel.messages;
-    if (!source->up)
-        snprintf(news->text, sizeof(news->text), "%s", source->intake.why);
-}
-
-static void source_set(struct consumer *c, struct source *source, bool up, const char *why)
-{
-    bool is_news = source->up != up || (!up && strcmp(source->intake.why, why) != 0);
-
-    source->up = up;
-    snprintf(source->intake.why, sizeof(source->intake.why), "%s", why);
-    if (is_news)
-        tray_put(c->host.tray, &source->item);
-}
 
 static bool is_source(const struct consumer *c, const struct intake *intake)
 {
@@ -65,7 +41,7 @@ static void on_intake_opened(void *arg, struct intake *intake)
     struct consumer *c = arg;
 
     if (is_source(c, intake)) {
-        source_set(c, &c->sources[intake->queue], true, "");
+        source_opened(&c->sources[intake->queue]);
         return;
     }
     if (intake == &c->topology)
@@ -78,11 +54,34 @@ static void on_intake_lost(void *arg, struct intake *intake, const char *why)
     struct consumer *c = arg;
 
     if (is_source(c, intake)) {
-        source_set(c, &c->sources[intake->queue], false, why);
+        source_lost(&c->sources[intake->queue], why);
         return;
     }
     snprintf(c->lost_text, sizeof(c->lost_text), "%s: %s", connection_peer(c->host.connection), why);
     c->owner->lost(c->arg, c->lost_text);
+}
+
+static void on_intake_delivered(void *arg, struct intake *intake)
+{
+    struct consumer *c = arg;
+
+    if (is_source(c, intake))
+        source_delivered(&c->sources[intake->queue]);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    struct consumer *c = arg;
+    uint64_t now_ms = monotonic_ms();
+
+    (void)fd, (void)what;
+    timer_set(c->tick, TICK_MS);
+    if (!connection_is_open(c->host.connection))
+        return;
+    intake_tick(&c->topology, now_ms);
+    intake_tick(&c->replies, now_ms);
+    for (size_t i = 0; i < c->config->queue_count; i++)
+        source_tick(&c->sources[i], c->config->prefetch, now_ms);
 }
 
 static void on_opened(void *arg)
@@ -102,33 +101,35 @@ static void on_lost(void *arg, const struct loss *loss)
 
     intake_reset(&c->topology);
     intake_reset(&c->replies);
-    for (size_t i = 0; i < c->config->queue_count; i++) {
-        struct source *source = &c->sources[i];
-        bool told = source->up || source->intake.channel.state == CHANNEL_CLOSING;
-        intake_reset(&source->intake);
-        if (told)
-            source_set(c, source, false, loss->text);
-    }
+    for (size_t i = 0; i < c->config->queue_count; i++)
+        source_reset(&c->sources[i], loss->text);
     c->owner->lost(c->arg, loss->text);
 }
 
 static struct intake *intake_of(struct consumer *c, uint16_t channel)
 {
-    if (channel == CHANNEL_TOPOLOGY)
+    unsigned number = (channel - 1u) % c->host.stride + 1;
+
+    if (number == CHANNEL_TOPOLOGY)
         return &c->topology;
-    if (channel == CHANNEL_REPLIES)
+    if (number == CHANNEL_REPLIES)
         return &c->replies;
-    size_t queue = (size_t)channel - CHANNEL_FIRST_QUEUE;
-    return queue < c->config->queue_count ? &c->sources[queue].intake : NULL;
+    return &c->sources[number - CHANNEL_FIRST_QUEUE].intake;
 }
 
 static bool on_frame(void *arg, const struct wire_frame *frame, struct err *e)
 {
-    struct intake *intake = intake_of(arg, frame->channel);
+    struct consumer *c = arg;
+    struct intake *intake = intake_of(c, frame->channel);
 
-    if (intake == NULL)
+    if (frame->channel > intake->number)
         return err_set(e, ERR_BUS, "a frame on channel %u, which is not open", frame->channel);
-    return intake_take(intake, frame, e);
+    if (frame->channel == intake->number)
+        return intake_take(intake, frame, e);
+    /* Of one that was given up, since the broker did not answer: it was told to close. */
+    if (frame->kind == WIRE_METHOD && frame->method == METHOD_CHANNEL_CLOSE)
+        wire_put_channel_close_ok(connection_out(c->host.connection), frame->channel);
+    return true;
 }
 
 /* Only what publishes is ever blocked. */
@@ -160,16 +161,16 @@ static void intakes_init(struct consumer *c, const char *reply_queue)
         .number = CHANNEL_REPLIES,
     };
     for (size_t i = 0; i < config->queue_count; i++) {
-        c->sources[i].item.tell = source_tell;
         c->sources[i].intake = (struct intake){
             .host = &c->host,
-            .row = config->looks ? topology_looked_at : topology_host_queue(config->declare),
+            .row = topology_host_queue(config->declare),
             .name = config->queues[i].name,
             .key = config->queues[i].routing_key,
             .queue = i,
             .number = (uint16_t)(CHANNEL_FIRST_QUEUE + i),
             .wanted = true,
         };
+        source_init(&c->sources[i], &c->canaries, config->quiet_ms);
     }
 }
 
@@ -205,16 +206,21 @@ bool consumer_new(struct event_base *base, const struct bus_config *config, cons
         .values = topology_values(config),
         .body_max_bytes = config->body_max_bytes,
         .looks = config->looks,
+        .stride = (uint16_t)(CHANNEL_FIRST_QUEUE - 1 + config->queue_count),
         .opened = on_intake_opened,
         .lost = on_intake_lost,
+        .delivered = on_intake_delivered,
         .arg = c,
     };
+    c->canaries = (struct canary_sender){.send = owner->send_canary, .forget = owner->forget_canary, .arg = arg};
     intakes_init(c, reply_queue);
     link.arg = c;
-    if (!connection_new(&link, &c->host.connection, e)) {
+    c->tick = evtimer_new(base, on_tick, c);
+    if (c->tick == NULL || !connection_new(&link, &c->host.connection, e)) {
         consumer_free(c);
-        return false;
+        return err_set(e, ERR_LOCAL, "no memory for the queues");
     }
+    timer_set(c->tick, TICK_MS);
     *out = c;
     return true;
 }
@@ -224,12 +230,12 @@ void consumer_free(struct consumer *c)
     if (c == NULL)
         return;
     connection_free(c->host.connection);
+    if (c->tick != NULL)
+        event_free(c->tick);
     intake_done(&c->topology);
     intake_done(&c->replies);
-    for (size_t i = 0; i < c->config->queue_count; i++) {
-        tray_remove(c->host.tray, &c->sources[i].item);
-        intake_done(&c->sources[i].intake);
-    }
+    for (size_t i = 0; i < c->config->queue_count; i++)
+        source_done(&c->sources[i]);
     free(c->sources);
     free(c);
 }
@@ -265,13 +271,29 @@ bool consumer_is_current(const struct consumer *c, const struct delivery *delive
 
 void consumer_settle(struct consumer *c, const struct delivery *delivery, enum verdict verdict)
 {
-    static void (*const put[])(struct outbox *, uint16_t, uint64_t) = {
-        [VERDICT_ACK] = wire_put_ack,
-        [VERDICT_REJECT] = wire_put_reject,
-    };
-
     if (consumer_is_current(c, delivery))
-        put[verdict](connection_out(c->host.connection), c->sources[delivery->queue].intake.number, delivery->tag);
+        intake_settle(&c->sources[delivery->queue].intake, delivery->tag, verdict);
+}
+
+bool consumer_published(struct consumer *c, const struct bus_news *news)
+{
+    for (size_t i = 0; i < c->config->queue_count && c->canaries.on_their_way > 0; i++)
+        if (source_published(&c->sources[i], news))
+            return true;
+    return false;
+}
+
+bool consumer_is_deaf(const struct consumer *c)
+{
+    for (size_t i = 0; i < c->config->queue_count; i++)
+        if (proof_is_hopeless(&c->sources[i].proof))
+            return true;
+    return false;
+}
+
+void consumer_queue_renew(struct consumer *c, size_t queue, const char *why)
+{
+    source_renew(&c->sources[queue], why);
 }
 
 void consumer_queue_close(struct consumer *c, size_t queue)

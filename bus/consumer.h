@@ -15,6 +15,9 @@ struct consumer;
 struct consumer_owner {
     void (*changed)(void *arg);               /* consumer_is_ready() may be another than before */
     void (*lost)(void *arg, const char *why); /* not ready: the connection or one of its own channels failed */
+    bool (*send_canary)(void *arg, size_t queue,
+                        uint64_t *number); /* through a host queue; then consumer_published() */
+    void (*forget_canary)(void *arg, uint64_t number);
 };
 
 /*
@@ -37,10 +40,17 @@ bool consumer_has_topology(const struct consumer *consumer);
 /* As connection_peer_name(). */
 const char *consumer_peer_name(const struct consumer *consumer);
 
-/* As bus_settle(), bus_is_current(), bus_queue_count() and bus_queue_close(); settling does not free. */
+/* As bus_settle(), bus_is_current(), bus_queue_count(), bus_queue_close() and bus_queue_renew(); settling does not free. */
 void consumer_settle(struct consumer *consumer, const struct delivery *delivery, enum verdict verdict);
 bool consumer_is_current(const struct consumer *consumer, const struct delivery *delivery);
+void consumer_queue_renew(struct consumer *consumer, size_t queue, const char *why);
 void consumer_queue_count(struct consumer *consumer, size_t queue);
 void consumer_queue_close(struct consumer *consumer, size_t queue);
+
+/* True if the publication was a canary: nobody else has to do with it. */
+bool consumer_published(struct consumer *consumer, const struct bus_news *news);
+
+/* As bus_is_deaf(). */
+bool consumer_is_deaf(const struct consumer *consumer);
 
 #endif

@@ -56,6 +56,9 @@ static void retry_later(struct intake *intake)
     uint64_t held_ms = intake->opened_ms == 0 ? 0 : monotonic_ms() - intake->opened_ms;
     unsigned ms = backoff_next_ms(&intake->backoff, held_ms, random_bits());
 
+    if (ms < intake->pause_ms)
+        ms = intake->pause_ms;
+    intake->pause_ms = 0;
     if (intake->retry == NULL)
         intake->retry = evtimer_new(intake->host->base, on_retry, intake);
     if (intake->retry != NULL)
@@ -69,6 +72,7 @@ static void intake_lose(struct intake *intake, const char *why)
     if (intake->wanted)
         retry_later(intake);
     intake->opened_ms = 0;
+    intake->unsettled = 0;
     intake->host->lost(intake->host->arg, intake, why);
 }
 
@@ -88,7 +92,66 @@ void intake_open(struct intake *intake)
         intake->host->lost(intake->host->arg, intake, why);
         return;
     }
+    intake->asked_ms = monotonic_ms();
     channel_open(&intake->channel, intake->number, intake->row, &values, out_of(intake));
+}
+
+void intake_renew(struct intake *intake, const char *why, unsigned pause_ms)
+{
+    if (intake->channel.state == CHANNEL_SHUT || intake->channel.state == CHANNEL_CLOSING)
+        return;
+    coming_drop(intake);
+    snprintf(intake->parting, sizeof(intake->parting), "%s", why);
+    intake->asked_ms = monotonic_ms();
+    intake->pause_ms = pause_ms;
+    channel_close(&intake->channel, out_of(intake));
+}
+
+static void opening_give_up(struct intake *intake)
+{
+    struct ask_values values = values_of(intake);
+    char doing[192], why[INTAKE_WHY_CHARS];
+
+    ask_describe(&intake->channel.row.asks[intake->channel.at], &values, doing, sizeof(doing));
+    snprintf(why, sizeof(why), "%s: no answer within %d s", doing, INTAKE_OPEN_MS / 1000);
+    intake_renew(intake, why, 0);
+}
+
+/*
+ * The broker's channel is stuck. Where it was never open, another number is as good as
+ * a fresh start, and leaves the other channels of the connection alone. Where it was,
+ * or all numbers have been used up, the connection itself begins anew.
+ */
+static void closing_give_up(struct intake *intake)
+{
+    unsigned next = (unsigned)intake->number + intake->host->stride;
+
+    if (intake->opened_ms != 0 || next > connection_channel_max(intake->host->connection)) {
+        connection_cut(intake->host->connection, intake->parting);
+        return;
+    }
+    channel_reset(&intake->channel);
+    intake->number = (uint16_t)next;
+    intake_lose(intake, intake->wanted ? intake->parting : "closed");
+}
+
+void intake_tick(struct intake *intake, uint64_t now_ms)
+{
+    if (intake->channel.state == CHANNEL_OPENING && now_ms > intake->asked_ms + INTAKE_OPEN_MS)
+        opening_give_up(intake);
+    else if (intake->channel.state == CHANNEL_CLOSING && now_ms > intake->asked_ms + INTAKE_CLOSE_MS)
+        closing_give_up(intake);
+}
+
+void intake_settle(struct intake *intake, uint64_t tag, enum verdict verdict)
+{
+    static void (*const put[])(struct outbox *, uint16_t, uint64_t) = {
+        [VERDICT_ACK] = wire_put_ack,
+        [VERDICT_REJECT] = wire_put_reject,
+    };
+
+    intake->unsettled--;
+    put[verdict](out_of(intake), intake->number, tag);
 }
 
 void intake_close(struct intake *intake)
@@ -96,11 +159,10 @@ void intake_close(struct intake *intake)
     intake->wanted = false;
     if (intake->retry != NULL)
         evtimer_del(intake->retry);
-    coming_drop(intake);
     if (intake->channel.state == CHANNEL_SHUT)
         intake_lose(intake, "closed");
     else
-        channel_close(&intake->channel, out_of(intake));
+        intake_renew(intake, "closed", 0);
 }
 
 void intake_reset(struct intake *intake)
@@ -109,7 +171,9 @@ void intake_reset(struct intake *intake)
         evtimer_del(intake->retry);
     coming_drop(intake);
     channel_reset(&intake->channel);
+    intake->number = (uint16_t)((intake->number - 1) % intake->host->stride + 1);
     intake->opened_ms = 0;
+    intake->unsettled = 0;
 }
 
 /* From here on bytes are put together. */
@@ -159,15 +223,26 @@ void delivery_free(struct delivery *delivery)
     free(delivery);
 }
 
+static bool is_canary(const struct wire_frame *header)
+{
+    return header->content_type.len == strlen(CANARY_TYPE) &&
+           memcmp(header->content_type.at, CANARY_TYPE, header->content_type.len) == 0;
+}
+
 static bool take_header(struct intake *intake, const struct wire_frame *frame, struct err *e)
 {
+    intake->unsettled++;
+    if (is_canary(frame) && !intake->no_ack && !intake->host->looks) {
+        intake_settle(intake, intake->tag, VERDICT_ACK);
+        return true;
+    }
     if (frame->body_bytes <= intake->host->body_max_bytes || intake->host->looks) {
         intake->coming = delivery_new(intake, frame);
         return intake->coming != NULL || err_set(e, ERR_LOCAL, "no memory for a delivery");
     }
     /* Too large: the broker dead-letters it, and its body is passed over as it comes. */
     if (!intake->no_ack)
-        wire_put_reject(out_of(intake), intake->number, intake->tag);
+        intake_settle(intake, intake->tag, VERDICT_REJECT);
     return true;
 }
 
@@ -185,21 +260,16 @@ static void take_deliver(struct intake *intake, const struct wire_frame *frame)
     intake->tag = frame->tag;
     intake->redelivered = frame->redelivered;
     wire_text_copy(frame->routing_key, intake->routing_key, sizeof(intake->routing_key));
-}
-
-/* basic.cancel comes from the broker when the queue is gone. The channel is closed, and all begun anew. */
-static void take_cancel(struct intake *intake)
-{
-    coming_drop(intake);
-    channel_close(&intake->channel, out_of(intake));
+    intake->host->delivered(intake->host->arg, intake);
 }
 
 static bool take_content(struct intake *intake, const struct wire_frame *frame, struct err *e)
 {
     bool is_deliver = frame->kind == WIRE_METHOD && frame->method == METHOD_DELIVER;
 
+    /* basic.cancel comes from the broker when the queue is gone. The channel is closed, and all begun anew. */
     if (frame->kind == WIRE_METHOD && frame->method == METHOD_CANCEL) {
-        take_cancel(intake);
+        intake_renew(intake, cancelled, 0);
         return true;
     }
     if (frame->kind == WIRE_METHOD && !is_deliver)
@@ -230,6 +300,8 @@ bool intake_take(struct intake *intake, const struct wire_frame *frame, struct e
     struct ask_values values = values_of(intake);
     struct err why;
 
+    if (frame->kind == WIRE_METHOD && frame->method == METHOD_QUEUE_OK)
+        intake->others = frame->consumers;
     switch (channel_take(&intake->channel, frame, &values, out_of(intake), &why)) {
     case CHANNEL_NOTHING:
         return true;
@@ -242,7 +314,7 @@ bool intake_take(struct intake *intake, const struct wire_frame *frame, struct e
         intake_lose(intake, why.text);
         return true;
     case CHANNEL_CLOSED:
-        intake_lose(intake, intake->wanted ? cancelled : "closed");
+        intake_lose(intake, intake->wanted ? intake->parting : "closed");
         return true;
     case CHANNEL_BROKEN:
         break;

@@ -21,13 +21,22 @@ struct intake_host {
     struct ask_values values; /* but for queue and key */
     uint32_t body_max_bytes;
     bool looks;          /* as bus_config's */
+    uint16_t stride;     /* how many intakes there are: a further number for an intake's channel is so much higher */
     uint64_t generation; /* of the newest channel */
     void (*opened)(void *arg, struct intake *intake);
     void (*lost)(void *arg, struct intake *intake, const char *why); /* opened again by itself, if wanted */
+    void (*delivered)(void *arg, struct intake *intake);             /* anything at all */
     void *arg;
 };
 
-enum { INTAKE_WHY_CHARS = 400 };
+enum {
+    INTAKE_WHY_CHARS = 400,
+    INTAKE_OPEN_MS = 15000, /* RabbitMQ may never answer basic.consume where a quorum queue has no leader */
+    INTAKE_CLOSE_MS = 5000, /* ... nor then the close of that channel */
+};
+
+/* The content_type of a canary: it is acked as it comes, whoever sent it, and told to nobody. */
+#define CANARY_TYPE "application/vnd.keyferry.canary"
 
 /* `host` to `number` are set by its maker; the rest is zero. */
 struct intake {
@@ -41,7 +50,12 @@ struct intake {
     struct channel channel;
     bool wanted; /* to be opened, and again when it is lost */
     uint64_t generation;
-    uint64_t opened_ms; /* 0: not open */
+    uint64_t opened_ms;             /* 0: not open */
+    uint64_t asked_ms;              /* when the broker was asked to open or close it */
+    size_t unsettled;               /* what it has delivered and what is not settled */
+    unsigned others;                /* how many consumed from the queue when it was opened */
+    unsigned pause_ms;              /* before it is opened again, at least */
+    char parting[INTAKE_WHY_CHARS]; /* why we closed it */
     struct backoff backoff;
     struct event *retry;
     char why[INTAKE_WHY_CHARS]; /* it was lost last */
@@ -58,6 +72,18 @@ void intake_done(struct intake *intake);
 
 /* Open it, once the connection is. Sets `wanted`. */
 void intake_open(struct intake *intake);
+
+/*
+ * Close it, and after `pause_ms` or more open it again if it is wanted. `lost` follows
+ * with `why`, when the broker has answered or is past hope.
+ */
+void intake_renew(struct intake *intake, const char *why, unsigned pause_ms);
+
+/* Time has passed: what the broker has not answered in time is given up. May end the connection. */
+void intake_tick(struct intake *intake, uint64_t now_ms);
+
+/* Ack or reject what it brought; only while its channel is the same. */
+void intake_settle(struct intake *intake, uint64_t tag, enum verdict verdict);
 
 /* Give it up: the broker takes back what was not settled. `lost` follows when it has. */
 void intake_close(struct intake *intake);

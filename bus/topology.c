@@ -39,13 +39,7 @@ static const struct ask host_queue[] = {
 
 static const struct ask host_queue_as_it_is[] = {
     { .kind = ASK_CHANNEL },
-    { .kind = ASK_QOS },
-    { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE },
-};
-
-static const struct ask looked_at[] = {
-    { .kind = ASK_CHANNEL },
-    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_PASSIVE },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_PASSIVE },  /* to be told how much it holds, and how many consume */
     { .kind = ASK_QOS },
     { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE },
 };
@@ -75,7 +69,6 @@ static const struct ask publisher[] = {
 
 const struct ask_row topology_shared = ROW(shared);
 const struct ask_row topology_publisher = ROW(publisher);
-const struct ask_row topology_looked_at = ROW(looked_at);
 const struct ask_row topology_counted = ROW(counted);
 /* clang-format on */
 
@@ -191,9 +184,11 @@ enum wire_method ask_answer(const struct ask *ask)
 void ask_describe(const struct ask *ask, const struct ask_values *values, char *out, size_t size)
 {
     enum subject about = ask->queue != SUBJECT_NONE ? ask->queue : ask->exchange;
+    bool is_passive = ask->kind == ASK_QUEUE && (ask->flags & QUEUE_PASSIVE) != 0;
+    const char *doing = is_passive ? "looking for queue" : kinds[ask->kind].doing;
 
     if (about == SUBJECT_NONE)
-        snprintf(out, size, "%s", kinds[ask->kind].doing);
+        snprintf(out, size, "%s", doing);
     else
-        snprintf(out, size, "%s '%.150s'", kinds[ask->kind].doing, values->names[about]);
+        snprintf(out, size, "%s '%.150s'", doing, values->names[about]);
 }

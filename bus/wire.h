@@ -75,6 +75,7 @@ struct wire_frame {
     uint32_t cause_id;                      /* close, channel.close: the method that failed, or 0 */
     struct wire_text text;                  /* close, channel.close, return, blocked: the broker's words */
     struct wire_text exchange, routing_key; /* deliver, return */
+    uint32_t consumers;                     /* queue.declare-ok: how many consume from it */
     uint16_t channel_max, heartbeat_s;      /* tune */
     uint32_t frame_max;                     /* tune */
     uint32_t message_count;                 /* queue.declare-ok */
@@ -144,7 +145,7 @@ struct wire_argument {
     bool is_flag; /* then `number` is a bool */
 };
 
-/* An exclusive queue is auto-delete as well; a passive declare only asks whether there is such a queue. */
+/* An exclusive queue is auto-delete as well; a passive declaration makes nothing, and asks how it is with the queue. */
 enum { QUEUE_DURABLE = 1, QUEUE_EXCLUSIVE = 2, QUEUE_PASSIVE = 4 };
 
 void wire_put_greeting(struct outbox *out);

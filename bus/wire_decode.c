@@ -146,7 +146,10 @@ static void take_nack(const void *decoded, struct wire_frame *out)
 
 static void take_queue_ok(const void *decoded, struct wire_frame *out)
 {
-    out->message_count = ((const amqp_queue_declare_ok_t *)decoded)->message_count;
+    const amqp_queue_declare_ok_t *m = decoded;
+
+    out->message_count = m->message_count;
+    out->consumers = m->consumer_count;
 }
 
 static void take_nothing(const void *decoded, struct wire_frame *out)

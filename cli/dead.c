@@ -67,6 +67,7 @@ static bool on_news(struct dead *d, struct bus_news *news, struct err *e)
         return true;
     case BUS_QUIET:
     case BUS_LINK_UP:
+    case BUS_QUEUE_DEAF:
     case BUS_UNBLOCKED:
         break;
     }

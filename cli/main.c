@@ -1,13 +1,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "cli/exit.h"
 #include "cli/print.h"
 #include "cli/sealing.h"
 #include "schemas/envelope.h"
+#include "schemas/harden.h"
 
 enum { VAULT_SLOTS = 4 };
 
@@ -71,16 +70,6 @@ static int compose_and_ask(const struct options *o, const struct settings *s, st
     return status;
 }
 
-static void harden(void)
-{
-    struct rlimit none = {0, 0};
-
-    setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__ /* its leak check attaches to the process */
-    prctl(PR_SET_DUMPABLE, 0);
-#endif
-}
-
 int main(int argc, char **argv)
 {
     struct options options;
@@ -89,7 +78,7 @@ int main(int argc, char **argv)
     struct err e;
     int status;
 
-    harden();
+    process_harden();
     if (!options_read(argc, argv, &options, &status))
         return status;
     if (options.action != NULL)

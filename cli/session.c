@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "schemas/envelope.h"
+#include "schemas/harden.h"
 
 enum { HEARTBEAT_S = 15 };
 
@@ -76,6 +77,7 @@ bool session_send(struct session *session, const struct uuid *host, const char *
                                   .body_bytes = body->len};
     struct err why;
 
+    stack_wipe(); /* the DEK was composed and sealed; now we wait */
     uuid_hex(host, hex);
     snprintf(route, sizeof(route), "host.%s", hex);
     if (client_call(session->client, &call, session->timeout_ms, out, &why))

@@ -1,11 +1,12 @@
 #include <string.h>
 
 #include "handlers/handlers.h"
+#include "handlers/kept.h"
 #include "handlers/peer.h"
-#include "handlers/secret.h"
 
 struct delete_notes {
-    bool sent; /* libvirt may have undefined it before the connection was lost */
+    bool sent;     /* libvirt may have undefined it before the connection was lost */
+    bool was_kept; /* the ledger had it: had libvirt lost it, it would have been restored */
 };
 
 /* What does not match was not meant: it stays, and the delete is as good as done. */
@@ -31,26 +32,61 @@ static bool is_free(const struct work *work, const struct hv_secret *secret, str
     return true;
 }
 
-static enum step_result run(struct work *work, struct err *e)
+/* Nothing is there. Where an earlier attempt set out to delete it, it has done so. */
+static enum step_result not_there(struct work *work)
+{
+    struct delete_reply *reply = (struct delete_reply *)work->reply;
+
+    reply->deleted = uuid_is_set(&work->record.secret_uuid);
+    if (reply->deleted)
+        kept_remove(work, &work->record.secret_uuid);
+    return STEP_FINISH;
+}
+
+static enum step_result find_run(struct work *work, struct err *e)
 {
     const struct delete_request *request = work->request;
-    struct delete_reply *reply = (struct delete_reply *)work->reply;
     struct delete_notes *notes = work->notes;
     struct held held;
 
-    if (!secret_find(work, &held, e)) {
-        reply->deleted = notes->sent;
-        return e->kind == ERR_NOT_FOUND ? STEP_NEXT : STEP_FAIL;
-    }
+    if (!secret_find(work, &held, e))
+        return e->kind == ERR_NOT_FOUND ? not_there(work) : STEP_FAIL;
     if (!is_meant(work, &held))
-        return STEP_NEXT;
+        return STEP_FINISH;
     if (!request->force && !is_free(work, &held.secret, e))
         return STEP_FAIL;
-    return secret_remove(work, &held.secret.uuid, &notes->sent, &reply->deleted, e) ? STEP_NEXT : STEP_FAIL;
+    work->record.secret_uuid = held.secret.uuid;
+    if (!kept_state(work, &held.secret.uuid, SECRET_DELETING, e))
+        return STEP_FAIL;
+    notes->was_kept = work->record.change_count > 0;
+    return STEP_RECORD;
+}
+
+static enum step_result remove_run(struct work *work, struct err *e)
+{
+    struct delete_reply *reply = (struct delete_reply *)work->reply;
+    struct delete_notes *notes = work->notes;
+
+    if (!secret_remove(work, &work->record.secret_uuid, &notes->sent, &reply->deleted, e))
+        return STEP_FAIL;
+    reply->deleted |= notes->sent || notes->was_kept;
+    kept_remove(work, &work->record.secret_uuid);
+    return STEP_NEXT;
+}
+
+static bool event(const struct work *work, struct host_event *out)
+{
+    const struct delete_request *request = work->request;
+
+    out->kind = HOST_EVENT_SECRET_DELETED;
+    out->secret_uuid = work->record.secret_uuid;
+    memcpy(out->migration_id, request->migration_id, sizeof(out->migration_id));
+    return ((const struct delete_reply *)work->reply)->deleted;
 }
 
 static const struct step steps[] = {
-    {.name = "delete", .run = run},
+    {.name = "find", .run = find_run},
+    {.name = "remove", .run = remove_run, .undo = kept_undo_delete},
 };
 
 static bool peer_may(const struct peer *peer, const void *request, struct err *e)
@@ -71,4 +107,5 @@ const struct handler delete_handler = {
     .count = COUNT(steps),
     .notes_bytes = sizeof(struct delete_notes),
     .lane = LANE_IDENTITY,
+    .event = event,
 };

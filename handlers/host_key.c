@@ -1,7 +1,14 @@
 /* HostEnvelopeKeyGetMsg and HostEnvelopeKeyRotateMsg: what to seal this host's DEKs to. */
+#include <stdio.h>
+
 #include "handlers/handlers.h"
 #include "handlers/host_keys.h"
+#include "handlers/kept.h"
 #include "handlers/work.h"
+
+struct rotate_notes {
+    bool is_new; /* the key was made by this request, now */
+};
 
 static void reply_fill(struct work *work, const struct public_key *key)
 {
@@ -25,15 +32,33 @@ static enum step_result get_run(struct work *work, struct err *e)
 static enum step_result rotate_run(struct work *work, struct err *e)
 {
     const struct host_key_rotate_request *request = work->request;
+    struct rotate_notes *notes = work->notes;
     struct public_key key;
-    bool ok = request->retire ? host_keys_retire(work->host->keys, work->id, &key, e)
-                              : host_keys_rotate(work->host->keys, work->id, &key, e);
+    bool ok = request->retire ? kept_reseal(work, e) && host_keys_retire(work->host->keys, work->id, &key, e)
+                              : host_keys_rotate(work->host->keys, work->id, &key, &notes->is_new, e);
 
     if (!ok)
         return STEP_FAIL;
     work->begun = true;
     reply_fill(work, &key);
     return STEP_NEXT;
+}
+
+static void recall(struct work *work)
+{
+    struct host_key_reply *reply = (struct host_key_reply *)work->reply;
+
+    reply->suites = seal_suites(work->host->envelope);
+}
+
+static bool rotate_event(const struct work *work, struct host_event *out)
+{
+    const struct host_key_reply *reply = (const struct host_key_reply *)work->reply;
+    const struct rotate_notes *notes = work->notes;
+
+    out->kind = HOST_EVENT_KEY_ROTATED;
+    snprintf(out->reason, sizeof(out->reason), "the fingerprint is now %s", reply->fingerprint);
+    return notes->is_new;
 }
 
 static const struct step get_steps[] = {{.name = "get", .run = get_run}};
@@ -45,6 +70,7 @@ const struct handler host_key_get_handler = {
     .steps = get_steps,
     .count = COUNT(get_steps),
     .lane = LANE_NONE,
+    .recall = recall,
 };
 
 const struct handler host_key_rotate_handler = {
@@ -52,5 +78,8 @@ const struct handler host_key_rotate_handler = {
     .senders = MAY_MANAGE,
     .steps = rotate_steps,
     .count = COUNT(rotate_steps),
+    .notes_bytes = sizeof(struct rotate_notes),
     .lane = LANE_NONE,
+    .recall = recall,
+    .event = rotate_event,
 };

@@ -1,10 +1,7 @@
 #include "handlers/host_keys.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -54,6 +51,12 @@ static void ring_finish(struct key_ring *ring)
     memcpy(ring->digest, digest, DIGEST_CHARS);
 }
 
+static bool random_fill(uint8_t out[HPKE_KEY_BYTES], struct err *e)
+{
+    return getrandom(out, HPKE_KEY_BYTES, 0) == HPKE_KEY_BYTES ||
+           err_set(e, ERR_LOCAL, "the system gave no random bytes");
+}
+
 /* A new pair before the others, of which there are not too many. */
 static bool ring_add(struct key_ring *ring, const char made_for[DIGEST_CHARS], struct err *e)
 {
@@ -62,8 +65,8 @@ static bool ring_add(struct key_ring *ring, const char made_for[DIGEST_CHARS], s
     memmove(ring->pairs + 1, ring->pairs, ring->count * sizeof(ring->pairs[0]));
     memmove(ring->made_for + 1, ring->made_for, ring->count * sizeof(ring->made_for[0]));
     ring->count++;
-    if (getrandom(fresh->private_key, sizeof(fresh->private_key), 0) != (ssize_t)sizeof(fresh->private_key))
-        return err_set(e, ERR_LOCAL, "the system gave no random bytes");
+    if (!random_fill(fresh->private_key, e))
+        return false;
     hpke_public_key(fresh);
     memcpy(ring->made_for[0], made_for, DIGEST_CHARS);
     return true;
@@ -156,22 +159,34 @@ bool host_keys_unseal(const struct host_keys *keys, enum seal_layout layouts, co
     return ok;
 }
 
-/* ---- changing them: one at a time, whichever thread or worker ---- */
+/* ---- what the worker keeps for itself ---- */
 
-/* A descriptor that holds the lock of the folder until it is closed, or -1. */
-static int folder_lock(const struct host_keys *keys, struct err *e)
+bool host_keys_keep(const struct host_keys *keys, const struct seal_use *use, const struct dek *dek,
+                    struct sealed_dek *out, struct err *e)
 {
-    char folder[HOST_KEYS_PATH_BYTES];
-    int fd;
+    uint8_t ephemeral[HPKE_KEY_BYTES];
+    struct public_key own;
+    bool ok =
+        host_keys_current(keys, &own, e) && random_fill(ephemeral, e) && seal_keep(ephemeral, &own, use, dek, out, e);
 
-    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(keys->path, '/') - keys->path), keys->path);
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX) == 0)
-        return fd;
-    err_set(e, ERR_LOCAL, "cannot lock %s: %s", folder, strerror(errno));
-    close_fd(&fd);
-    return -1;
+    wipe(ephemeral, sizeof(ephemeral));
+    return ok;
 }
+
+bool host_keys_recall(const struct host_keys *keys, const struct seal_use *use, const struct sealed_dek *sealed,
+                      struct dek *out, struct err *e)
+{
+    struct key_ring *ring = ring_read(keys, e);
+    bool ok;
+
+    if (ring == NULL)
+        return false;
+    ok = seal_recall(ring->pairs, ring->count, use, sealed, out, e);
+    vault_give(keys->vault, ring);
+    return ok;
+}
+
+/* ---- changing them: one at a time, whichever thread or worker ---- */
 
 /* Change *ring, and set *index to the pair that answers; *is_done: it had been changed already. */
 typedef bool ring_change(struct key_ring *ring, const char id[DIGEST_CHARS], size_t *index, bool *is_done,
@@ -206,42 +221,48 @@ static bool retire(struct key_ring *ring, const char id[DIGEST_CHARS], size_t *i
 }
 
 static bool ring_update(const struct host_keys *keys, ring_change *change, const char *id, struct public_key *out,
-                        struct err *e)
+                        bool *is_done, struct err *e)
 {
     char of_id[ID_MAX_CHARS + 1];
     struct key_ring *ring = ring_read(keys, e);
     size_t index;
-    bool ok, is_done = false;
+    bool ok;
 
     if (ring == NULL)
         return false;
     digest_derived_id(id, "keys", of_id);
-    ok = change(ring, of_id, &index, &is_done, e);
+    ok = change(ring, of_id, &index, is_done, e);
     if (ok)
         public_copy(&ring->pairs[index], out);
     ring_finish(ring);
-    ok = ok && (is_done || private_file_replace(keys->path, ring, sizeof(*ring), e));
+    ok = ok && (*is_done || private_file_replace(keys->path, ring, sizeof(*ring), e));
     vault_give(keys->vault, ring);
     return ok;
 }
 
 static bool ring_update_alone(const struct host_keys *keys, ring_change *change, const char *id, struct public_key *out,
-                              struct err *e)
+                              bool *is_done, struct err *e)
 {
     ON_EXIT(close_fd) int lock = -1;
 
+    *is_done = false;
     if (keys->is_credential)
         return err_set(e, ERR_LOCAL, "the key of this host is a systemd credential, %s: change it there", keys->path);
-    lock = folder_lock(keys, e);
-    return lock >= 0 && ring_update(keys, change, id, out, e);
+    lock = private_folder_lock(keys->path, e);
+    return lock >= 0 && ring_update(keys, change, id, out, is_done, e);
 }
 
-bool host_keys_rotate(const struct host_keys *keys, const char *id, struct public_key *out, struct err *e)
+bool host_keys_rotate(const struct host_keys *keys, const char *id, struct public_key *out, bool *is_new, struct err *e)
 {
-    return ring_update_alone(keys, rotate, id, out, e);
+    bool is_done, ok = ring_update_alone(keys, rotate, id, out, &is_done, e);
+
+    *is_new = ok && !is_done;
+    return ok;
 }
 
 bool host_keys_retire(const struct host_keys *keys, const char *id, struct public_key *out, struct err *e)
 {
-    return ring_update_alone(keys, retire, id, out, e);
+    bool is_done;
+
+    return ring_update_alone(keys, retire, id, out, &is_done, e);
 }

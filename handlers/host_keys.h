@@ -33,17 +33,29 @@ MUST_CHECK bool host_keys_open(const char *state_dir, const char *credentials, c
 MUST_CHECK bool host_keys_current(const struct host_keys *keys, struct public_key *out, struct err *e);
 
 /*
- * A new key pair, once for each request id: the same id again gives the same key.
- * The earlier ones go on opening. ERR_LOCAL where HOST_KEYS_MAX are kept already, or
+ * A new key pair, once for each request id: the same id again gives the same key, and
+ * *is_new tells. The earlier ones go on opening. ERR_LOCAL where HOST_KEYS_MAX are kept already, or
  * the file is a credential.
  */
-MUST_CHECK bool host_keys_rotate(const struct host_keys *keys, const char *id, struct public_key *out, struct err *e);
+MUST_CHECK bool host_keys_rotate(const struct host_keys *keys, const char *id, struct public_key *out, bool *is_new,
+                                 struct err *e);
 
 /* Forget all but the current one, once for an id: the last one again does nothing. Fails as above. */
 MUST_CHECK bool host_keys_retire(const struct host_keys *keys, const char *id, struct public_key *out, struct err *e);
 
 /* seal_open() with every key that is kept. */
 MUST_CHECK bool host_keys_unseal(const struct host_keys *keys, enum seal_layout layouts, const struct seal_use *use,
+                                 const struct sealed_dek *sealed, struct dek *out, struct err *e);
+
+/*
+ * seal_keep() to the current key, with randomness of the system, and seal_recall()
+ * with every key that is kept: what was sealed to one that has been retired since is
+ * lost, so it is to be kept anew before. ERR_LOCAL where the system gives no random
+ * bytes.
+ */
+MUST_CHECK bool host_keys_keep(const struct host_keys *keys, const struct seal_use *use, const struct dek *dek,
+                               struct sealed_dek *out, struct err *e);
+MUST_CHECK bool host_keys_recall(const struct host_keys *keys, const struct seal_use *use,
                                  const struct sealed_dek *sealed, struct dek *out, struct err *e);
 
 #endif

@@ -54,6 +54,9 @@ MUST_CHECK bool hv_secret_by_usage(struct hv *hv, enum hv_usage usage, const cha
                                    struct err *e);
 MUST_CHECK bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret *out, struct err *e);
 
+/* The UUIDs of all secrets, in no order. *out is the caller's, to be free()d. */
+MUST_CHECK bool hv_secret_list(struct hv *hv, struct uuid **out, size_t *count, struct err *e);
+
 /*
  * Define an ephemeral, private secret of these properties and set its value, or
  * give the one of this UUID a new description and value; without `dek` (NULL) its

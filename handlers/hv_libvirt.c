@@ -173,6 +173,39 @@ bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret 
     return secret != NULL ? secret_read(&loan, secret, out, e) : fail(&loan, EFFECT_NONE, "look up a secret", e);
 }
 
+struct secrets {
+    virSecretPtr *at;
+    int count;
+};
+
+static void release_secrets(struct secrets *secrets)
+{
+    for (int i = 0; i < secrets->count; i++)
+        virSecretFree(secrets->at[i]);
+    free(secrets->at);
+}
+
+bool hv_secret_list(struct hv *hv, struct uuid **out, size_t *count, struct err *e)
+{
+    ON_EXIT(release_loan) struct loan loan = {0};
+    ON_EXIT(release_secrets) struct secrets secrets = {0};
+    struct uuid *uuids;
+
+    if (!loan_take(hv, &loan, e))
+        return false;
+    secrets.count = virConnectListAllSecrets(loan.link->conn, &secrets.at, 0);
+    if (secrets.count < 0)
+        return fail(&loan, EFFECT_NONE, "list the secrets", e);
+    uuids = calloc((size_t)secrets.count + 1, sizeof(*uuids));
+    if (uuids == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory for a list of %d secrets", secrets.count);
+    for (int i = 0; i < secrets.count; i++)
+        (void)!virSecretGetUUIDString(secrets.at[i], uuids[i].text);
+    *out = uuids;
+    *count = (size_t)secrets.count;
+    return true;
+}
+
 bool hv_secret_define(struct hv *hv, const struct hv_secret *secret, const struct dek *dek, struct err *e)
 {
     ON_EXIT(release_loan) struct loan loan = {0};

@@ -5,38 +5,10 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/random.h>
 
 #include "handlers/handlers.h"
 #include "handlers/peer.h"
-#include "handlers/secret.h"
-
-struct pre_migrate_notes {
-    struct uuid secret_uuid;
-    char migration_id[MIGRATION_ID_MAX_CHARS + 1];
-    struct public_key recipient; /* the destination's */
-    struct sealed_dek sealed;    /* what travels */
-    bool on_destination;         /* the destination defined it, or may have */
-    union {                      /* one call after the other */
-        struct {
-            struct host_key_get_request ask;
-            struct host_key_reply answer;
-        } host_key;
-        struct {
-            struct resource_key_request ask;
-            struct resource_key_reply answer;
-        } key;
-        struct {
-            struct define_request ask;
-            struct define_reply answer;
-        } define;
-        struct {
-            struct delete_request ask;
-            struct delete_reply answer;
-        } undo;
-    };
-};
+#include "handlers/pre_migrate_parts.h"
 
 _Static_assert(sizeof(struct pre_migrate_notes) <= VAULT_SLOT_BYTES, "notes fit their slot");
 _Static_assert(sizeof(struct pre_migrate_reply) <= WORK_REPLY_MAX_BYTES, "the reply fits");
@@ -69,7 +41,7 @@ static bool live_secret_check(const struct work *work, const struct uuid *uuid, 
 }
 
 /* Without a live domain there is no XML to ask: by identity then. */
-static bool held_secret_uuid(const struct work *work, struct uuid *out, struct err *e)
+static bool held_secret_uuid(struct work *work, struct uuid *out, struct err *e)
 {
     struct held held;
 
@@ -83,6 +55,20 @@ static bool held_secret_uuid(const struct work *work, struct uuid *out, struct e
     return false;
 }
 
+/* Envelopes are for the destination: only clear DEKs can be told apart here. */
+static bool dek_digest(const struct host *host, const void *request, char out[DIGEST_CHARS + 1])
+{
+    const struct pre_migrate_request *m = request;
+    char usage_id[USAGE_ID_MAX_CHARS + 1];
+
+    secret_usage_id(&m->to.key, usage_id);
+    if (m->encrypted_dek.len > 0)
+        digest_name("sealed to the destination", out);
+    else
+        digest_dek(host->digest_key, usage_id, &m->dek, out);
+    return true;
+}
+
 static enum step_result source_run(struct work *work, struct err *e)
 {
     struct pre_migrate_notes *notes = work->notes;
@@ -90,6 +76,7 @@ static enum step_result source_run(struct work *work, struct err *e)
     struct hv_tpm tpm;
 
     choose_migration_id(work, notes->migration_id);
+    (void)dek_digest(work->host, work->request, work->record.dek);
     if (!hv_live_tpm(work->host->hv, &secret_key_of(work)->vm_uuid, &tpm, e)) {
         if (e->kind != ERR_NOT_FOUND)
             return STEP_FAIL;
@@ -103,133 +90,14 @@ static enum step_result source_run(struct work *work, struct err *e)
     return live_secret_check(work, &tpm.secret_uuid, e) ? STEP_NEXT : STEP_FAIL;
 }
 
-/* Before anybody is asked for anything: somebody must have the DEK. */
-static bool dek_can_be_had(const struct pre_migrate_request *request, struct err *e)
+/* From here on the destination may have it, and it is ours to undo. */
+static enum step_result intend_run(struct work *work, struct err *e)
 {
-    if (request->dek.len > 0 || request->encrypted_dek.len > 0 || uuid_is_set(&request->tpm_uuid))
-        return true;
-    return err_field(e, ERR_REQUIRED, "tpmUuid",
-                     "tpmUuid is required to ask the key manager, since the request brings no DEK");
-}
+    const struct pre_migrate_notes *notes = work->notes;
 
-/* An envelope that came with the request needs no key, unless it is to be compared. */
-static enum step_result host_key_run(struct work *work, struct err *e)
-{
-    const struct pre_migrate_request *request = work->request;
-    struct pre_migrate_notes *notes = work->notes;
-
-    if (!dek_can_be_had(request, e))
-        return STEP_FAIL;
-    if (request->encrypted_dek.len > 0 && request->dst_key_fingerprint[0] == '\0')
-        return STEP_NEXT;
-    if (!pins_allow(&work->host->pins, &request->dst_host_uuid, e))
-        return STEP_FAIL;
-    notes->host_key.ask = (struct host_key_get_request){.to.host_uuid = request->dst_host_uuid};
-    return peer_call_host(work, &host_key_get_message, &request->dst_host_uuid, "host-key", &notes->host_key.ask,
-                          &notes->host_key.answer);
-}
-
-/* Who was asked only reads, and nobody has changed anything yet: there is no effect, answer or not. */
-static enum step_result reading_failed(const struct work *work, const char *peer, struct err *e)
-{
-    peer_failed(work, peer, e);
-    e->effect = EFFECT_NONE;
-    return STEP_FAIL;
-}
-
-/* The fingerprint is made here, of the key that will be used: what the answer says of itself proves nothing. */
-static enum step_result host_key_answered(struct work *work, struct err *e)
-{
-    const struct pre_migrate_request *request = work->request;
-    struct pre_migrate_notes *notes = work->notes;
-    char fingerprint[FINGERPRINT_CHARS + 1];
-
-    if (work->call.failed)
-        return reading_failed(work, "the destination", e);
-    notes->recipient = notes->host_key.answer.public_key;
-    seal_fingerprint(notes->recipient.data, fingerprint);
-    if (!pins_accept(&work->host->pins, &request->dst_host_uuid, fingerprint, e))
-        return STEP_FAIL;
-    if (request->dst_key_fingerprint[0] == '\0' || strcasecmp(request->dst_key_fingerprint, fingerprint) == 0)
-        return STEP_NEXT;
-    err_field(e, ERR_ENVELOPE, "dstKeyFingerprint", "dstKeyFingerprint is not that of the destination's key, %s",
-              fingerprint);
-    return STEP_FAIL;
-}
-
-/* Seal to the destination, for the define that follows. */
-static enum step_result seal(struct work *work, const struct dek *dek, struct err *e)
-{
-    const struct pre_migrate_request *request = work->request;
-    struct pre_migrate_notes *notes = work->notes;
-    struct addressed to = {request->dst_host_uuid, request->to.key};
-    struct seal_use use = {&to, &notes->secret_uuid};
-    uint8_t ephemeral[HPKE_KEY_BYTES];
-    bool ok;
-
-    if (getrandom(ephemeral, sizeof(ephemeral), 0) != (ssize_t)sizeof(ephemeral)) {
-        err_set(e, ERR_LOCAL, "the system gave no random bytes");
-        return STEP_FAIL;
-    }
-    ok = seal_seal(work->host->envelope, ephemeral, &notes->recipient, &use, dek, &notes->sealed, e);
-    wipe(ephemeral, sizeof(ephemeral));
-    return ok ? STEP_NEXT : STEP_FAIL;
-}
-
-static enum step_result dek_ask(struct work *work)
-{
-    const struct pre_migrate_request *request = work->request;
-    struct pre_migrate_notes *notes = work->notes;
-    struct resource_key_request *ask = &notes->key.ask;
-
-    *ask = (struct resource_key_request){
-        .to = request->to,
-        .resource_uuid = request->tpm_uuid,
-        .resource_type = "TpmVO",
-        .key_provider_uuid = request->key_provider_uuid,
-        .dst_host_uuid = request->dst_host_uuid,
-        .secret_uuid = notes->secret_uuid,
-        .recipient_key = notes->recipient,
-    };
-    memcpy(ask->key_provider_name, request->key_provider_name, sizeof(ask->key_provider_name));
-    return peer_call_service(work, &resource_key_message, "keymanager", "key", ask, &notes->key.answer);
-}
-
-static enum step_result dek_run(struct work *work, struct err *e)
-{
-    const struct pre_migrate_request *request = work->request;
-    struct pre_migrate_notes *notes = work->notes;
-
-    if (request->encrypted_dek.len > 0) {
-        notes->sealed = request->encrypted_dek;
-        return STEP_NEXT;
-    }
-    return request->dek.len > 0 ? seal(work, &request->dek, e) : dek_ask(work);
-}
-
-static enum step_result dek_answered(struct work *work, struct err *e)
-{
-    struct pre_migrate_notes *notes = work->notes;
-    const struct resource_key_reply *answer = &notes->key.answer;
-    int64_t wanted = secret_key_of(work)->key_version;
-
-    if (work->call.failed)
-        return reading_failed(work, "the key manager", e);
-    if (answer->key_version != wanted) {
-        err_set(e, ERR_CONFLICT, "the key manager answered with version %lld of the key, not %lld",
-                (long long)answer->key_version, (long long)wanted);
-        return STEP_FAIL;
-    }
-    if (answer->dek.len > 0 && !work->host->accepts_clear_deks) {
-        err_field(e, ERR_PLAINTEXT, "dekBase64",
-                  "the key manager answered with dekBase64 in clear, which plaintext_dek in [worker] refuses on this "
-                  "broker");
-        return STEP_FAIL;
-    }
-    if (answer->dek.len > 0)
-        return seal(work, &answer->dek, e);
-    notes->sealed = answer->encrypted_dek;
-    return STEP_NEXT;
+    (void)e;
+    work->record.secret_uuid = notes->secret_uuid;
+    return STEP_RECORD;
 }
 
 static enum step_result define_run(struct work *work, struct err *e)
@@ -298,7 +166,9 @@ static void reply_fill(struct work *work)
     memcpy(reply->migration_id, notes->migration_id, sizeof(reply->migration_id));
     reply->created = notes->define.answer.created ? YES : NO;
     snprintf(reply->dek_source, sizeof(reply->dek_source), "%s",
-             request->dek.len > 0 || request->encrypted_dek.len > 0 ? "request" : "keymanager");
+             request->dek.len > 0 || request->encrypted_dek.len > 0 ? "request"
+             : notes->is_kept                                       ? "ledger"
+                                                                    : "keymanager");
 }
 
 static enum step_result mark_run(struct work *work, struct err *e)
@@ -332,19 +202,21 @@ static bool waits_for_peers(const void *request)
     return true;
 }
 
-/* Envelopes are for the destination: only clear DEKs can be told apart here. */
-static bool deks_are_same(const struct host *host, const void *one, const void *other)
+/* What an earlier attempt may have done: everything. */
+static void resume(struct work *work)
 {
-    const struct pre_migrate_request *a = one, *b = other;
+    struct pre_migrate_notes *notes = work->notes;
 
-    (void)host;
-    return (a->encrypted_dek.len > 0) == (b->encrypted_dek.len > 0) && dek_equal(&a->dek, &b->dek);
+    choose_migration_id(work, notes->migration_id);
+    notes->on_destination = true;
+    work->begun = true;
 }
 
 static const struct step steps[] = {
     {.name = "source", .run = source_run},
-    {.name = "host key", .run = host_key_run, .answered = host_key_answered},
-    {.name = "dek", .run = dek_run, .answered = dek_answered},
+    {.name = "host key", .run = pre_migrate_host_key_run, .answered = pre_migrate_host_key_answered},
+    {.name = "dek", .run = pre_migrate_dek_run, .answered = pre_migrate_dek_answered},
+    {.name = "intend", .run = intend_run},
     {.name = "define", .run = define_run, .answered = define_answered, .undo = define_undo},
     {.name = "mark", .run = mark_run, .undo = mark_undo},
 };
@@ -357,5 +229,6 @@ const struct handler pre_migrate_handler = {
     .notes_bytes = sizeof(struct pre_migrate_notes),
     .lane = LANE_IDENTITY,
     .waits_for_peers = waits_for_peers,
-    .deks_are_same = deks_are_same,
+    .dek_digest = dek_digest,
+    .resume = resume,
 };

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,19 +20,37 @@ static bool fail(struct err *e, enum err_kind kind, const char *doing, const cha
     return err_set(e, kind, "cannot %s %s: %s", doing, path, strerror(errno));
 }
 
+static bool check_owner(const struct stat *st, const char *path, enum err_kind kind, struct err *e)
+{
+    if (st->st_uid != geteuid() && st->st_uid != 0)
+        return err_set(e, kind, "%s belongs to user %u: chown it", path, st->st_uid);
+    if ((st->st_mode & 077) != 0)
+        return err_set(e, kind, "%s may be read by others: chmod 600 it", path);
+    return true;
+}
+
 static bool check_file(int fd, const char *path, bool is_credential, size_t len, struct err *e)
 {
     struct stat st;
 
     if (fstat(fd, &st) != 0)
         return fail(e, ERR_KEYS_MISSING, "look at", path);
-    if (!is_credential && st.st_uid != geteuid() && st.st_uid != 0)
-        return err_set(e, ERR_KEYS_DAMAGED, "%s belongs to user %u: chown it", path, st.st_uid);
-    if (!is_credential && (st.st_mode & 077) != 0)
-        return err_set(e, ERR_KEYS_DAMAGED, "%s may be read by others: chmod 600 it", path);
+    if (!is_credential && !check_owner(&st, path, ERR_KEYS_DAMAGED, e))
+        return false;
     if (st.st_size != (off_t)len)
         return err_set(e, ERR_KEYS_DAMAGED, "%s has %lld bytes instead of %zu", path, (long long)st.st_size, len);
     return true;
+}
+
+bool private_file_check(const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return fail(e, ERR_LOCAL, "look at", path);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, ERR_LOCAL, "%s is no regular file", path);
+    return check_owner(&st, path, ERR_LOCAL, e);
 }
 
 bool private_file_read(const char *path, bool is_credential, void *out, size_t len, struct err *e)
@@ -62,15 +81,31 @@ static bool write_fresh(const char *path, const void *data, size_t len, struct e
     return true;
 }
 
+static int open_folder(const char *path, char folder[PATH_MAX])
+{
+    snprintf(folder, PATH_MAX, "%.*s", (int)(strrchr(path, '/') - path), path);
+    return open(folder[0] != '\0' ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* The name, too, must outlive a loss of power. */
 static bool sync_folder(const char *path, struct err *e)
 {
-    ON_EXIT(close_fd) int fd = -1;
     char folder[PATH_MAX];
+    ON_EXIT(close_fd) int fd = open_folder(path, folder);
 
-    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return (fd >= 0 && fsync(fd) == 0) || fail(e, ERR_LOCAL, "sync the folder", folder);
+}
+
+int private_folder_lock(const char *path, struct err *e)
+{
+    char folder[PATH_MAX];
+    int fd = open_folder(path, folder);
+
+    if (fd >= 0 && flock(fd, LOCK_EX) == 0)
+        return fd;
+    fail(e, ERR_LOCAL, "lock", folder);
+    close_fd(&fd);
+    return -1;
 }
 
 static bool link_unless_there(const char *fresh, const char *path)

@@ -1,6 +1,7 @@
 /*
- * Small files that hold keys: only their owner may read them, and there is never
- * half of one. Any thread; blocks on the disk.
+ * Files that only their owner may read: small ones that hold keys, of which there is
+ * never half of one, and the ledger. Every path has a '/' in it. Any thread; blocks
+ * on the disk.
  */
 #ifndef HANDLERS_PRIVATE_FILE_H
 #define HANDLERS_PRIVATE_FILE_H
@@ -22,5 +23,15 @@ MUST_CHECK bool private_file_read(const char *path, bool is_credential, void *ou
  */
 MUST_CHECK bool private_file_make(const char *path, const void *data, size_t len, struct err *e);
 MUST_CHECK bool private_file_replace(const char *path, const void *data, size_t len, struct err *e);
+
+/*
+ * See that it is a regular file, ours or root's, that nobody else may read, without
+ * opening it: to close a file drops all the locks a process has on it (fcntl(2)), and
+ * SQLite's are such. ERR_LOCAL.
+ */
+MUST_CHECK bool private_file_check(const char *path, struct err *e);
+
+/* A descriptor that holds the lock of the file's folder until it is closed; -1 with ERR_LOCAL. Waits for who holds it. */
+MUST_CHECK int private_folder_lock(const char *path, struct err *e);
 
 #endif

@@ -1,4 +1,4 @@
-#include "handlers/secret.h"
+#include "handlers/kept.h"
 
 #include <string.h>
 
@@ -26,13 +26,36 @@ bool secret_is(const struct hv_secret *secret, const struct secret_key *key)
     return !secret->other_usage && secret->usage == want.usage && strcmp(secret->usage_id, want.usage_id) == 0;
 }
 
-bool secret_find(const struct work *work, struct held *out, struct err *e)
+/* *e is "not found", and stays so where the ledger has none either. */
+static bool find_lost(struct work *work, struct held *out, struct err *e)
+{
+    struct secret_row row;
+    struct err failed;
+    bool found;
+
+    if (!kept_find(work, &row, &found, &failed)) {
+        *e = failed;
+        return false;
+    }
+    if (!found || row.state != SECRET_ACTIVE)
+        return false;
+    if (!kept_restore(work, &row, &failed)) {
+        *e = failed;
+        return false;
+    }
+    work->restored = true;
+    work->restored_uuid = row.uuid;
+    kept_held(&row, out);
+    return true;
+}
+
+bool secret_find(struct work *work, struct held *out, struct err *e)
 {
     struct hv_secret want;
 
     secret_identify(secret_key_of(work), &want);
     if (!hv_secret_by_usage(work->host->hv, want.usage, want.usage_id, &out->secret, e))
-        return false;
+        return e->kind == ERR_NOT_FOUND && find_lost(work, out, e);
     mark_read(out->secret.description, &out->mark);
     return true;
 }
@@ -71,7 +94,7 @@ bool secret_mark(struct work *work, const struct held *held, const struct mark *
 
     if (!secret.is_ours_in_form)
         return true;
-    return secret_define(work, &secret, mark, NULL, e);
+    return secret_define(work, &secret, mark, NULL, e) && kept_mark(work, &secret.uuid, mark, e);
 }
 
 bool secret_stays(struct work *work, const struct held *held, const char *migration_id, struct err *e)

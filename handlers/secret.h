@@ -21,8 +21,13 @@ void secret_identify(const struct secret_key *key, struct hv_secret *out);
 /* True if a secret in libvirt is the one of this identity: by usage id and usage type, since libvirt mixes types. */
 bool secret_is(const struct hv_secret *secret, const struct secret_key *key);
 
-/* The secret of the request's identity. ERR_NOT_FOUND; otherwise as hv_secret_by_usage(). */
-MUST_CHECK bool secret_find(const struct work *work, struct held *out, struct err *e);
+/*
+ * The secret of the request's identity. One that libvirt has lost, as it does
+ * when it is started again, is restored from the ledger first, and work->restored
+ * set. ERR_NOT_FOUND where neither has it; otherwise as hv_secret_by_usage() and
+ * kept_restore().
+ */
+MUST_CHECK bool secret_find(struct work *work, struct held *out, struct err *e);
 
 /*
  * hv_secret_define() with the description written from `mark`, and
@@ -41,7 +46,7 @@ MUST_CHECK bool secret_undefine(struct work *work, const struct uuid *uuid, stru
 MUST_CHECK bool secret_remove(struct work *work, const struct uuid *uuid, bool *sent, bool *removed, struct err *e);
 
 /*
- * Write a changed mark; the value stays. A secret that is not ephemeral and
+ * Write a changed mark, in libvirt and into the record; the value stays. A secret that is not ephemeral and
  * private was not made by us and is left as it is, unmarked.
  */
 MUST_CHECK bool secret_mark(struct work *work, const struct held *held, const struct mark *mark, struct err *e);

@@ -8,9 +8,10 @@
 #ifndef HANDLERS_WORK_H
 #define HANDLERS_WORK_H
 
+#include "handlers/ledger.h"
 #include "handlers/pins.h"
 #include "schemas/digest.h"
-#include "schemas/messages.h"
+#include "schemas/host_event.h"
 #include "schemas/seal.h"
 #include "schemas/vault.h"
 
@@ -59,8 +60,28 @@ struct call {
     struct err err;
 };
 
+enum { RECORD_CHANGES_MAX = 2 };
+
+/*
+ * What the ledger is told of a request: before its first effect, and again with its
+ * outcome, each time in one transaction with the request's own row. The worker
+ * takes `changes` away once they are on disk; their rows stay as they were, for
+ * whoever fills in the next ones.
+ */
+struct record {
+    struct uuid secret_uuid; /* that it sets out to make or remove, or ""; of an earlier attempt, where there was one */
+    bool is_new;             /* ... and that was not there before */
+    char dek[DIGEST_CHARS + 1]; /* of its clear DEK, once that is known: digest_dek(); or "" */
+    size_t change_count;
+    struct secret_change {
+        bool is_removed; /* then of `row` only `host` and `uuid` count */
+        struct secret_row row;
+    } changes[RECORD_CHANGES_MAX];
+};
+
 enum step_result {
     STEP_NEXT,   /* done: the next step, or the end */
+    STEP_RECORD, /* as STEP_NEXT, once work->record is on disk: what stands before the first effect returns it */
     STEP_CALL,   /* work->call is filled in; `answered` runs when the answer is there */
     STEP_FINISH, /* the whole row is done, successfully, with no further step */
     STEP_FAIL,   /* *e says why; what was done is undone */
@@ -108,10 +129,24 @@ struct handler {
     bool (*waits_for_peers)(const void *request); /* true: counts against the cap on waiting requests; NULL: never */
 
     /*
-     * Of two requests that are the same but for their DEKs: whether those are the
-     * same too, as far as it can be known. In the loop, rarely. NULL: it has no DEK.
+     * The digest of a request's DEK, as in record.dek, to compare two requests of one
+     * id. False where it does not open. In the loop, rarely. NULL: it has no DEK.
      */
-    bool (*deks_are_same)(const struct host *host, const void *one, const void *other);
+    bool (*dek_digest)(const struct host *host, const void *request, char out[DIGEST_CHARS + 1]);
+
+    /*
+     * Have the undo of every step undo what an earlier attempt may have done: it was
+     * begun, and notes are all zero. NULL: what was begun is run again, and finished.
+     */
+    void (*resume)(struct work *work);
+
+    void (*recall)(struct work *work); /* fill in what a recorded reply does not keep: static texts; or NULL */
+
+    /*
+     * What is to be told of a request that has ended here, failed or not. True: *event, which comes with its host and
+     * the request's key, has the rest. Nothing where nothing was changed. Pure; in the loop. NULL: never anything.
+     */
+    bool (*event)(const struct work *work, struct host_event *event);
 };
 
 /* The handler for a message name, or NULL. */
@@ -122,10 +157,11 @@ enum { WORK_REPLY_MAX_BYTES = 512 };
 
 /* How far a row has come. */
 enum work_state {
-    WORK_DONE,    /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
-    WORK_CALLING, /* send `call`, write into it what came of it, then work_advance() */
-    WORK_AWAY,    /* libvirt is away: work_advance() again when it is back, or work_give_up() */
-    WORK_LATE,    /* not of work_advance(): work_is_late(), so it was left alone */
+    WORK_DONE,      /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
+    WORK_CALLING,   /* send `call`, write into it what came of it, then work_advance() */
+    WORK_RECORDING, /* have `record` written, as INBOX_UNDOING if it has failed, else INBOX_BEGUN; then work_advance() */
+    WORK_AWAY,      /* libvirt is away: work_advance() again when it is back, or work_give_up() */
+    WORK_LATE,      /* not of work_advance(): work_is_late(), so it was left alone */
 };
 
 enum work_phase {
@@ -146,9 +182,17 @@ struct work {
     const void *request;     /* decoded by handler->message->request */
     void *notes;             /* a vault slot, zeroed; NULL where the handler wants none */
     int64_t deadline_ms;     /* since 1970; 0: none */
+    int64_t attempts;        /* how often it was begun */
+    bool was_begun;          /* ... by workers that died before it ended */
+    struct ledger *ledger;   /* of the thread that advances it; NULL: nothing is known of secrets */
+    struct record record;    /* zero, or as an earlier attempt left it */
+    bool is_recorded;        /* the ledger knows that it was begun */
+    bool is_undoing;         /* ... and knows that it is being undone */
     size_t step;             /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
+    bool restored; /* a secret that libvirt had lost was put back on the way: */
+    struct uuid restored_uuid;
     bool begun; /* this host was changed, or may have been: not by what libvirt refused or never got */
     bool failed;
     struct err err;                                  /* the first one */
@@ -166,7 +210,21 @@ enum work_state work_advance(struct work *work);
  */
 void work_give_up(struct work *work, const struct err *why);
 
-/* True past its deadline, where nothing was done yet: it must not be begun any more. */
+/* True, and *out filled in, if a row that has ended has something to tell. Before its request and notes are given back. */
+bool work_event(const struct work *work, struct host_event *out);
+
+/*
+ * True past its deadline, where nothing was done yet, here or elsewhere, nor by an
+ * earlier attempt: it must not be begun any more. What was recorded of it, its
+ * undo takes back: work_give_up().
+ */
 bool work_is_late(const struct work *work, int64_t now_ms);
+
+/*
+ * Take up what an earlier attempt has begun, instead of the first work_advance():
+ * its first error is known, or it is too late to finish it, so it is undone and ends
+ * with `why`. Only where the handler has resume().
+ */
+void work_resume_undo(struct work *work, const struct err *why);
 
 #endif

@@ -8,6 +8,7 @@
 #define USE_KEY_NAME   "keyferry keyname"
 #define USE_DEK        "keyferry dek    "
 #define USE_CONTENT    "keyferry content"
+#define USE_WHOLE      "keyferry whole  "
 #define USE_DERIVED_ID "keyferry step id"
 #define USE_DAMAGE     "keyferry damage "
 #define USE_NAME       "keyferry name   "
@@ -15,7 +16,7 @@
 _Static_assert(sizeof(USE_KEY_NAME) == crypto_generichash_blake2b_PERSONALBYTES + 1, "personalisations are 16 bytes");
 _Static_assert(sizeof(USE_DEK) == sizeof(USE_KEY_NAME) && sizeof(USE_CONTENT) == sizeof(USE_KEY_NAME) &&
                    sizeof(USE_DERIVED_ID) == sizeof(USE_KEY_NAME) && sizeof(USE_DAMAGE) == sizeof(USE_KEY_NAME) &&
-                   sizeof(USE_NAME) == sizeof(USE_KEY_NAME),
+                   sizeof(USE_NAME) == sizeof(USE_KEY_NAME) && sizeof(USE_WHOLE) == sizeof(USE_KEY_NAME),
                "as above");
 
 enum { DIGEST_BYTES = DIGEST_CHARS / 2 };
@@ -63,19 +64,31 @@ void digest_dek(const struct digest_key *key, const char *context, const struct 
     digest(USE_DEK, key->bytes, context, dek->data, dek->len, out);
 }
 
-void digest_content(const struct digest_key *key, const struct schema *schema, const void *message,
-                    char out[DIGEST_CHARS + 1])
+static void digest_fields(const char *use, const struct digest_key *key, const struct schema *schema,
+                          const void *message, bool with_deks, char out[DIGEST_CHARS + 1])
 {
     digesting state;
 
-    digest_begin(&state, USE_CONTENT, key->bytes, schema->name);
+    digest_begin(&state, use, key->bytes, schema->name);
     for (size_t i = 0; i < schema->count; i++) {
         const struct field *f = &schema->fields[i];
 
-        if (!f->secret && !f->sealed)
+        if (with_deks || (!f->secret && !f->sealed))
             crypto_generichash_blake2b_update(&state, (const uint8_t *)message + f->offset, f->size);
     }
     digest_end(&state, out);
+}
+
+void digest_content(const struct digest_key *key, const struct schema *schema, const void *message,
+                    char out[DIGEST_CHARS + 1])
+{
+    digest_fields(USE_CONTENT, key, schema, message, false, out);
+}
+
+void digest_whole(const struct digest_key *key, const struct schema *schema, const void *message,
+                  char out[DIGEST_CHARS + 1])
+{
+    digest_fields(USE_WHOLE, key, schema, message, true, out);
 }
 
 void digest_damage(const void *data, size_t len, char out[DIGEST_CHARS + 1])

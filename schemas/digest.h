@@ -33,6 +33,10 @@ void digest_dek(const struct digest_key *key, const char *context, const struct 
 void digest_content(const struct digest_key *key, const struct schema *schema, const void *message,
                     char out[DIGEST_CHARS + 1]);
 
+/* The same with its DEKs, clear and sealed, as they came: equal only where not a byte was changed, or sealed anew. */
+void digest_whole(const struct digest_key *key, const struct schema *schema, const void *message,
+                  char out[DIGEST_CHARS + 1]);
+
 /* Of what a file holds: shows damage, and says little of secrets in it. Unkeyed, so it shows no malice. */
 void digest_damage(const void *data, size_t len, char out[DIGEST_CHARS + 1]);
 

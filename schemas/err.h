@@ -37,6 +37,7 @@ enum fate {
     X(ERR_BUSY,            "KEY_AGENT_BUSY",                     "too many requests already wait for other hosts",                true,  FATE_ANSWER) \
     X(ERR_KEYS_MISSING,    "KEY_AGENT_KEYS_NOT_ON_DISK",         "the host's own key pair is missing",                            false, FATE_ANSWER) \
     X(ERR_KEYS_DAMAGED,    "KEY_AGENT_KEY_FILES_INTEGRITY_MISMATCH", "the host's own key pair is damaged",                        false, FATE_ANSWER) \
+    X(ERR_DEADLY,          "SYS.1006",                           SAYS_1006,                                                       false, FATE_DEAD_LETTER) \
     X(ERR_FOREIGN,         "SYS.1007",                           "another service answered with an error of its own, or with no reply", false, FATE_ANSWER) \
     X(ERR_BUS,             "",                                   "the broker could not be reached, or refused",                   true,  FATE_ANSWER) \
     X(ERR_CONFIG,          "",                                   "the configuration is not acceptable",                           false, FATE_ANSWER) \

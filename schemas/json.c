@@ -1,10 +1,8 @@
 #include "schemas/json.h"
 
 #include <jansson.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <threads.h>
 
 #include "schemas/limits.h"
 #include "schemas/text.h"
@@ -21,19 +19,6 @@ struct attempt {
     struct twice *twice;
     json_error_t error;
 };
-
-/* jansson keeps DEKs, as base64, in memory that it takes and frees by itself. */
-static void free_wiped(void *memory)
-{
-    if (memory != NULL)
-        wipe(memory, malloc_usable_size(memory));
-    free(memory);
-}
-
-static void jansson_set_up(void)
-{
-    json_set_alloc_funcs(malloc, free_wiped);
-}
 
 /* ---- what jansson takes for an error and we answer ---- */
 
@@ -238,7 +223,6 @@ static bool value_build(json_t *from, msgpack_zone *zone, unsigned depth, msgpac
 bool json_read(const char *text, size_t len, msgpack_zone *zone, struct json_t **owner, msgpack_object *tree,
                struct twice *twice, struct err *e)
 {
-    static once_flag set_up = ONCE_FLAG_INIT;
     struct attempt a = {
         .text = text,
         .len = len,
@@ -246,7 +230,6 @@ bool json_read(const char *text, size_t len, msgpack_zone *zone, struct json_t *
         .twice = twice,
     };
 
-    call_once(&set_up, jansson_set_up);
     *owner = text_parse(&a, e);
     return *owner != NULL && value_build(*owner, zone, 0, tree, e);
 }

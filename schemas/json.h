@@ -25,6 +25,6 @@ struct twice {
  */
 MUST_CHECK bool json_read(const char *text, size_t len, msgpack_zone *zone, struct json_t **owner, msgpack_object *tree,
                           struct twice *twice, struct err *e);
-void json_release(struct json_t *owner); /* wipes; NULL is fine */
+void json_release(struct json_t *owner); /* wiped by free(): schemas/harden.h; NULL is fine */
 
 #endif

@@ -66,6 +66,12 @@ bool secret_key_check(struct secret_key *key, struct err *e)
     return err_field(e, ERR_INVALID, "usageInstance", "usageInstance must be " USAGE_WANTED);
 }
 
+bool secret_key_equal(const struct secret_key *a, const struct secret_key *b)
+{
+    return uuid_equal(&a->vm_uuid, &b->vm_uuid) && strcmp(a->purpose, b->purpose) == 0 &&
+           a->key_version == b->key_version && strcmp(a->usage_instance, b->usage_instance) == 0;
+}
+
 void secret_usage_id(const struct secret_key *key, char out[USAGE_ID_MAX_CHARS + 1])
 {
     snprintf(out, USAGE_ID_MAX_CHARS + 1, KEYFERRY_USAGE_PREFIX "%s/%s/%s/v%lld", key->purpose, key->vm_uuid.text,

@@ -19,6 +19,8 @@ struct secret_key {
 /* "keyferry/<purpose>/<vmUuid>/<usageInstance>/v<keyVersion>": libvirt's usage id, and the identity as one text. */
 void secret_usage_id(const struct secret_key *key, char out[USAGE_ID_MAX_CHARS + 1]);
 
+bool secret_key_equal(const struct secret_key *a, const struct secret_key *b);
+
 #define KEYFERRY_USAGE_PREFIX "keyferry/"
 
 /* Every message to a host begins with these, so that the worker finds them without knowing the message. */

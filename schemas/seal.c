@@ -13,7 +13,8 @@ _Static_assert((int)SEALED_MIN_BYTES == AROUND_BYTES + 1, "a byte of DEK");
 _Static_assert((int)SEALED_MAX_BYTES == AEAD_ID_BYTES + AROUND_BYTES + DEK_MAX_BYTES, "all of it");
 _Static_assert((int)PUBLIC_KEY_BYTES == HPKE_KEY_BYTES, "X25519");
 
-static const char bound_info[] = "keyferry dek v1", compatible_info[] = "key-agent hpke info";
+static const char bound_info[] = "keyferry dek v1", compatible_info[] = "key-agent hpke info",
+                  kept_info[] = "keyferry ledger v1";
 
 /* How one envelope is taken apart, or put together: everything but the keys. */
 struct plan {
@@ -28,13 +29,13 @@ static struct hpke_text text_of(const char *text)
     return (struct hpke_text){(const uint8_t *)text, strlen(text)};
 }
 
-static void plan_bound(uint16_t aead_id, const struct seal_use *use, struct plan *out)
+static void plan_bound(uint16_t aead_id, const char *info, const struct seal_use *use, struct plan *out)
 {
     const struct secret_key *key = &use->to->key;
 
     out->aead_id = aead_id;
     out->prefix = AEAD_ID_BYTES;
-    out->info = text_of(bound_info);
+    out->info = text_of(info);
     snprintf(out->aad_text, sizeof(out->aad_text), "%s\n%s\n%s\n%s\n%lld\n%s", use->to->host_uuid.text,
              key->vm_uuid.text, key->purpose, key->usage_instance, (long long)key->key_version, use->secret_uuid->text);
     out->aad = text_of(out->aad_text);
@@ -91,7 +92,7 @@ bool seal_open(enum seal_layout layouts, const struct hpke_key_pair *pairs, size
     if (layouts != SEAL_COMPATIBLE && aead_id != 0) {
         if (layouts == SEAL_BOUND && !aead_check(aead_id, e))
             return false;
-        plan_bound(aead_id, use, &plan);
+        plan_bound(aead_id, bound_info, use, &plan);
         if (hpke_has_aead(aead_id) && open_with_any(&plan, pairs, count, sealed, out))
             return true;
     }
@@ -108,28 +109,57 @@ bool seal_open(enum seal_layout layouts, const struct hpke_key_pair *pairs, size
                      "version, secretUuid or key, or in a layout that `envelope` in [worker] refuses");
 }
 
+static bool seal_by(const struct plan *plan, const uint8_t ephemeral[HPKE_KEY_BYTES],
+                    const struct public_key *recipient, const struct dek *dek, struct sealed_dek *out, struct err *e)
+{
+    struct hpke_text plain = {dek->data, dek->len};
+    uint8_t *enc = out->data + plan->prefix;
+
+    memset(out, 0, sizeof(*out));
+    out->data[0] = (uint8_t)(plan->aead_id >> 8); /* of a compatible one, enc is written over them */
+    out->data[1] = (uint8_t)(plan->aead_id & 0xff);
+    if (recipient->len != PUBLIC_KEY_BYTES ||
+        !hpke_seal(plan->aead_id, ephemeral, recipient->data, plan->info, plan->aad, plain, enc, enc + HPKE_KEY_BYTES))
+        return err_set(e, ERR_ENVELOPE, "what the recipient gave as its public key is none");
+    out->len = (uint16_t)(plan->prefix + AROUND_BYTES + dek->len);
+    return true;
+}
+
 bool seal_seal(enum seal_layout layout, const uint8_t ephemeral[HPKE_KEY_BYTES], const struct public_key *recipient,
                const struct seal_use *use, const struct dek *dek, struct sealed_dek *out, struct err *e)
 {
-    struct hpke_text plain = {dek->data, dek->len};
     struct plan plan;
-    uint8_t *enc;
 
     if (layout == SEAL_COMPATIBLE)
         plan_compatible(&plan);
     else
-        plan_bound(HPKE_CHACHA20_POLY1305, use, &plan);
-    if (!aead_check(plan.aead_id, e))
-        return false;
+        plan_bound(HPKE_CHACHA20_POLY1305, bound_info, use, &plan);
+    return aead_check(plan.aead_id, e) && seal_by(&plan, ephemeral, recipient, dek, out, e);
+}
+
+bool seal_keep(const uint8_t ephemeral[HPKE_KEY_BYTES], const struct public_key *own, const struct seal_use *use,
+               const struct dek *dek, struct sealed_dek *out, struct err *e)
+{
+    struct plan plan;
+
+    plan_bound(HPKE_CHACHA20_POLY1305, kept_info, use, &plan);
+    return seal_by(&plan, ephemeral, own, dek, out, e);
+}
+
+bool seal_recall(const struct hpke_key_pair *pairs, size_t count, const struct seal_use *use,
+                 const struct sealed_dek *sealed, struct dek *out, struct err *e)
+{
+    struct plan plan;
+
     memset(out, 0, sizeof(*out));
-    out->data[0] = (uint8_t)(plan.aead_id >> 8); /* of a compatible one, enc is written over them */
-    out->data[1] = (uint8_t)(plan.aead_id & 0xff);
-    enc = out->data + plan.prefix;
-    if (recipient->len != PUBLIC_KEY_BYTES ||
-        !hpke_seal(plan.aead_id, ephemeral, recipient->data, plan.info, plan.aad, plain, enc, enc + HPKE_KEY_BYTES))
-        return err_set(e, ERR_ENVELOPE, "what the recipient gave as its public key is none");
-    out->len = (uint16_t)(plan.prefix + AROUND_BYTES + dek->len);
-    return true;
+    plan_bound(HPKE_CHACHA20_POLY1305, kept_info, use, &plan);
+    if (aead_named(sealed) == HPKE_CHACHA20_POLY1305 && open_with_any(&plan, pairs, count, sealed, out))
+        return true;
+    wipe(out, sizeof(*out));
+    return err_set(e, ERR_ENVELOPE,
+                   "the DEK kept of secret %s does not open: the key it was sealed to is no longer among the host's "
+                   "own, or the ledger is damaged",
+                   use->secret_uuid->text);
 }
 
 void seal_fingerprint(const uint8_t public_key[PUBLIC_KEY_BYTES], char out[FINGERPRINT_CHARS + 1])

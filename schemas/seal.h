@@ -43,6 +43,16 @@ MUST_CHECK bool seal_seal(enum seal_layout layout, const uint8_t ephemeral[HPKE_
                           const struct public_key *recipient, const struct seal_use *use, const struct dek *dek,
                           struct sealed_dek *out, struct err *e);
 
+/*
+ * The same for what a worker seals to itself, to keep it in the ledger: bound, under
+ * an info string of its own, so that neither ever opens as the other. The UUID
+ * of `use` is the secret's own. ERR_ENVELOPE names no field.
+ */
+MUST_CHECK bool seal_keep(const uint8_t ephemeral[HPKE_KEY_BYTES], const struct public_key *own,
+                          const struct seal_use *use, const struct dek *dek, struct sealed_dek *out, struct err *e);
+MUST_CHECK bool seal_recall(const struct hpke_key_pair *pairs, size_t count, const struct seal_use *use,
+                            const struct sealed_dek *sealed, struct dek *out, struct err *e);
+
 /* Hex SHA-256 of the 32 bytes. */
 void seal_fingerprint(const uint8_t public_key[PUBLIC_KEY_BYTES], char out[FINGERPRINT_CHARS + 1]);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "schemas/harden.h"
 #include "worker/wakeup.h"
 
 /* Works in a row, linked by work->next. */
@@ -21,7 +22,11 @@ struct jobs {
     jobs_done *done;
     void *arg;
     size_t thread_count;
-    pthread_t threads[];
+    struct thread {
+        struct jobs *jobs;
+        struct ledger *ledger;
+        pthread_t id;
+    } threads[];
 };
 
 static void chain_add(struct chain *chain, struct work *work)
@@ -82,11 +87,14 @@ static int64_t now_ms(void)
 
 static void *thread_main(void *arg)
 {
-    struct jobs *jobs = arg;
+    const struct thread *self = arg;
+    struct jobs *jobs = self->jobs;
     struct work *work;
 
     while ((work = next_work(jobs)) != NULL) {
+        work->ledger = self->ledger;
         work->state = work_is_late(work, now_ms()) ? WORK_LATE : work_advance(work);
+        stack_wipe();
         hand_back(jobs, work);
     }
     return NULL;
@@ -104,17 +112,27 @@ static void on_finished(void *arg)
     pthread_mutex_unlock(&jobs->lock);
     while ((work = chain_take(&all)) != NULL)
         jobs->done(jobs->arg, work);
+    stack_wipe(); /* requests that waited for room may have been read */
 }
 
-static bool start_threads(struct jobs *jobs, size_t count)
+static bool start_threads(struct jobs *jobs, size_t count, const char *ledger_path, struct err *e)
 {
-    for (; jobs->thread_count < count; jobs->thread_count++)
-        if (pthread_create(&jobs->threads[jobs->thread_count], NULL, thread_main, jobs) != 0)
+    for (; jobs->thread_count < count; jobs->thread_count++) {
+        struct thread *t = &jobs->threads[jobs->thread_count];
+
+        t->jobs = jobs;
+        if (!ledger_open(ledger_path, &t->ledger, e))
             return false;
+        if (pthread_create(&t->id, NULL, thread_main, t) != 0) {
+            ledger_close(t->ledger);
+            return err_set(e, ERR_LOCAL, "cannot start %zu threads", count);
+        }
+    }
     return true;
 }
 
-bool jobs_open(struct event_base *base, size_t threads, jobs_done *done, void *arg, struct jobs **out, struct err *e)
+bool jobs_open(struct event_base *base, size_t threads, const char *ledger_path, jobs_done *done, void *arg,
+               struct jobs **out, struct err *e)
 {
     struct jobs *jobs = calloc(1, sizeof(*jobs) + threads * sizeof(jobs->threads[0]));
 
@@ -124,13 +142,9 @@ bool jobs_open(struct event_base *base, size_t threads, jobs_done *done, void *a
     pthread_cond_init(&jobs->wanted, NULL);
     jobs->done = done;
     jobs->arg = arg;
-    if (!wakeup_open(base, on_finished, jobs, &jobs->wakeup, e)) {
+    if (!wakeup_open(base, on_finished, jobs, &jobs->wakeup, e) || !start_threads(jobs, threads, ledger_path, e)) {
         jobs_close(jobs);
         return false;
-    }
-    if (!start_threads(jobs, threads)) {
-        jobs_close(jobs);
-        return err_set(e, ERR_LOCAL, "cannot start %zu threads", threads);
     }
     *out = jobs;
     return true;
@@ -144,8 +158,10 @@ void jobs_close(struct jobs *jobs)
     jobs->is_closing = true;
     pthread_cond_broadcast(&jobs->wanted);
     pthread_mutex_unlock(&jobs->lock);
-    for (size_t i = 0; i < jobs->thread_count; i++)
-        pthread_join(jobs->threads[i], NULL);
+    for (size_t i = 0; i < jobs->thread_count; i++) {
+        pthread_join(jobs->threads[i].id, NULL);
+        ledger_close(jobs->threads[i].ledger);
+    }
     wakeup_close(jobs->wakeup);
     pthread_cond_destroy(&jobs->wanted);
     pthread_mutex_destroy(&jobs->lock);

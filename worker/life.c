@@ -10,12 +10,14 @@
 /* Which stages may follow which. */
 static const unsigned may_follow[] = {
     [STAGE_READING] = BIT(STAGE_BACKLOG) | BIT(STAGE_LANE) | BIT(STAGE_JOINED) | BIT(STAGE_RUNNING) |
-                      BIT(STAGE_DEAD_LETTER) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+                      BIT(STAGE_CONCLUDING) | BIT(STAGE_DEAD_LETTER) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_BACKLOG] = BIT(STAGE_READING),
-    [STAGE_LANE] = BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+    [STAGE_LANE] = BIT(STAGE_RUNNING) | BIT(STAGE_CONCLUDING),
     [STAGE_JOINED] = BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_RUNNING] =
-        BIT(STAGE_WAITING) | BIT(STAGE_AWAY) | BIT(STAGE_RUNNING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
+        BIT(STAGE_RECORDING) | BIT(STAGE_WAITING) | BIT(STAGE_AWAY) | BIT(STAGE_RUNNING) | BIT(STAGE_CONCLUDING),
+    [STAGE_RECORDING] = BIT(STAGE_RUNNING),
+    [STAGE_CONCLUDING] = BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
     [STAGE_WAITING] = BIT(STAGE_RUNNING),
     [STAGE_AWAY] = BIT(STAGE_RUNNING),
     [STAGE_DEAD_LETTER] = BIT(STAGE_RESENDING) | BIT(STAGE_REPLYING) | BIT(STAGE_SETTLED),
@@ -39,7 +41,8 @@ struct life *life_new(const struct life_config *config)
 {
     struct life *life = calloc(1, sizeof(*life));
 
-    if (life == NULL || (life->waiting = calloc(config->host_count, sizeof(*life->waiting))) == NULL)
+    if (life == NULL || (life->waiting = calloc(config->host_count, sizeof(*life->waiting))) == NULL ||
+        (life->of_host = calloc(config->host_count, sizeof(*life->of_host))) == NULL)
         abort();
     life->config = config;
     TAILQ_INIT(&life->all);
@@ -47,13 +50,6 @@ struct life *life_new(const struct life_config *config)
     TAILQ_INIT(&life->timed);
     TAILQ_INIT(&life->ready);
     return life;
-}
-
-bool life_is_waiter(const struct request *r)
-{
-    const struct handler *h = r->work.handler;
-
-    return r->slot != NULL && h->waits_for_peers != NULL && h->waits_for_peers(r->slot);
 }
 
 static void uncount(struct life *life, struct request *r)
@@ -77,6 +73,7 @@ static void release(struct life *life, struct request *r)
     forget_key(life, r);
     TAILQ_REMOVE(&life->all, r, all);
     life->in_hand--;
+    life->of_host[r->host]--;
     request_free(r, life->config->vault);
 }
 
@@ -85,8 +82,12 @@ void life_settle(struct life *life, struct request *r, const char *reply_fate)
     const struct world *w = &life->config->world;
 
     life_enter(r, STAGE_SETTLED);
-    request_log(r, life_now(life), reply_fate);
-    w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
+    if (r->is_internal) {
+        w->restored(w->ctx, r->host, &r->work);
+    } else {
+        request_log(r, life_now(life), reply_fate);
+        w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
+    }
     release(life, r);
 }
 
@@ -118,15 +119,36 @@ static void share_outcome(struct life *life, struct request *r)
     }
 }
 
-/* Nothing of this request runs any more: its outcome is known. */
-static void finish(struct life *life, struct request *r)
+/* Into `events`, while its request and notes are there: told once its outcome is on disk. */
+static void note_events(struct request *r)
+{
+    struct work *w = &r->work;
+    struct host_event restored = {.kind = HOST_EVENT_SECRET_RESTORED, .host_uuid = r->entry.id.host};
+
+    if (w->restored) {
+        restored.key = ((const struct addressed *)w->request)->key;
+        restored.secret_uuid = w->restored_uuid;
+        r->events[r->event_count++] = restored;
+    }
+    r->event_count += work_event(w, &r->events[r->event_count]);
+}
+
+static void tell_events(const struct life *life, const struct request *r)
+{
+    const struct world *w = &life->config->world;
+
+    for (size_t i = 0; i < r->event_count; i++)
+        w->tell(w->ctx, &r->events[i]);
+}
+
+/* What came of it is on disk, or need not be: tell those who asked, and let the next of its identity begin. */
+static void conclude(struct life *life, struct request *r)
 {
     struct request *next = NULL;
-    bool waiter = life_is_waiter(r);
 
     if (r->lane != NULL)
-        next = lane_leave(&life->lanes, r, waiter);
-    request_release_slots(r, life->config->vault);
+        next = lane_leave(&life->lanes, r, r->is_waiter);
+    tell_events(life, r);
     uncount(life, r);
     forget_key(life, r);
     share_outcome(life, r);
@@ -135,11 +157,35 @@ static void finish(struct life *life, struct request *r)
         TAILQ_INSERT_TAIL(&life->ready, next, timed);
 }
 
+/* Nothing of this request runs any more. */
+void life_finish(struct life *life, struct request *r)
+{
+    if (r->is_admitted)
+        note_events(r);
+    request_release_slots(r, life->config->vault);
+    if (r->is_admitted)
+        record_outcome(life, r);
+    else
+        conclude(life, r);
+}
+
+void life_recorded(struct life *life, struct entry *entry)
+{
+    struct request *r = (struct request *)((char *)entry - offsetof(struct request, entry));
+
+    r->work.record.change_count = 0;
+    if (r->stage == STAGE_CONCLUDING)
+        conclude(life, r);
+    else
+        life_run(life, r);
+    life_pump(life);
+}
+
 void life_refuse(struct life *life, struct request *r, const struct err *why)
 {
     r->work.failed = true;
     r->work.err = *why;
-    finish(life, r);
+    life_finish(life, r);
 }
 
 static void refuse_late(struct life *life, struct request *r)
@@ -148,7 +194,12 @@ static void refuse_late(struct life *life, struct request *r)
 
     err_set(&e, ERR_TIMEOUT, "the deadline had passed %lld ms before %s was begun",
             (long long)(life_now(life) - r->work.deadline_ms), r->envelope.name);
-    life_refuse(life, r, &e);
+    if (!r->work.is_recorded) {
+        life_refuse(life, r, &e);
+        return;
+    }
+    work_give_up(&r->work, &e);
+    life_run(life, r);
 }
 
 void life_run(struct life *life, struct request *r)
@@ -178,6 +229,16 @@ void life_pump(struct life *life)
     } while (life_read_backlog(life));
 }
 
+struct request *life_request(struct life *life, struct delivery *delivery)
+{
+    struct request *r = request_new(delivery, life_now(life));
+
+    TAILQ_INSERT_TAIL(&life->all, r, all);
+    life->in_hand++;
+    life->of_host[r->host]++;
+    return r;
+}
+
 void life_delivery(struct life *life, struct delivery *delivery)
 {
     struct request *r;
@@ -186,9 +247,7 @@ void life_delivery(struct life *life, struct delivery *delivery)
         delivery_free(delivery);
         return;
     }
-    r = request_new(delivery, life_now(life));
-    TAILQ_INSERT_TAIL(&life->all, r, all);
-    life->in_hand++;
+    r = life_request(life, delivery);
     if (!TAILQ_EMPTY(&life->backlog)) { /* queue order */
         life_enter(r, STAGE_BACKLOG);
         TAILQ_INSERT_TAIL(&life->backlog, r, queue);
@@ -208,7 +267,7 @@ static void drop(struct life *life, struct request *r)
     if (r->stage == STAGE_AWAY)
         life_wait_over(life, r);
     if (r->lane != NULL)
-        (void)lane_leave(&life->lanes, r, life_is_waiter(r));
+        (void)lane_leave(&life->lanes, r, r->is_waiter);
     release(life, r);
 }
 
@@ -217,7 +276,9 @@ void life_advanced(struct life *life, struct work *work, enum work_state state)
     struct request *r = (struct request *)((char *)work - offsetof(struct request, work));
 
     if (state == WORK_DONE)
-        finish(life, r);
+        life_finish(life, r);
+    else if (state == WORK_RECORDING)
+        record_intent(life, r);
     else if (state == WORK_CALLING)
         call_send(life, r);
     else if (state == WORK_LATE)
@@ -235,7 +296,7 @@ static void drop_all(struct life *life, size_t host, unsigned stages)
     struct request *r, *after;
 
     for (r = TAILQ_FIRST(&life->all); r != NULL; r = after) {
-        bool concerned = host == life->config->host_count || r->host == host;
+        bool concerned = host == life->config->host_count || (r->host == host && !r->is_internal);
 
         after = TAILQ_NEXT(r, all);
         if (concerned && (stages & BIT(r->stage)))
@@ -266,6 +327,11 @@ bool life_is_idle(const struct life *life)
 size_t life_in_hand(const struct life *life)
 {
     return life->in_hand;
+}
+
+size_t life_of_host(const struct life *life, size_t host)
+{
+    return life->of_host[host];
 }
 
 void life_published(struct life *life, uint64_t number, enum published how, const char *text)
@@ -312,5 +378,6 @@ void life_free(struct life *life)
         request_free(r, life->config->vault);
     }
     free(life->waiting);
+    free(life->of_host);
     free(life);
 }

@@ -2,7 +2,7 @@
  * The life of a request, from its delivery to its ack: one object, made and freed
  * here, and one stage at a time.
  *
- *     delivery -> [backlog] -> [lane] -> running -> [waiting | away] -> replying -> settled
+ *     delivery -> [backlog] -> [lane] -> running -> [recording | waiting | away] -> concluding -> replying -> settled
  *
  * No I/O, clock or thread: everything it does to the outside goes through struct
  * world, everything that happens comes in as one call below, so that a simulation
@@ -13,6 +13,8 @@
 #define WORKER_LIFE_H
 
 #include "bus/bus.h"
+#include "handlers/restore.h"
+#include "worker/recorder.h"
 #include "worker/trust.h"
 
 struct life;
@@ -20,14 +22,18 @@ struct life;
 /* The outside, as the life cycle needs it. */
 struct world {
     void *ctx;
-    int64_t (*now_ms)(void *ctx);              /* since 1970 */
-    void (*run)(void *ctx, struct work *work); /* on a job thread work_advance(), or WORK_LATE */
+    int64_t (*now_ms)(void *ctx);                   /* since 1970 */
+    void (*run)(void *ctx, struct work *work);      /* on a job thread work_advance(), or WORK_LATE */
+    void (*record)(void *ctx, struct entry *entry); /* then life_recorded() */
+    bool (*recall)(void *ctx, const struct inbox_id *id, struct inbox_row *row, bool *found, struct err *e);
     bool (*publish)(void *ctx, const struct publication *what, uint64_t *number); /* then life_published() */
     void (*forget)(void *ctx, uint64_t number);
     void (*settle)(void *ctx, struct delivery *delivery, enum verdict verdict);
-    bool (*host_is_up)(void *ctx, size_t host);              /* its libvirt */
-    void (*wake_at)(void *ctx, int64_t when_ms);             /* life_tick() is wanted then, or earlier */
-    void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]); /* for a reply */
+    void (*restored)(void *ctx, size_t host, const struct work *work); /* what life_restore() began has ended */
+    bool (*host_is_up)(void *ctx, size_t host);                        /* its libvirt */
+    void (*wake_at)(void *ctx, int64_t when_ms);                       /* life_tick() is wanted then, or earlier */
+    void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]);           /* for a reply */
+    void (*tell)(void *ctx, const struct host_event *event);           /* best effort; copied */
 };
 
 /* Read only, and outlives the life. */
@@ -36,7 +42,8 @@ struct life_config {
     const struct host *hosts; /* a delivery's queue is the index of its host */
     size_t host_count;
     struct vault *vault;
-    const struct digest_key *content_key; /* tells whether two requests of one id ask for the same */
+    const struct digest_key
+        *content_key; /* tells whether two requests of one id ask for the same; outlives the process */
     size_t prefetch;
     int64_t request_timeout_ms, hypervisor_wait_ms;
     const char *request_exchange, *reply_exchange, *dead_exchange;
@@ -52,6 +59,7 @@ void life_free(struct life *life); /* frees every request in hand, settling none
 
 void life_delivery(struct life *life, struct delivery *delivery); /* now the life's */
 void life_advanced(struct life *life, struct work *work, enum work_state state);
+void life_recorded(struct life *life, struct entry *entry);         /* in the order of world.record() */
 void life_answer(struct life *life, const struct delivery *answer); /* still the caller's */
 void life_published(struct life *life, uint64_t number, enum published how, const char *text);
 
@@ -67,6 +75,13 @@ void life_answers_lost(struct life *life);
 /* The libvirt of these hosts is back. */
 void life_host_up(struct life *life, size_t host);
 
+/*
+ * Have a secret of the ledger looked after, in the lane of its identity:
+ * handlers/restore.h. world.restored() follows, unless the life ends before. False:
+ * there is no room now; when something has ended there may be.
+ */
+bool life_restore(struct life *life, size_t host, const struct restore_request *what);
+
 /* Time has passed: end the waits that are over. */
 void life_tick(struct life *life);
 
@@ -78,5 +93,6 @@ void life_drain(struct life *life);
 bool life_is_idle(const struct life *life);
 
 size_t life_in_hand(const struct life *life);
+size_t life_of_host(const struct life *life, size_t host); /* of these: requests of one host */
 
 #endif

@@ -5,25 +5,12 @@
 
 #include "worker/life_parts.h"
 
-/*
- * The host and the id, as one text. The ids of readers and peers are their own, so
- * that nobody can spoil a migration by using its ids first.
- */
+enum { LATER_MS = 1000 };
+
+/* The host and the id, as one text. */
 static void key_of(const struct request *r, char out[sizeof(r->key_in_hand)])
 {
-    const char *user = sender_manages(r->sender) ? "" : r->user;
-
-    snprintf(out, sizeof(r->key_in_hand), "%zu:%s\n%s", r->host, r->id, user);
-}
-
-/* One that is in hand asks for the same. DEKs are compared by their handler, since envelopes of one DEK differ. */
-static bool asks_for_the_same(const struct request *known, const struct request *r)
-{
-    const struct handler *h = r->work.handler;
-
-    if (known->work.handler != h || !digest_equal(known->content, r->content))
-        return false;
-    return h->deks_are_same == NULL || h->deks_are_same(r->work.host, known->slot, r->slot);
+    snprintf(out, sizeof(r->key_in_hand), "%zu:%s\n%s", r->host, r->id, r->entry.id.sender);
 }
 
 /* True if a request of this id is in hand already: then `r` waits for its outcome, or is refused. */
@@ -37,7 +24,7 @@ static bool joins(struct life *life, struct request *r)
     known = map_find(life->by_key, key, strlen(key));
     if (known == NULL)
         return false;
-    if (!asks_for_the_same(known, r)) {
+    if (!request_asks_for(r, &known->entry.row, known->slot)) {
         err_field(&e, ERR_INVALID, "id", "id %s is that of a request with other content", r->id);
         life_refuse(life, r, &e);
         return true;
@@ -57,7 +44,7 @@ static bool is_over_the_cap(struct life *life, struct request *r)
     size_t cap = life->config->prefetch / 2;
     struct err e;
 
-    if (!life_is_waiter(r) && (lane == NULL || lane->waiters == 0))
+    if (!r->is_waiter && (lane == NULL || lane->waiters == 0))
         return false;
     if (life->waiting[r->host] < (cap > 0 ? cap : 1)) {
         life->waiting[r->host]++;
@@ -72,11 +59,17 @@ static bool is_over_the_cap(struct life *life, struct request *r)
 
 static void admit(struct life *life, struct request *r)
 {
-    if (joins(life, r) || is_over_the_cap(life, r))
+    const struct handler *h = r->work.handler;
+
+    if (joins(life, r) || record_recalls(life, r))
         return;
+    r->is_admitted = true;
+    r->is_waiter = h->waits_for_peers != NULL && h->waits_for_peers(r->slot);
     key_of(r, r->key_in_hand);
     map_add(&life->by_key, r->key_in_hand, strlen(r->key_in_hand), r);
-    if (r->identity[0] == '\0' || lane_enter(&life->lanes, r, life_is_waiter(r)))
+    if (is_over_the_cap(life, r))
+        return;
+    if (r->identity[0] == '\0' || lane_enter(&life->lanes, r, r->is_waiter))
         life_run(life, r);
     else
         life_enter(r, STAGE_LANE);
@@ -84,10 +77,12 @@ static void admit(struct life *life, struct request *r)
 
 bool life_take_in(struct life *life, struct request *r)
 {
+    const struct world *w = &life->config->world;
     struct err e;
 
     switch (request_read(r, life->config, &e)) {
-    case READING_NO_ROOM:
+    case READING_LATER:
+        w->wake_at(w->ctx, life_now(life) + LATER_MS);
         life_enter(r, STAGE_BACKLOG);
         return false;
     case READING_FAILED:

@@ -12,6 +12,7 @@ struct life {
     struct map *loose_ends; /* publication: itself, on the heap; of undos sent after their request's time */
     struct map *lanes;      /* identity: its lane */
     size_t *waiting;        /* of each host: how many count against the cap */
+    size_t *of_host;        /* of each host: how many are in hand */
     TAILQ_HEAD(request_list, request) all;
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
     struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */
@@ -32,12 +33,20 @@ void life_run(struct life *life, struct request *r);                            
 void life_settle(struct life *life, struct request *r, const char *reply_fate); /* ack and free */
 
 void life_refuse(struct life *life, struct request *r, const struct err *why);
-bool life_is_waiter(const struct request *r); /* it will wait for other hosts */
-void life_pump(struct life *life);            /* begin what has become possible; ends every entry */
+void life_finish(struct life *life, struct request *r);                     /* its outcome is in its work */
+struct request *life_request(struct life *life, struct delivery *delivery); /* a new one, in hand */
+void life_pump(struct life *life); /* begin what has become possible; ends every entry */
 
 /* life_admit.c */
-bool life_take_in(struct life *life, struct request *r); /* false: no room, it waits in the backlog */
+bool life_take_in(struct life *life, struct request *r); /* false: not possible yet, it waits in the backlog */
 bool life_read_backlog(struct life *life);               /* true if the first of it found room */
+
+/* life_restore.c: life_restore() */
+
+/* life_record.c */
+void record_intent(struct life *life, struct request *r);  /* before its first effect, or before it is undone */
+void record_outcome(struct life *life, struct request *r); /* before anybody is told */
+bool record_recalls(struct life *life, struct request *r); /* true: its outcome was known and is told again */
 
 /* life_wait.c */
 void life_go_away(struct life *life, struct request *r); /* libvirt is away: wait for it, but not for ever */

@@ -136,7 +136,7 @@ static bool address_malformed(struct request *r)
 {
     if (r->envelope.name[0] == '\0')
         strcpy(r->envelope.name, "ErrorMsg");
-    if (id_is_acceptable(r->delivery->message_id))
+    if (r->id[0] == '\0' && id_is_acceptable(r->delivery->message_id))
         strcpy(r->id, r->delivery->message_id);
     return request_correlation_id(r)[0] != '\0';
 }

@@ -79,6 +79,7 @@ void life_tick(struct life *life)
     next = r->wait_until_ms < next ? r->wait_until_ms : next;
     if (next != INT64_MAX)
         life->config->world.wake_at(life->config->world.ctx, next);
+    life_pump(life);
 }
 
 void life_host_up(struct life *life, size_t host)

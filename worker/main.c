@@ -1,10 +1,11 @@
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include "schemas/harden.h"
 #include "schemas/version.h"
 #include "worker/worker.h"
 
@@ -28,17 +29,6 @@ static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-c
                            "\n"
                            "Example:\n"
                            "  keyferryd -c /etc/keyferry/keyferry.conf\n";
-
-/* What passes through here must not be found in a core file, nor by a debugger of the same user. */
-static void harden(void)
-{
-    struct rlimit none = {0, 0};
-
-    setrlimit(RLIMIT_CORE, &none);
-#ifndef __SANITIZE_ADDRESS__ /* its leak check attaches to the process */
-    prctl(PR_SET_DUMPABLE, 0);
-#endif
-}
 
 static int fail(const struct err *e, int status)
 {
@@ -81,6 +71,19 @@ static int act(enum action action, const char *path)
     return status;
 }
 
+/* A host needs a descriptor or two, and there may be thousands. A file that may not grow is an error, and no death. */
+static void prepare(void)
+{
+    struct rlimit files;
+
+    process_harden();
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)!setrlimit(RLIMIT_NOFILE, &files);
+    }
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -92,7 +95,7 @@ int main(int argc, char **argv)
     const char *path = NULL;
     int option;
 
-    harden();
+    prepare();
     while ((option = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1) {
         if (option == 'c')
             path = optarg;

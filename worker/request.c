@@ -35,6 +35,7 @@ void request_release_slots(struct request *r, struct vault *vault)
 void request_free(struct request *r, struct vault *vault)
 {
     request_release_slots(r, vault);
+    free(r->known);
     delivery_free(r->delivery);
     free(r);
 }
@@ -67,6 +68,61 @@ static bool read_id(struct request *r, struct err *e)
                      "id is required, in the body or as AMQP's message_id: 1 to %d of [A-Za-z0-9._:-]", ID_MAX_CHARS);
 }
 
+/* The ids of readers and peers are their own, so that nobody can spoil a migration by using its ids first. */
+static void name_entry(struct request *r, const struct life_config *config)
+{
+    struct inbox_id *id = &r->entry.id;
+
+    id->host = config->hosts[r->host].uuid;
+    memcpy(id->id, r->id, sizeof(id->id));
+    if (!sender_manages(r->sender))
+        memcpy(id->sender, r->user, sizeof(id->sender));
+}
+
+/* What the ledger knows of the id. READING_DONE: it was asked. */
+static enum reading recall(struct request *r, const struct life_config *config, struct err *e)
+{
+    const struct world *w = &config->world;
+    struct inbox_row row;
+    bool found;
+
+    free(TAKE(r->known));
+    name_entry(r, config);
+    if (!w->recall(w->ctx, &r->entry.id, &row, &found, e))
+        return READING_LATER;
+    if (!found)
+        return READING_DONE;
+    if (row.state != INBOX_DONE && row.attempts >= ATTEMPTS_MAX) {
+        err_set(e, ERR_DEADLY, "%s was begun %d times, and each time the worker ended before it was done",
+                r->envelope.name, ATTEMPTS_MAX);
+        e->effect = EFFECT_UNKNOWN;
+        e->attempt = ATTEMPTS_MAX;
+        return READING_FAILED;
+    }
+    r->known = malloc(sizeof(*r->known));
+    if (r->known == NULL)
+        abort(); /* the broker still has the delivery */
+    *r->known = row;
+    return READING_DONE;
+}
+
+bool request_asks_for(const struct request *r, const struct inbox_row *known, const void *slot)
+{
+    const struct inbox_row *asks = &r->entry.row;
+    const struct handler *h = r->work.handler;
+    char one[DIGEST_CHARS + 1], other[DIGEST_CHARS + 1];
+
+    if (strcmp(known->name, asks->name) != 0 || !digest_equal(known->content, asks->content))
+        return false;
+    if (h->dek_digest == NULL || digest_equal(known->whole, asks->whole))
+        return true;
+    if (slot == NULL)
+        memcpy(one, known->dek, sizeof(one));
+    else if (!h->dek_digest(r->work.host, slot, one))
+        return false;
+    return h->dek_digest(r->work.host, r->slot, other) && digest_equal(one, other);
+}
+
 static bool take_slots(struct request *r, const struct handler *handler, struct vault *vault)
 {
     r->slot = vault_take(vault);
@@ -81,12 +137,12 @@ static bool take_slots(struct request *r, const struct handler *handler, struct 
     return false;
 }
 
-static void note_identity(struct request *r, const struct handler *handler)
+void request_identify(struct request *r)
 {
     const struct addressed *to = r->slot;
     char usage_id[USAGE_ID_MAX_CHARS + 1];
 
-    if (handler->lane != LANE_IDENTITY)
+    if (r->work.handler->lane != LANE_IDENTITY)
         return;
     secret_usage_id(&to->key, usage_id);
     snprintf(r->identity, sizeof(r->identity), "%s/%s", to->host_uuid.text, usage_id);
@@ -130,8 +186,10 @@ static bool read_typed(struct request *r, const struct body *body, const struct 
 
     if (!message_read(body, schema, r->slot, e))
         return false;
-    digest_content(config->content_key, schema, r->slot, r->content);
-    note_identity(r, r->work.handler);
+    snprintf(r->entry.row.name, sizeof(r->entry.row.name), "%s", r->envelope.name);
+    digest_content(config->content_key, schema, r->slot, r->entry.row.content);
+    digest_whole(config->content_key, schema, r->slot, r->entry.row.whole);
+    request_identify(r);
     r->work.host = &config->hosts[r->host];
     r->work.id = r->id;
     return check_host(r, config, e) && check_peer(r, e) && check_clear_dek(r, config, e);
@@ -173,6 +231,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
 {
     struct delivery *d = r->delivery;
     ON_EXIT(release_body) struct body *body = NULL;
+    enum reading recalled;
     bool envelope_ok;
 
     (void)find_user(r, config, e); /* a dead letter needs it, too; check_sender() asks again, and tells */
@@ -185,8 +244,11 @@ enum reading request_read(struct request *r, const struct life_config *config, s
         wipe(d->body, d->body_bytes);
         return READING_FAILED;
     }
+    recalled = recall(r, config, e);
+    if (recalled != READING_DONE)
+        return recalled;
     if (!take_slots(r, r->work.handler, config->vault))
-        return READING_NO_ROOM;
+        return READING_LATER;
     wipe(d->body, d->body_bytes);
     return read_typed(r, body, config, e) ? READING_DONE : READING_FAILED;
 }

@@ -13,8 +13,10 @@ enum stage {
     STAGE_LANE,        /* waits for those before it of the same identity */
     STAGE_JOINED,      /* a duplicate: waits for the outcome of the one that runs */
     STAGE_RUNNING,     /* a job thread has it */
+    STAGE_RECORDING,   /* the ledger is told what it is about to do */
     STAGE_WAITING,     /* its call is out */
     STAGE_AWAY,        /* its host's libvirt is away */
+    STAGE_CONCLUDING,  /* the ledger is told what came of it */
     STAGE_DEAD_LETTER, /* on its way to the dead letters */
     STAGE_REPLYING,    /* its reply is published, not yet confirmed */
     STAGE_RESENDING,   /* the broker refused its reply or dead letter: again in a while */
@@ -39,11 +41,18 @@ struct request {
     struct peer peer;                                   /* if he is one, and then work.peer points here */
     char id[ID_MAX_CHARS + 1];                          /* "" where it has none */
     char identity[UUID_CHARS + USAGE_ID_MAX_CHARS + 2]; /* of its lane; "" where it has none */
-    char content[DIGEST_CHARS + 1];                     /* what it asks for */
+    struct entry entry;                                 /* its row in the ledger, as it is or is about to be */
+    struct inbox_row *known;                            /* what the ledger knew of its id; NULL: nothing */
     void *slot;                                         /* the decoded request, in the vault; NULL when it is done */
     struct work work;
 
+    struct host_event events[2]; /* to be told when its outcome is on disk */
+    size_t event_count;
+
     struct lane *lane;
+    bool is_internal;         /* nobody sent it: its delivery is empty, and its outcome is told to the worker alone */
+    bool is_admitted;         /* read, checked and let in: its outcome is recorded */
+    bool is_waiter;           /* it will wait for other hosts */
     bool is_counted;          /* against the cap on waiting requests */
     bool is_duplicate;        /* it has joined another */
     struct request *original; /* JOINED: whose outcome it waits for */
@@ -68,17 +77,31 @@ void request_free(struct request *r, struct vault *vault);
 void request_release_slots(struct request *r, struct vault *vault);
 
 enum reading {
-    READING_DONE,    /* typed, checked and addressed: it can be begun */
-    READING_FAILED,  /* *e says why: to be answered, or dead-lettered */
-    READING_NO_ROOM, /* the vault is full: again later */
+    READING_DONE,   /* typed, checked and addressed: it can be begun */
+    READING_FAILED, /* *e says why: to be answered, or dead-lettered */
+    READING_LATER,  /* the vault is full, or the ledger cannot be read: again */
 };
 
+enum { ATTEMPTS_MAX = 5 };
+
 /*
- * Read the delivery into the request: envelope, sender, handler, typed fields, host,
- * id, deadline, identity and content. What its sender may not send is ERR_SENDER. The delivery's body is wiped once it is read
- * and could hold a DEK.
+ * Read the delivery into the request: envelope, sender, handler, what the ledger
+ * knows of its id, typed fields, host, deadline, identity and content. What its
+ * sender may not send is ERR_SENDER; what was begun ATTEMPTS_MAX times is
+ * ERR_DEADLY. The delivery's body is wiped once it is read and could hold a DEK,
+ * unless it is to be a dead letter.
  */
 enum reading request_read(struct request *r, const struct life_config *config, struct err *e);
+
+/* Set `identity` from what is in the slot, where the handler has a lane. */
+void request_identify(struct request *r);
+
+/*
+ * True if a request that asks for `known` of the same id asks for the same as `r`.
+ * DEKs are compared by digest, since envelopes of one DEK differ; `slot` has the
+ * known request's fields while they are in memory, else NULL.
+ */
+bool request_asks_for(const struct request *r, const struct inbox_row *known, const void *slot);
 
 /* Where its reply goes: AMQP's reply_to, else the body's; "" where nobody waits for one. */
 const char *request_reply_to(const struct request *r);

@@ -11,8 +11,10 @@
 
 enum {
     IN_HAND_MAX = 1024, /* requests whose fields are in the vault at once; more wait undecoded */
+    QUIET_MS = 60000,   /* without a delivery, until a queue's consumer must be proven */
     SLOTS_EACH = 2,     /* the request and its handler's notes */
-    LOOP_KEY_SLOTS = 2, /* keys, and DEKs to compare; a job thread has one, for keys */
+    LOOP_KEY_SLOTS = 2, /* keys, and DEKs to compare */
+    JOB_KEY_SLOTS = 2,  /* of each job thread: keys, and a DEK from the ledger */
 };
 
 static bool open_loop(struct worker *w, struct err *e)
@@ -44,12 +46,9 @@ static bool open_keys(struct worker *w, struct err *e)
 
     if (in_hand > IN_HAND_MAX)
         in_hand = IN_HAND_MAX;
-    if (!vault_open(2 + SLOTS_EACH * in_hand, &w->vault, e))
+    if (!vault_open(1 + SLOTS_EACH * in_hand, &w->vault, e))
         return false;
     w->digest_key = vault_take(w->vault);
-    w->content_key = vault_take(w->vault);
-    if (getrandom(w->content_key->bytes, DIGEST_KEY_BYTES, 0) != DIGEST_KEY_BYTES)
-        return err_set(e, ERR_LOCAL, "cannot get random bytes");
     return key_file_digest_key(w->config.state_dir, w->digest_key, e);
 }
 
@@ -78,7 +77,7 @@ static bool open_host_keys(struct worker *w, struct err *e)
     w->host_keys = calloc(w->config.host_count, sizeof(*w->host_keys));
     if (w->host_keys == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
-    if (!vault_open((size_t)w->config.threads + LOOP_KEY_SLOTS, &w->key_vault, e))
+    if (!vault_open(JOB_KEY_SLOTS * (size_t)w->config.threads + LOOP_KEY_SLOTS, &w->key_vault, e))
         return false;
     for (size_t i = 0; i < w->config.host_count; i++) {
         if (!host_keys_open(state_dir, credentials, &w->hosts[i].uuid, w->key_vault, &w->host_keys[i], e))
@@ -129,6 +128,7 @@ static bool open_bus(struct worker *w, struct err *e)
                                 .dead_exchange = c->dead_exchange,
                                 .events_exchange = c->events_exchange,
                                 .reply_exchange = c->reply_exchange,
+                                .quiet_ms = QUIET_MS,
                                 .body_max_bytes = BODY_MAX_BYTES,
                                 .queues = queues,
                                 .queue_count = c->host_count};
@@ -155,7 +155,7 @@ static bool accepts_clear_deks(const struct worker *w)
            (w->config.plaintext_dek == PLAINTEXT_LOOPBACK && bus_is_loopback(w->bus));
 }
 
-static void open_life(struct worker *w)
+static bool open_life(struct worker *w, struct err *e)
 {
     const struct config *c = &w->config;
     bool clear = accepts_clear_deks(w);
@@ -165,7 +165,7 @@ static void open_life(struct worker *w)
         .hosts = w->hosts,
         .host_count = c->host_count,
         .vault = w->vault,
-        .content_key = w->content_key,
+        .content_key = w->digest_key,
         .prefetch = (size_t)c->prefetch,
         .request_timeout_ms = c->request_timeout_ms,
         .hypervisor_wait_ms = c->hypervisor_wait_ms,
@@ -184,15 +184,36 @@ static void open_life(struct worker *w)
         w->hosts[i].accepts_clear_deks = clear;
         w->hosts[i].hv = hypervisors_of(w->hypervisors, i);
     }
+    w->events = events_new(&w->life_config.world, w->config.events_exchange, w->config.name);
+    return w->events != NULL || err_set(e, ERR_LOCAL, "out of memory");
+}
+
+static bool open_ledger(struct worker *w, struct err *e)
+{
+    struct recorder_config config = {w->ledger_path, worker_on_recorded, worker_on_recorder, w};
+
+    snprintf(w->ledger_path, sizeof(w->ledger_path), "%s/ledger.db", w->config.state_dir);
+    w->ledger_works = true;
+    return ledger_open(w->ledger_path, &w->ledger, e) && recorder_open(w->base, &config, &w->recorder, e);
+}
+
+static bool open_recovery(struct worker *w, struct err *e)
+{
+    struct recovery_config config = {w->ledger_path, w->hosts, w->config.host_count, worker_restore, serving_may, w};
+
+    return recovery_open(w->base, &config, &w->recovery, e);
 }
 
 static bool open_all(struct worker *w, struct err *e)
 {
-    if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_bus(w, e) ||
-        !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
-        !jobs_open(w->base, (size_t)w->config.threads, worker_on_job_done, w, &w->jobs, e))
+    if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_ledger(w, e) ||
+        !open_bus(w, e) || !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
+        !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e) ||
+        !open_recovery(w, e) || !open_life(w, e) ||
+        !tenures_open(w->base, &w->config, TENURE_FENCE_MS, serving_tenure, w, &w->tenures, e))
         return false;
-    open_life(w);
+    if (!watchdog_open(w->base, worker_is_well, w, &w->watchdog, e))
+        return false;
     return w->config.http[0] == '\0' || http_open(w->base, w->config.http, worker_readiness, w, &w->http, e);
 }
 
@@ -218,13 +239,20 @@ void worker_close(struct worker *w)
     if (w == NULL)
         return;
     http_close(w->http);
+    watchdog_close(w->watchdog);
+    recovery_close(w->recovery);
     jobs_close(w->jobs);
+    recorder_close(w->recorder);
+    ledger_close(w->ledger);
+    for (size_t i = 0; w->served != NULL && i < w->config.host_count; i++)
+        serving_forget(w, i);
     if (w->life != NULL)
         life_free(w->life);
+    events_free(w->events);
     bus_close(w->bus);
     hypervisors_close(w->hypervisors);
+    tenures_close(w->tenures);
     vault_give(w->vault, w->digest_key);
-    vault_give(w->vault, w->content_key);
     vault_close(w->vault);
     vault_close(w->key_vault);
     for (size_t i = 0; i < COUNT(w->signals); i++)

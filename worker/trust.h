@@ -7,6 +7,7 @@
 #define WORKER_TRUST_H
 
 #include "bus/bus.h"
+#include "handlers/ledger.h"
 #include "handlers/pins.h"
 #include "schemas/envelope.h"
 #include "worker/senders.h"
@@ -15,7 +16,7 @@
  * How far from now a signed request's createdTime may be. Not shorter than outcomes
  * are known by their ids (contract 7): what is younger and comes again is known.
  */
-#define SIGNED_PAST_MS   (INT64_C(7) * 24 * 3600 * 1000)
+#define SIGNED_PAST_MS   ((int64_t)INBOX_KEEP_DAYS * 24 * 3600 * 1000) /* as long as its id is remembered */
 #define SIGNED_FUTURE_MS (INT64_C(5) * 60 * 1000)
 
 /* sender.<user> */

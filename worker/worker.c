@@ -3,98 +3,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
+#include "schemas/harden.h"
 #include "worker/log.h"
 #include "worker/worker_parts.h"
 
-/* ---- the world, as the life cycle sees it ---- */
-
-static int64_t world_now_ms(void *ctx)
+static void tell_all(struct worker *w, enum host_event_kind kind)
 {
-    struct timespec now;
-
-    (void)ctx;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    for (size_t i = 0; i < w->config.host_count; i++)
+        events_tell(w->events, &w->hosts[i].uuid, kind, NULL);
 }
-
-static void world_run(void *ctx, struct work *work)
-{
-    struct worker *w = ctx;
-
-    jobs_run(w->jobs, work);
-}
-
-static bool world_publish(void *ctx, const struct publication *what, uint64_t *number)
-{
-    struct worker *w = ctx;
-    struct err e;
-
-    return bus_publish(w->bus, what, number, &e);
-}
-
-static void world_forget(void *ctx, uint64_t number)
-{
-    struct worker *w = ctx;
-
-    bus_forget(w->bus, number);
-}
-
-static void world_settle(void *ctx, struct delivery *delivery, enum verdict verdict)
-{
-    struct worker *w = ctx;
-
-    bus_settle(w->bus, delivery, verdict);
-}
-
-static bool world_host_is_up(void *ctx, size_t host)
-{
-    struct worker *w = ctx;
-
-    return hv_is_up(hypervisors_of(w->hypervisors, host));
-}
-
-static void world_wake_at(void *ctx, int64_t when_ms)
-{
-    struct worker *w = ctx;
-    int64_t wait_ms = when_ms - world_now_ms(NULL);
-    struct timeval wait = {0, 0};
-
-    if (w->timer_ms != 0 && w->timer_ms <= when_ms)
-        return;
-    w->timer_ms = when_ms;
-    if (wait_ms > 0)
-        wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
-    evtimer_add(w->timer, &wait);
-}
-
-static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
-{
-    uint8_t random[16];
-    struct uuid uuid;
-
-    (void)ctx;
-    if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        abort(); /* cannot fail for 16 bytes once the system has started: getrandom(2) */
-    uuid_from_random(random, &uuid);
-    uuid_hex(&uuid, out);
-}
-
-const struct world world_ops = {
-    NULL,         world_now_ms,     world_run,     world_publish, world_forget,
-    world_settle, world_host_is_up, world_wake_at, world_new_id,
-};
 
 /* ---- the loop ---- */
 
+/* When all that was begun is answered, whoever listens is told; when the broker has that, too, it is bidden goodbye. */
 static void stop_when_idle(struct worker *w)
 {
+    serving_step(w);
     if (!w->is_draining || w->is_stopping || !life_is_idle(w->life))
         return;
+    if (!w->drained)
+        tell_all(w, HOST_EVENT_WORKER_DOWN);
     w->drained = true;
+    if (events_are_pending(w->events))
+        return;
     w->is_stopping = true;
     bus_stop(w->bus);
 }
@@ -117,14 +50,48 @@ void worker_on_job_done(void *arg, struct work *work)
     stop_when_idle(w);
 }
 
+void worker_on_recorded(void *arg, struct entry *entry)
+{
+    struct worker *w = arg;
+
+    life_recorded(w->life, entry);
+    stop_when_idle(w);
+}
+
+/* Nothing is done, and nothing acked, that could not be recorded: until it can, requests wait, and the broker has them. */
+void worker_on_recorder(void *arg, bool works, const char *why)
+{
+    struct worker *w = arg;
+
+    if (w->ledger_works == works && strcmp(w->ledger_why, why) == 0)
+        return;
+    w->ledger_works = works;
+    snprintf(w->ledger_why, sizeof(w->ledger_why), "%s", why);
+    log_event(works ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, works ? "ledger-up" : "ledger-down", "details", why,
+              (char *)NULL);
+}
+
+/* Another reason for being down is no event of its own. */
+static void tell_hypervisor(struct worker *w, size_t host, bool up, const char *why)
+{
+    struct served *s = &w->served[host];
+
+    if (s->hypervisor == (up ? SAID_UP : SAID_DOWN))
+        return;
+    s->hypervisor = up ? SAID_UP : SAID_DOWN;
+    events_tell(w->events, &w->hosts[host].uuid, up ? HOST_EVENT_HYPERVISOR_UP : HOST_EVENT_HYPERVISOR_DOWN,
+                up ? NULL : why);
+}
+
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why)
 {
     struct worker *w = arg;
 
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "hypervisor-up" : "hypervisor-down", "host",
               w->hosts[host].uuid.text, "uri", w->config.hosts[host].libvirt_uri, "details", why, (char *)NULL);
+    tell_hypervisor(w, host, up, why);
     if (up)
-        life_host_up(w->life, host);
+        serving_hypervisor_up(w, host);
 }
 
 static void tell_status(const struct worker *w, const char *text)
@@ -136,18 +103,19 @@ static void tell_status(const struct worker *w, const char *text)
     sd_notifyf(0, "STATUS=%s; consuming for %zu of %zu hosts", text, consuming, w->config.host_count);
 }
 
-static void on_queue(struct worker *w, const struct bus_news *news, bool up)
+static void on_queue(struct worker *w, const struct bus_news *news)
 {
     struct served *s = &w->served[news->queue];
+    bool up = news->event == BUS_QUEUE_UP, is_plain = up && news->text[0] == '\0';
+    const char *event = up ? "queue-up" : news->event == BUS_QUEUE_DEAF ? "queue-deaf" : "queue-down";
 
     if (s->is_consuming == up && strcmp(s->why, news->text) == 0)
         return;
     s->is_consuming = up;
     snprintf(s->why, sizeof(s->why), "%s", news->text);
-    log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "queue-up" : "queue-down", "queue", s->queue, "details",
-              news->text, (char *)NULL);
-    if (!up)
-        life_queue_down(w->life, news->queue);
+    log_event(is_plain ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, event, "queue", s->queue, "details", news->text,
+              (char *)NULL);
+    serving_queue(w, news->queue, up);
     tell_status(w, "serving");
 }
 
@@ -155,6 +123,7 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
 {
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "broker-up" : "broker-down", "details", news->text,
               (char *)NULL);
+    events_link(w->events, up);
     tell_status(w, up ? "connected to the broker" : "waiting for the broker");
     if (up)
         life_answers_lost(w->life);
@@ -168,27 +137,31 @@ static void on_news(struct worker *w, struct bus_news *news)
     case BUS_QUIET:
         return;
     case BUS_DELIVERY:
-        life_delivery(w->life, news->delivery);
+        serving_delivery(w, news->delivery);
         return;
     case BUS_ANSWER:
         life_answer(w->life, news->delivery);
         delivery_free(news->delivery);
         return;
     case BUS_PUBLISHED:
-        life_published(w->life, news->number, news->how, news->text);
+        if (!events_published(w->events, news))
+            life_published(w->life, news->number, news->how, news->text);
         return;
     case BUS_QUEUE_UP:
     case BUS_QUEUE_DOWN:
-        on_queue(w, news, news->event == BUS_QUEUE_UP);
+    case BUS_QUEUE_DEAF:
+        on_queue(w, news);
         return;
     case BUS_LINK_UP:
     case BUS_LINK_DOWN:
         on_link(w, news, news->event == BUS_LINK_UP);
         return;
     case BUS_BLOCKED:
+        events_link(w->events, false); /* nothing of what is sent goes out */
         log_event(LOG_LEVEL_WARN, "broker-blocked", "details", news->text, (char *)NULL);
         return;
     case BUS_UNBLOCKED:
+        events_link(w->events, bus_is_up(w->bus));
         log_event(LOG_LEVEL_INFO, "broker-unblocked", (char *)NULL);
     }
 }
@@ -200,6 +173,7 @@ void worker_on_bus(void *arg)
 
     while (bus_next(w->bus, &news) != BUS_QUIET)
         on_news(w, &news);
+    stack_wipe();
     stop_when_idle(w);
 }
 
@@ -258,6 +232,13 @@ void worker_on_reload_signal(int fd, short what, void *arg)
               (char *)NULL);
 }
 
+bool worker_is_well(void *arg)
+{
+    const struct worker *w = arg;
+
+    return !bus_is_deaf(w->bus);
+}
+
 bool worker_readiness(void *arg, size_t index, struct readiness *out)
 {
     const struct worker *w = arg;
@@ -267,9 +248,9 @@ bool worker_readiness(void *arg, size_t index, struct readiness *out)
     if (index >= w->config.host_count)
         return false;
     out->host = w->hosts[index].uuid.text;
-    out->is_consuming = s->is_consuming && !w->is_draining;
+    out->is_consuming = s->is_consuming && w->ledger_works && !w->is_draining;
     out->is_hypervisor_up = hypervisors_up(w->hypervisors, index, &why);
-    out->why = w->is_draining ? "stopping" : !s->is_consuming ? s->why : why;
+    out->why = w->is_draining ? "stopping" : !w->ledger_works ? w->ledger_why : !s->is_consuming ? s->why : why;
     return true;
 }
 
@@ -277,6 +258,7 @@ bool worker_run(struct worker *w)
 {
     log_event(LOG_LEVEL_INFO, "worker-up", "worker", w->config.name, "clear_deks",
               w->life_config.accepts_clear_deks ? "accepted" : "refused", (char *)NULL);
+    tell_all(w, HOST_EVENT_WORKER_UP);
     sd_notify(0, "READY=1\nSTATUS=waiting for the broker");
     event_base_dispatch(w->base);
     log_event(LOG_LEVEL_INFO, "worker-down", "worker", w->config.name, "drained", w->drained ? "yes" : "no",

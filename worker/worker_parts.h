@@ -3,10 +3,15 @@
 #define WORKER_WORKER_PARTS_H
 
 #include "handlers/host_keys.h"
+#include "worker/events.h"
 #include "worker/http.h"
 #include "worker/hypervisors.h"
 #include "worker/jobs.h"
 #include "worker/life.h"
+#include "worker/recorder.h"
+#include "worker/recovery.h"
+#include "worker/serving.h"
+#include "worker/watchdog.h"
 #include "worker/worker.h"
 
 enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
@@ -15,7 +20,10 @@ enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) }
 struct served {
     char queue[QUEUE_NAME_BYTES], routing_key[QUEUE_NAME_BYTES];
     bool is_consuming;
+    enum { SAID_NOTHING, SAID_UP, SAID_DOWN } hypervisor; /* by the last event about it */
     char why[WHY_BYTES];
+    bool is_asked;                           /* another worker wants the host: nothing more is begun */
+    struct delivery *waiting, *waiting_last; /* until the tenure is held */
 };
 
 struct worker {
@@ -25,7 +33,16 @@ struct worker {
     struct event *timer, *drain_timer, *signals[3];
     int64_t timer_ms; /* when `timer` goes off; 0: it is not set */
     struct vault *vault, *key_vault;
-    struct digest_key *digest_key, *content_key;
+    struct digest_key *digest_key;
+    char ledger_path[CONFIG_TEXT_MAX + sizeof("/ledger.db")];
+    struct ledger *ledger; /* the loop's, to look ids up */
+    struct recorder *recorder;
+    struct recovery *recovery;
+    struct tenures *tenures;
+    size_t asked_count; /* of hosts that other workers ask for */
+    bool ledger_unread; /* the last look-up failed */
+    bool ledger_works;  /* it can be read and written, as far as is known */
+    char ledger_why[sizeof(((struct err *)0)->text)];
     struct hypervisors *hypervisors;
     struct host *hosts;
     struct host_keys *host_keys;
@@ -34,9 +51,11 @@ struct worker {
     struct jobs *jobs;
     struct bus *bus;
     struct http *http;
+    struct watchdog *watchdog;
     struct life_config life_config;
     struct life *life;
-    bool is_draining, is_stopping, drained;
+    struct events *events;
+    bool is_draining, is_stopping, drained; /* drained: and said so, in events */
 };
 
 /* What happens, as struct worker's `arg`; all in the loop. */
@@ -47,7 +66,11 @@ void worker_on_stop_signal(int fd, short what, void *arg);
 void worker_on_reload_signal(int fd, short what, void *arg);
 void worker_on_bus(void *arg);
 void worker_on_job_done(void *arg, struct work *work);
+void worker_on_recorded(void *arg, struct entry *entry);
+void worker_on_recorder(void *arg, bool works, const char *why);
+bool worker_restore(void *arg, size_t host, const struct restore_request *what);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
+bool worker_is_well(void *arg);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
 
 #endif

@@ -163,6 +163,11 @@ class Scenario(unittest.TestCase):
         """Define a secret that must succeed; gives its UUID."""
         return self.succeeds(self.define(host, key or new_key(), dek, **rest))["secretUuid"]
 
+    @staticmethod
+    def planted(host, key, dek):
+        """A secret of ours that no ledger knows, as a worker that lost its state finds it; gives its UUID."""
+        return host.define_secret(usage_id(key), dek, usage=key["purpose"])
+
     # What is right.
     def succeeds(self, reply):
         self.assertTrue(reply.success, reply)

@@ -389,7 +389,7 @@ static void declare_no_makes_nothing(void **state)
     config.exchange = "bus-test.never";
     rig_open(&rig, &config);
     rig_wait(&rig, BUS_QUEUE_DOWN, &news, 20);
-    assert_non_null(strstr(news.text, "consuming from queue 'bus-test.host."));
+    assert_non_null(strstr(news.text, "looking for queue 'bus-test.host."));
     assert_non_null(strstr(news.text, queue));
     assert_non_null(strstr(news.text, "': 404 NOT_FOUND"));
     outsider = outsider_open();
@@ -1044,6 +1044,7 @@ static size_t mad_words(uint32_t seed, uint8_t *words)
                                "\1\0\0\0\0\0\14\0\12\0\36\7\377\0\2\0\0\0\0\316"
                                "\1\0\0\0\0\0\5\0\12\0\51\0\316"
                                "\1\0\3\0\0\0\10\0\24\0\13\0\0\0\0\316"
+                               "\1\0\3\0\0\0\15\0\62\0\13\0\0\0\0\0\0\0\0\0\316"
                                "\1\0\3\0\0\0\4\0\74\0\13\316"
                                "\1\0\3\0\0\0\5\0\74\0\25\0\316";
     size_t len = sizeof(fine) - 1;
@@ -1080,6 +1081,211 @@ static void a_broker_gone_mad_is_survived(void **state)
     assert_true(lost > 100);
 }
 
+/* Whether what is consumed from is consumed from. */
+
+#define CANARY "application/vnd.keyferry.canary"
+
+enum { QUIET_MS = 1000 };
+
+static struct bus_config proving_config(void)
+{
+    struct bus_config config = plain_config();
+
+    config.quiet_ms = QUIET_MS;
+    return config;
+}
+
+/* A queue beside the host's, which gets a copy of all that is sent to that. */
+struct tap {
+    amqp_connection_state_t outsider;
+    char name[80];
+    unsigned canaries, others; /* so far */
+};
+
+static void tap_open(struct tap *tap)
+{
+    *tap = (struct tap){.outsider = outsider_open()};
+    snprintf(tap->name, sizeof(tap->name), "%s.tap", queue);
+    amqp_queue_declare(tap->outsider, 1, amqp_cstring_bytes(tap->name), 0, 0, 1, 1, amqp_empty_table);
+    amqp_queue_bind(tap->outsider, 1, amqp_cstring_bytes(tap->name), amqp_cstring_bytes(EXCHANGE),
+                    amqp_cstring_bytes(key), amqp_empty_table);
+    assert_true(outsider_fine(tap->outsider));
+}
+
+/* Look at what has come meanwhile; `of`: whose canaries count. */
+static void tap_look(struct tap *tap, const char *of)
+{
+    amqp_message_t m;
+
+    while (amqp_basic_get(tap->outsider, 1, amqp_cstring_bytes(tap->name), 1).reply.id == AMQP_BASIC_GET_OK_METHOD) {
+        assert_int_equal(amqp_read_message(tap->outsider, 1, &m, 0).reply_type, AMQP_RESPONSE_NORMAL);
+        const amqp_basic_properties_t *p = &m.properties;
+        bool is_canary = p->content_type.len == strlen(CANARY) && memcmp(p->content_type.bytes, CANARY, 31) == 0;
+        if (!is_canary)
+            tap->others++;
+        else if (p->correlation_id.len == strlen(of) && memcmp(p->correlation_id.bytes, of, strlen(of)) == 0)
+            tap->canaries++;
+        assert_true(!is_canary || (m.body.len == 0 && p->message_id.len == 32 && p->user_id.len > 0));
+        amqp_destroy_message(&m);
+    }
+}
+
+/* Let the loops of these turn until `of` has sent this many canaries more; nothing may be told meanwhile. */
+static void quiet_for(struct rig *rigs, size_t count, struct tap *tap, const char *of, unsigned canaries)
+{
+    double end = now_s() + (10 + 3 * canaries) * patience();
+    struct bus_news news;
+
+    for (canaries += tap->canaries; tap->canaries < canaries; tap_look(tap, of)) {
+        for (size_t i = 0; i < count; i++)
+            if (rig_next(&rigs[i], &news, 0.1) != BUS_QUIET)
+                fail_msg("bus %zu tells event %d: %s", i, (int)news.event, news.text);
+        if (now_s() > end)
+            fail_msg("%u of %u canaries", tap->canaries, canaries);
+    }
+}
+
+static uint32_t outsider_counts(amqp_connection_state_t outsider, const char *name)
+{
+    amqp_queue_declare_ok_t *ok =
+        amqp_queue_declare(outsider, 1, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
+
+    assert_non_null(ok);
+    return ok->message_count;
+}
+
+/* The bus is closed, which gives back what it has not acked. */
+static void nothing_is_left(amqp_connection_state_t outsider)
+{
+    assert_int_equal(outsider_counts(outsider, queue), 0);
+    assert_int_equal(outsider_counts(outsider, dead), 0);
+}
+
+static void a_quiet_queue_is_proven_by_canaries_that_nobody_is_told_of(void **state)
+{
+    struct bus_config config = proving_config();
+    struct rig rig;
+    struct tap tap;
+
+    (void)state;
+    rig_up(&rig, &config);
+    tap_open(&tap);
+    quiet_for(&rig, 1, &tap, "bus-test", 3);
+    amqp_basic_publish(tap.outsider, 1, amqp_cstring_bytes(EXCHANGE), amqp_cstring_bytes(key), 0, 0, NULL,
+                       amqp_cstring_bytes("{}"));
+    bus_settle(rig.bus, rig_delivery(&rig), VERDICT_ACK);
+    quiet_for(&rig, 1, &tap, "bus-test", 3); /* as one that has had a delivery, too */
+    assert_int_equal(tap.others, 1);
+    assert_false(bus_is_deaf(rig.bus));
+    rig_close(&rig);
+    nothing_is_left(tap.outsider);
+    outsider_close(tap.outsider);
+}
+
+/* Two worries: that it is taken for more than it is, and that it is answered or kept. */
+static void a_forged_canary_is_acked_and_nothing_else(void **state)
+{
+    static char large[BODY_MAX_BYTES + 1000];
+    amqp_basic_properties_t p = {._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_REPLY_TO_FLAG,
+                                 .content_type = amqp_cstring_bytes(CANARY)};
+    amqp_bytes_t bodies[] = {amqp_cstring_bytes(""), amqp_cstring_bytes("{}"), {sizeof(large), large}};
+    struct bus_config config = plain_config();
+    amqp_connection_state_t outsider = outsider_open();
+    struct bus_news news;
+    struct rig rig;
+
+    (void)state;
+    rig_up(&rig, &config);
+    p.reply_to = amqp_cstring_bytes(dead);
+    for (size_t i = 0; i < COUNT(bodies); i++)
+        amqp_basic_publish(outsider, 1, amqp_cstring_bytes(EXCHANGE), amqp_cstring_bytes(key), 0, 0, &p, bodies[i]);
+    amqp_basic_publish(outsider, 1, amqp_cstring_bytes(EXCHANGE), amqp_cstring_bytes(key), 0, 0, NULL,
+                       amqp_cstring_bytes("{}"));
+    bus_settle(rig.bus, rig_delivery(&rig), VERDICT_ACK);
+    assert_int_equal(rig_next(&rig, &news, 0.5), BUS_QUIET);
+    rig_close(&rig);
+    nothing_is_left(outsider);
+    outsider_close(outsider);
+}
+
+static void a_standby_sees_no_canary_of_its_own_and_is_well(void **state)
+{
+    struct bus_config config = proving_config();
+    struct rig rigs[2];
+    struct tap tap;
+    struct bus_news news;
+
+    (void)state;
+    rig_up(&rigs[0], &config);
+    config.name = "bus-test-2";
+    rig_up(&rigs[1], &config);
+    tap_open(&tap);
+    quiet_for(rigs, 2, &tap, "bus-test-2", 4);
+    bus_queue_close(rigs[0].bus, 0);
+    rig_wait(&rigs[0], BUS_QUEUE_DOWN, &news, 10);
+    quiet_for(rigs, 2, &tap, "bus-test-2", 3); /* it is the active one now */
+    rig_close(&rigs[0]);
+    rig_close(&rigs[1]);
+    nothing_is_left(tap.outsider);
+    outsider_close(tap.outsider);
+}
+
+static void a_full_window_needs_no_canary(void **state)
+{
+    struct bus_config config = proving_config();
+    amqp_connection_state_t outsider = outsider_open();
+    struct bus_news news;
+    struct delivery *d;
+    struct rig rig;
+
+    (void)state;
+    config.prefetch = 2;
+    rig_up(&rig, &config);
+    for (int i = 0; i < 5; i++)
+        amqp_basic_publish(outsider, 1, amqp_cstring_bytes(EXCHANGE), amqp_cstring_bytes(key), 0, 0, NULL,
+                           amqp_cstring_bytes("{}"));
+    d = rig_delivery(&rig);
+    delivery_free(rig_delivery(&rig));
+    assert_int_equal(rig_next(&rig, &news, 8 * QUIET_MS / 1000.0), BUS_QUIET);
+    assert_int_equal(outsider_counts(outsider, queue), 3); /* and no canary among them */
+    assert_true(bus_is_current(rig.bus, d));
+    bus_settle(rig.bus, d, VERDICT_ACK);
+    bus_settle(rig.bus, rig_delivery(&rig), VERDICT_ACK);
+    rig_close(&rig);
+    outsider_deletes(queue);
+    outsider_close(outsider);
+}
+
+/* Where canaries cannot come, requests may come all the same. It is said, and is no deafness. */
+static void what_cannot_be_proven_is_said_and_goes_on(void **state)
+{
+    static const struct {
+        const char *exchange, *says;
+    } cases[] = {{EXCHANGE, "312 NO_ROUTE"}, {"bus-test.nowhere", "404 NOT_FOUND"}};
+    struct bus_queue unbound[] = {{queue, "host.unbound"}};
+    struct bus_config config = proving_config();
+    struct bus_news news;
+    struct rig rig;
+
+    (void)state;
+    rig_up(&rig, &config);
+    rig_close(&rig);
+    config.declare = false;
+    config.queues = unbound;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        config.exchange = cases[i].exchange;
+        rig_up(&rig, &config);
+        rig_wait(&rig, BUS_QUEUE_UP, &news, 10);
+        assert_non_null(strstr(news.text, "cannot be proven"));
+        assert_non_null(strstr(news.text, "host.unbound"));
+        assert_non_null(strstr(news.text, cases[i].says));
+        assert_int_equal(rig_next(&rig, &news, 5 * QUIET_MS / 1000.0), BUS_QUIET);
+        rig_publish(&rig, "", queue, "m-1", 10);
+        bus_settle(rig.bus, rig_delivery(&rig), VERDICT_ACK);
+        rig_close(&rig);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, take_new_names)
@@ -1111,6 +1317,11 @@ int main(void)
         TEST(whatever_is_no_broker_is_told),
         TEST(a_broker_gone_mad_is_survived),
         TEST(a_broker_that_does_not_answer_is_given_up_after_10_s),
+        TEST(a_quiet_queue_is_proven_by_canaries_that_nobody_is_told_of),
+        TEST(a_forged_canary_is_acked_and_nothing_else),
+        TEST(a_standby_sees_no_canary_of_its_own_and_is_well),
+        TEST(a_full_window_needs_no_canary),
+        TEST(what_cannot_be_proven_is_said_and_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

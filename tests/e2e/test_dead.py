@@ -336,6 +336,19 @@ class Replay(Dead):
         self.assertEqual(2, self.summary(0, "dead", "replay", "--host", host.uuid)["done"])
         self.assertEqual([message_id] * 2, [json.loads(body)["SecretHostGetMsg"]["id"] for _, body in take()])
 
+    def test_what_had_been_done_is_not_done_twice(self):
+        key, message_id = new_key(), new_uuid()
+        fields = {"id": message_id, "hostUuid": self.a.uuid, "createdTime": now_ms(), **key, "dekBase64": b64(new_dek())}
+        body = encode({"SecretHostDefineMsg": fields}, "json")
+        first = self.succeeds(self.client.wait(self.client.send_body(body, "host." + self.a.hex, {"content_type": MIME["json"]})))
+        self.assertTrue(self.succeeds(self.delete(self.a, key))["deleted"])
+        self.client.publish("host." + self.a.hex, body, exchange=DEAD, content_type=MIME["json"], reply_to=self.client.queue,
+                            correlation_id="again", headers={"x-keyferry-user": ""})
+        self.wait_depth(1)
+        self.assertEqual(1, self.summary(0, "dead", "replay", "--id", message_id)["done"])
+        self.assertEqual(first.outcome, self.succeeds(self.client.wait("again")).outcome)
+        self.holds(self.a, key, None)
+
     def test_only_what_is_meant_goes_and_the_rest_keeps_its_order(self):
         take = self.collector()
         ids = [self.letter(code=("SYS.1007", "SYS.1001")[i % 2]) for i in range(60)]

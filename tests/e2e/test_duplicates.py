@@ -70,8 +70,8 @@ class Duplicates(Scenario):
                              self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
         self.assertEqual(1, len({request.fields["id"] for request in fake.requests}))
         self.assertEqual(1, len({request.fields["migrationId"] for request in fake.requests}))
+        fields = self.pre_migrate_fields(self.a, self.b, key, dek, id=new_uuid())
         for _ in range(2):
-            fields = self.pre_migrate_fields(self.a, self.b, key, dek, id=fields["id"][::-1])
             self.assertEqual(secret_uuid,
                              self.succeeds(self.client.ask("VtpmPreMigrateMsg", self.a, **fields))["secretUuid"])
         self.holds(self.b, key, secret_uuid)
@@ -82,8 +82,8 @@ class Duplicates(Scenario):
         manager.misbehaviour = "silence"
         hosts, keys, deks = (self.a.alias(), self.b.alias()), (new_key(), new_key()), (new_dek(), new_dek())
         self.worker(*hosts)
-        for host, key, dek in zip(hosts, keys, deks):
-            self.defined(host, key, dek)
+        for host, real, key, dek in zip(hosts, (self.a, self.b), keys, deks):
+            self.planted(real, key, dek)
         sent = [self.client.send("VtpmPreMigrateMsg", host, **self.pre_migrate_fields(host, fake, key, id="the-same",
                                                                                       tpmUuid=new_uuid()))
                 for host, key in zip(hosts, keys)]

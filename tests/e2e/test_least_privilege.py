@@ -10,7 +10,7 @@ import pika
 from pika.exceptions import ChannelClosedByBroker, ProbableAccessDeniedError, UnroutableError
 
 from tests.e2e.base import NOT_FOUND, Scenario, new_dek, new_key, new_uuid
-from tests.lab import REPO, KeyManager, program, wait_until
+from tests.lab import REPO, KeyManager, Listener, program, wait_until
 from tests.lab.broker import BIN
 from tests.lab.client import Client
 
@@ -165,7 +165,7 @@ class LeastPrivilege(Scenario):
         keymanager = LeastKeyManager(broker).start()
         self.addCleanup(keymanager.end)
         keymanager.add(key["vmUuid"], self.a, dek)
-        secret = self.defined(self.a, key, dek)
+        secret = self.planted(self.a, key, dek)
         reply = self.succeeds(self.pre_migrate(self.a, self.b, key, tpmUuid=new_uuid()))
         self.assertEqual((secret, "keymanager"), (reply["secretUuid"], reply["dekSource"]))
 
@@ -206,6 +206,34 @@ class LeastPrivilege(Scenario):
         status, out, said = dead("ops", "drop", "--all")
         self.assertEqual((0, 2), (status, json.loads(out)["done"]), said)
         wait_until(lambda: self.depth(DEAD) == 0, 10, "an empty queue")
+
+    def test_a_manager_hears_the_events_of_hosts_and_whose_they_are(self):
+        listener = Listener(self.connection("mgmt"), "host.#", "keyferry.events.mgmt")
+        worker = self.least_worker(self.a)
+        self.as_manager()
+        key = new_key()
+        self.defined(self.a, key)
+        self.succeeds(self.delete(self.a, key))
+        worker.stop()
+        for kind in ("worker-up", "hypervisor-up", "secret-defined", "secret-deleted", "worker-down"):
+            self.assertEqual(self.a.uuid, listener.wait_for(kind)["hostUuid"])
+        self.assertEqual({self.user_a}, {properties.user_id for properties in listener.properties})
+        self.assertNotIn("events-", worker.log_text())
+
+    def test_a_host_reaches_its_own_queue_with_a_canary_which_is_acked_and_kept_nowhere(self):
+        queue = "keyferry.host." + self.a.hex
+        self.least_worker(self.a)
+        dead = self.depth(DEAD)
+        for user in (self.user_a, self.user_of(self.b)):  # one that another forged does as much
+            self.publish(user, PEERS, "host." + self.a.hex, content_type="application/vnd.keyferry.canary")
+        self.as_manager()
+        self.refuses(self.get(self.a, new_key()), NOT_FOUND)
+
+        def unsettled():
+            rows = self.broker.rows("queues", "name", "messages", extra=("-p", VHOST))
+            return next(row["messages"] for row in rows if row["name"] == queue)
+        wait_until(lambda: unsettled() == "0", 20, "all to be acked", 0.2)
+        self.assertEqual(dead, self.depth(DEAD))
 
     def test_a_second_worker_for_the_host_has_a_reply_queue_under_the_same_user(self):
         for name in ("keyferry.reply." + self.user_a, f"keyferry.reply.{self.user_a}.2"):

@@ -43,10 +43,16 @@ class LiveMigration(Scenario):
         self.machine.start()  # the secret is whole
 
     def test_with_the_dek_from_the_key_manager_succeeds(self):
-        manager = self.keymanager()
-        manager.add(self.key["vmUuid"], self.a, self.dek)
+        manager, key = self.keymanager(), new_key()
+        manager.add(key["vmUuid"], self.a, self.dek)
+        machine = self.vm(self.a, "encrypted", self.planted(self.a, key, self.dek), key["vmUuid"])
         self.assertEqual("keymanager", self.succeeds(
-            self.pre_migrate(self.a, self.b, self.key, tpmUuid=new_uuid()))["dekSource"])
+            self.pre_migrate(self.a, self.b, key, tpmUuid=new_uuid()))["dekSource"])
+        machine.migrate(self.b)
+        self.assertEqual("source", self.succeeds(self.post_migrate(self.a, self.b, key))["deletedOn"])
+
+    def test_with_the_dek_from_the_ledger_succeeds(self):
+        self.assertEqual("ledger", self.succeeds(self.pre_migrate(self.a, self.b, self.key))["dekSource"])
         self.machine.migrate(self.b)
         self.assertEqual("source", self.succeeds(self.post_migrate(self.a, self.b, self.key))["deletedOn"])
 
@@ -55,8 +61,9 @@ class LiveMigration(Scenario):
         self.b.undefine_secret(self.secret)
         with self.assertRaises(libvirt.libvirtError):
             self.machine.migrate(self.b)
-        self.assertEqual("none", self.succeeds(
+        self.assertEqual("destination", self.succeeds(
             self.post_migrate(self.a, self.b, self.key, "failure", migration="m-1"))["deletedOn"])
+        self.holds(self.b, self.key, None)
         self.move(self.a, self.b, "m-2")
 
     def test_is_not_disturbed_by_a_post_migrate_that_comes_too_early(self):

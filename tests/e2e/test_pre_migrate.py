@@ -187,7 +187,7 @@ class PreMigrate(Scenario):
     def test_asks_the_key_manager_where_the_request_brings_no_dek(self):
         manager = self.keymanager()
         manager.add(self.key["vmUuid"], self.a, self.dek)
-        secret_uuid = self.defined(self.a, self.key, self.dek)
+        secret_uuid = self.planted(self.a, self.key, self.dek)
         tpm, provider = new_uuid(), new_uuid()
         reply = self.succeeds(self.pre_migrate(self.a, self.b, self.key, tpmUuid=tpm.upper(), keyProviderUuid=provider,
                                                keyProviderName="the \u00e4ltere"))
@@ -201,25 +201,33 @@ class PreMigrate(Scenario):
         self.holds(self.b, self.key, secret_uuid)
         self.assertFalse(self.succeeds(self.define(self.b, self.key, self.dek))["created"])  # the very DEK
 
+    def test_does_not_ask_it_where_the_ledger_keeps_the_dek(self):
+        manager = self.keymanager()
+        secret_uuid = self.defined(self.a, self.key, self.dek)
+        reply = self.succeeds(self.pre_migrate(self.a, self.b, self.key, tpmUuid=new_uuid()))
+        self.assertEqual(("ledger", secret_uuid), (reply["dekSource"], reply["secretUuid"]))
+        self.assertEqual([], manager.requests)
+        self.assertFalse(self.succeeds(self.define(self.b, self.key, self.dek))["created"])  # the very DEK
+
     def test_does_not_ask_it_where_the_request_brings_a_dek(self):
         manager = self.keymanager()
-        self.defined(self.a, self.key, self.dek)
+        self.planted(self.a, self.key, self.dek)
         self.succeeds(self.pre_migrate(self.a, self.b, self.key, self.dek, tpmUuid=new_uuid()))
         self.assertEqual([], manager.requests)
 
     def test_asks_for_the_tpm_where_neither_request_nor_key_manager_can_bring_the_dek(self):
-        self.defined(self.a, self.key, self.dek)
+        self.planted(self.a, self.key, self.dek)
         self.refuses(self.pre_migrate(self.a, self.b, self.key), REQUIRED, field="tpmUuid")
         self.assertEqual({}, self.pb.calls)
 
     def test_fails_at_once_where_there_is_no_key_manager(self):
-        self.defined(self.a, self.key, self.dek)
+        self.planted(self.a, self.key, self.dek)
         self.refuses(self.pre_migrate(self.a, self.b, self.key, tpmUuid=new_uuid()), NO_ROUTE)
         self.holds(self.b, self.key, None)
 
     def test_passes_on_the_key_managers_refusal(self):
         manager = self.keymanager()
-        self.defined(self.a, self.key, self.dek)
+        self.planted(self.a, self.key, self.dek)
         manager.misbehaviour = "error"
         reply = self.pre_migrate(self.a, self.b, self.key, tpmUuid=new_uuid())
         self.refuses(reply, "KMS.1000")
@@ -233,7 +241,7 @@ class PreMigrate(Scenario):
         manager = self.keymanager()
         manager.add(self.key["vmUuid"], self.a, self.dek)
         manager.misbehaviour = "version"
-        self.defined(self.a, self.key, self.dek)
+        self.planted(self.a, self.key, self.dek)
         self.refuses(self.pre_migrate(self.a, self.b, self.key, tpmUuid=new_uuid()), CONFLICT)
         self.holds(self.b, self.key, None)
 
@@ -242,7 +250,7 @@ class PreMigrate(Scenario):
         for misbehaviour in ("garbage", "empty", "silence"):
             manager.misbehaviour = misbehaviour
             key = new_key()
-            self.defined(self.a, key, self.dek)
+            self.planted(self.a, key, self.dek)
             reply = self.pre_migrate(self.a, self.b, key, tpmUuid=new_uuid(),
                                      messageDeadline=int(time.time() * 1000) + 2000)
             self.assertFalse(reply.success)
@@ -251,7 +259,7 @@ class PreMigrate(Scenario):
             self.holds(self.b, key, None)
 
     def test_a_wrong_dek_from_the_request_is_found_out_where_the_destination_holds_the_right_one(self):
-        secret_uuid = self.defined(self.a, self.key, self.dek)
+        secret_uuid = self.planted(self.a, self.key, self.dek)
         self.defined(self.b, self.key, self.dek, secretUuid=secret_uuid)
         reply = self.pre_migrate(self.a, self.b, self.key, new_dek())
         self.refuses(reply, CONFLICT, effect=reply.opaque["effect"])

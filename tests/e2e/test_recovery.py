@@ -70,7 +70,10 @@ class Recovery(Scenario):
         self.drained()
 
     def test_a_broker_that_is_away_while_the_worker_starts(self):
+        told = "test.events." + new_uuid()
         self.wa.stop()
+        self.client.channel.queue_declare(told, durable=True)
+        self.client.channel.queue_bind(told, "keyferry.events", f"host.{self.a.hex}.worker-up")
         self.broker.stop()
         self.wa.launch()
         time.sleep(1)
@@ -78,6 +81,8 @@ class Recovery(Scenario):
         self.broker.start()
         self.wa.wait_ready()
         self.client.reconnect()
+        wait_until(lambda: self.broker.queue(told)[0] == 1, 10, "the event that it began")
+        self.client.channel.queue_delete(told)
         self.lives()
 
     def test_a_broker_that_is_frozen_for_longer_than_the_heartbeat(self):
@@ -98,6 +103,17 @@ class Recovery(Scenario):
         self.broker.ctl("set_vm_memory_high_watermark", "0.4")
         self.all_answered(cases)
         self.drained()
+
+    def test_a_worker_that_is_stopped_while_the_broker_takes_nothing_does_not_wait_to_tell(self):
+        worker = self.worker(self.a.alias(), name="untold")
+        self.broker.ctl("set_vm_memory_high_watermark", "absolute", "1MB")
+        self.addCleanup(self.broker.ctl, "set_vm_memory_high_watermark", "0.4")
+        wait_until(lambda: "memory" in self.broker.ctl("eval", "rabbit_alarm:get_alarms()."), 20, "the alarm", 0.2)
+        self.a.kill()  # an event is due, and a connection is blocked when it publishes
+        wait_until(lambda: "event=broker-blocked" in worker.log_text(), 20, "the broker to block the worker")
+        began = time.monotonic()
+        self.assertEqual(0, worker.stop())
+        self.assertLess(time.monotonic() - began, patience(10))  # drain_timeout_ms is 20 s
 
     def test_a_waiting_pre_migrate_outlives_a_broker_that_is_killed(self):
         key, dek = new_key(), new_dek()
@@ -175,16 +191,21 @@ class Recovery(Scenario):
         self.b.start()
         self.refuses(self.client.wait(held), NOT_FOUND)
 
-    def test_the_running_vms_secrets_can_be_defined_again_after_libvirtd_lost_them(self):
-        key, dek = new_key(), new_dek()
-        secret_uuid = self.defined(self.a, key, dek)
+    def test_what_libvirtd_lost_comes_back_by_itself_and_the_running_vm_can_migrate_with_it(self):
+        key = new_key()
+        secret_uuid = self.defined(self.a, key, new_dek())
         vm = self.vm(self.a, "encrypted", secret_uuid, key["vmUuid"])
         self.a.restart()
-        wait_until(lambda: self.wa.get("/readyz")[0] == 200, 15, "the worker to be ready again")
-        self.refuses(self.get(self.a, key), NOT_FOUND)
-        self.assertEqual(secret_uuid, self.defined(self.a, key, dek, secretUuid=secret_uuid))
-        self.succeeds(self.pre_migrate(self.a, self.b, key, dek))
+        wait_until(lambda: secret_uuid in self.a.secrets(), 15, "the secret to come back")
+        reply = self.succeeds(self.pre_migrate(self.a, self.b, key))
+        self.assertEqual("ledger", reply["dekSource"])
         vm.migrate(self.b)
+
+    def test_a_get_right_after_libvirtd_is_back_finds_what_it_lost(self):
+        keys = [new_key() for _ in range(50)]
+        uuids = [self.defined(self.a, key, new_dek()) for key in keys]
+        self.a.restart()
+        self.assertEqual(uuids, [self.succeeds(self.get(self.a, key))["secretUuid"] for key in keys])
 
     # The worker.
     def test_a_worker_that_is_killed_with_requests_queued(self):

@@ -219,7 +219,8 @@ class Sealed(Scenario):
         self.assertEqual(0o600, os.stat(self.key_file(worker, host)).st_mode & 0o777)
         worker.restart()
         self.assertEqual(public, self.public_key(host))
-        self.assertEqual({"digest.key", host.hex + ".key"}, set(os.listdir(worker.state_dir)))
+        self.assertEqual({"digest.key", "ledger.db", host.hex + ".key"},
+                         {name for name in os.listdir(worker.state_dir) if not name.startswith("ledger.db-")})
 
     def test_a_key_file_that_is_gone_or_damaged_is_told_and_the_rest_is_served(self):
         worker, host = self.state()
@@ -231,7 +232,10 @@ class Sealed(Scenario):
             self.refuses(self.host_key(host), code)
             self.refuses(self.rotate(host), code)
             self.refuses(self.define_sealed(host, self.key, sealed), code)
-            self.succeeds(self.define(host, new_key()))
+            self.refuses(self.define(host, new_key()), code)  # what is kept is sealed to it
+            self.succeeds(self.get(host, known))
+        known = new_key()
+        self.defined(host, known)
         os.rename(path, path + ".away")
         check(KEYS_MISSING)
         os.rename(path + ".away", path)
@@ -302,13 +306,13 @@ class Sealed(Scenario):
         _, source = self.state(plaintext_dek="refuse")
         manager = self.keymanager(recipients={self.b.uuid: self.public_key(self.b)})
         manager.add(self.key["vmUuid"], source, self.dek)
-        secret_uuid = self.defined(self.a, self.key, self.dek)  # an alias of a: the same libvirt
+        secret_uuid = self.planted(self.a, self.key, self.dek)  # an alias of a: the same libvirt
         reply = self.succeeds(self.pre_migrate(source, self.b, self.key, tpmUuid=new_uuid()))
         self.assertEqual(("keymanager", secret_uuid), (reply["dekSource"], reply["secretUuid"]))
         self.holds_dek_of_migration(secret_uuid)
         key = new_key()
         manager.add(key["vmUuid"], source, self.dek)
-        self.defined(self.a, key, self.dek)
+        self.planted(self.a, key, self.dek)
         for misbehaviour, code in (("clear", PLAINTEXT_REFUSED), ("other", ENVELOPE_INVALID)):
             manager.misbehaviour = misbehaviour
             self.refuses(self.pre_migrate(source, self.b, key, tpmUuid=new_uuid()), code)
@@ -329,9 +333,8 @@ class Sealed(Scenario):
         self.assertEqual("source", self.succeeds(self.post_migrate(source, destination, self.key))["deletedOn"])
         machine.stop()
         machine.start()  # by the value that the envelope brought
-        manager = self.keymanager()
-        manager.add(self.key["vmUuid"], destination, self.dek)
-        self.succeeds(self.pre_migrate(destination, source, self.key, migration="m-2", tpmUuid=new_uuid()))
+        reply = self.succeeds(self.pre_migrate(destination, source, self.key, migration="m-2"))
+        self.assertEqual("ledger", reply["dekSource"])  # and back from what the destination keeps
         machine.migrate(self.a)
         self.assertEqual("source", self.succeeds(
             self.post_migrate(destination, source, self.key, migration="m-2"))["deletedOn"])

@@ -134,13 +134,13 @@ class Senders(Scenario):
         self.holds(self.b, self.key, None)
 
     def test_the_key_manager_is_asked_and_believed_by_its_user(self):
-        self.defined(self.x, self.key, self.dek)
+        self.planted(self.a, self.key, self.dek)
         keymanager = self.keymanager(users={self.x.uuid: "host-a"}, user="mgmt")
         keymanager.add(self.key["vmUuid"], self.x, self.dek)
         self.succeeds(self.pre_migrate(self.x, self.y, self.key, tpmUuid=new_uuid()))
 
     def test_a_peer_is_not_believed_to_be_the_key_manager(self):
-        self.defined(self.x, self.key, self.dek)
+        self.planted(self.a, self.key, self.dek)
         keymanager = self.keymanager(user="host-c")
         keymanager.add(self.key["vmUuid"], self.x, self.dek)
         self.refuses(self.pre_migrate(self.x, self.y, self.key, tpmUuid=new_uuid(), timeout=1500), LATE)

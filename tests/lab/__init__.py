@@ -15,9 +15,14 @@ from .hypervisor import Hypervisor, VM
 from .worker import Worker
 from .client import Client, Reply
 from .keymanager import KeyManager
+from .listener import Listener
+from .notify import NotifySocket
 from .proxy import Proxy
+from .search import Search
 from .service import FakeHost, Service, refusal
+from .wire import Wire
 from .lab import Lab, REPO, program
 
 __all__ = ["Lab", "LabError", "Authority", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
-           "Service", "FakeHost", "Proxy", "REPO", "patience", "program", "refusal", "wait_until"]
+           "Listener", "NotifySocket", "Search", "Service", "FakeHost", "Proxy", "Wire", "REPO", "patience", "program",
+           "refusal", "wait_until"]

@@ -13,23 +13,26 @@ ALARM = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:
                    re.MULTILINE)
 
 
-def program(name):
-    """The command for one of our programs, as a list: $KEYFERRYD or $KEYFERRY (which may hold a whole command such as
-    "valgrind -q build/keyferryd"), else the one in the folder $KEYFERRY_BUILD, or build."""
-    if os.environ.get(name.upper()):
+def program(name, build=None):
+    """The command for one of our programs, as a list: the one in the folder `build`, where that is given; $KEYFERRYD or
+    $KEYFERRY (which may hold a whole command such as "valgrind -q build/keyferryd"), else the one in the folder
+    $KEYFERRY_BUILD, or build."""
+    if os.environ.get(name.upper()) and not build:
         return shlex.split(os.environ[name.upper()])
-    return [os.path.join(REPO, os.environ.get("KEYFERRY_BUILD", "build"), name)]
+    return [os.path.join(REPO, build or os.environ.get("KEYFERRY_BUILD", "build"), name)]
 
 
 class Worker(Process):
-    """start() waits until it consumes; stop(), kill(), freeze()…; `settings`: {"section": {"key": value}} on top."""
+    """start() waits until it consumes; stop(), kill(), freeze()…; `settings`: {"section": {"key": value}} on top.
+    `build`: the folder of the program, where it matters which."""
 
     ready_within = 30
     extra_environment = {}
 
-    def __init__(self, lab, broker, hypervisors, name=None, settings=None, state=None, waits_ready=True):
+    def __init__(self, lab, broker, hypervisors, name=None, settings=None, state=None, waits_ready=True,
+                 build=None):
         super().__init__(lab, name or "worker-" + "".join(h.name for h in hypervisors))
-        self.hypervisors, self.waits_ready = hypervisors, waits_ready
+        self.hypervisors, self.waits_ready, self.build = hypervisors, waits_ready, build
         self.port = free_port()
         self.state_dir = state or lab.make_folder(os.path.join(self.name, "state"))
         self.config = os.path.join(self.folder, "keyferry.conf")
@@ -49,7 +52,7 @@ class Worker(Process):
                 f.writelines(f"{key} = {value}\n" for key, value in keys.items() if value is not None)
 
     def argv(self):
-        return [*program("keyferryd"), "-c", self.config]
+        return [*program("keyferryd", self.build), "-c", self.config]
 
     def environment(self):
         return {"NOTIFY_SOCKET": "", **self.extra_environment}

@@ -6,6 +6,15 @@
 
 #include "handlers/handlers.h"
 
+/* `tail`: "-wal" or "-shm" of what SQLite has beside it. */
+static const char *ledger_path(const struct fake_host *fake, const char *tail)
+{
+    static char path[64];
+
+    snprintf(path, sizeof(path), "%s/ledger.db%s", fake->folder, tail);
+    return path;
+}
+
 static bool open_keys(struct fake_host *fake, struct err *e)
 {
     const struct uuid host = fake_uuid(HOST_A);
@@ -13,7 +22,8 @@ static bool open_keys(struct fake_host *fake, struct err *e)
     strcpy(fake->folder, "/tmp/keyferry-fake-XXXXXX");
     fake->host.keys = &fake->keys;
     return vault_open(2, &fake->vault, e) && mkdtemp(fake->folder) != NULL &&
-           host_keys_open(fake->folder, NULL, &host, fake->vault, &fake->keys, e);
+           host_keys_open(fake->folder, NULL, &host, fake->vault, &fake->keys, e) &&
+           ledger_open(ledger_path(fake, ""), &fake->ledger, e);
 }
 
 int fake_host_open(void **state)
@@ -38,7 +48,11 @@ int fake_host_close(void **state)
 
     hv_close(fake->host.hv);
     vault_close(fake->vault);
+    ledger_close(fake->ledger);
     unlink(fake->keys.path);
+    unlink(ledger_path(fake, "-wal"));
+    unlink(ledger_path(fake, "-shm"));
+    unlink(ledger_path(fake, ""));
     rmdir(fake->folder);
     free(fake);
     return 0;
@@ -69,24 +83,56 @@ struct addressed fake_address(const char *host_uuid)
     return to;
 }
 
+/* As the worker's recorder does. */
+static void apply_record(struct fake_host *fake)
+{
+    struct record *record = &fake->work.record;
+    struct err e;
+
+    for (size_t i = 0; i < record->change_count; i++) {
+        const struct secret_row *row = &record->changes[i].row;
+        bool ok = record->changes[i].is_removed ? secret_row_remove(fake->ledger, &row->host, &row->uuid, &e)
+                                                : secret_row_write(fake->ledger, row, &e);
+        if (!ok)
+            fail_msg("%s", e.text);
+    }
+    record->change_count = 0;
+}
+
+enum work_state fake_advance(struct fake_host *fake)
+{
+    enum work_state state = work_advance(&fake->work);
+
+    while (state == WORK_RECORDING) {
+        apply_record(fake);
+        fake->recordings++;
+        state = work_advance(&fake->work);
+    }
+    if (state == WORK_DONE)
+        apply_record(fake);
+    return state;
+}
+
 enum work_state fake_begin(struct fake_host *fake, const struct handler *handler, const void *request)
 {
     memset(fake->notes, 0, sizeof(fake->notes));
+    fake->recordings = 0;
     fake->work = (struct work){
         .handler = handler,
         .host = &fake->host,
+        .ledger = fake->ledger,
         .id = "request-1",
         .peer = fake->peer,
         .request = request,
         .notes = handler->notes_bytes > 0 ? fake->notes : NULL,
     };
-    return work_advance(&fake->work);
+    return fake_advance(fake);
 }
 
 static enum work_state go_on(struct fake_host *fake, enum work_state state)
 {
     for (int i = 0; state == WORK_AWAY && i < 20; i++)
-        state = work_advance(&fake->work);
+        state = fake_advance(fake);
     return state;
 }
 
@@ -100,7 +146,7 @@ enum work_state fake_answered(struct fake_host *fake, const struct err *failure)
     fake->work.call.failed = failure != NULL;
     if (failure != NULL)
         fake->work.call.err = *failure;
-    return go_on(fake, work_advance(&fake->work));
+    return go_on(fake, fake_advance(fake));
 }
 
 void fake_define(struct fake_host *fake, const char *secret_uuid, const char *migration_id, uint8_t fill)
@@ -133,4 +179,29 @@ void fake_mark_set(struct fake_host *fake, const char *secret_uuid, const struct
 
     assert_non_null(secret);
     mark_write(mark, secret->secret.description);
+}
+
+void fake_forget(struct fake_host *fake)
+{
+    struct secret_row row;
+    bool found = true;
+    struct err e;
+
+    while (found) {
+        if (!secret_row_next(fake->ledger, &fake->host.uuid, NULL, &row, &found, &e) ||
+            (found && !secret_row_remove(fake->ledger, &row.host, &row.uuid, &e)))
+            fail_msg("%s", e.text);
+    }
+}
+
+const struct secret_row *fake_kept(struct fake_host *fake)
+{
+    static struct secret_row row;
+    const struct addressed to = fake_address(HOST_A);
+    bool found;
+    struct err e;
+
+    if (!secret_row_find(fake->ledger, &fake->host.uuid, &to.key, &row, &found, &e))
+        fail_msg("%s", e.text);
+    return found ? &row : NULL;
 }

@@ -28,7 +28,9 @@ struct fake_host {
     struct digest_key digest_key;
     struct host_keys keys;
     struct vault *vault;
-    char folder[32];         /* of the keys */
+    struct ledger *ledger;
+    unsigned recordings;     /* how often a request had to be recorded before it went on */
+    char folder[32];         /* of the keys and the ledger */
     const struct peer *peer; /* who sends; NULL: somebody who may do all */
     struct work work;
     _Alignas(8) uint8_t notes[VAULT_SLOT_BYTES];
@@ -43,10 +45,13 @@ struct addressed fake_address(const char *host_uuid);
 struct uuid fake_uuid(const char *text);
 struct dek fake_dek(uint8_t fill);
 
+/* work_advance(), and what is to be recorded is. */
+enum work_state fake_advance(struct fake_host *fake);
+
 /* Begin with a request, which must live on, and go on until it ends, calls or finds libvirt away. */
 enum work_state fake_begin(struct fake_host *fake, const struct handler *handler, const void *request);
 
-/* The same, and whenever libvirt is away it is back at once. */
+/* The same, and whenever libvirt is away it is back at once, and what is to be recorded is. */
 enum work_state fake_run(struct fake_host *fake, const struct handler *handler, const void *request);
 
 /* Go on after a call, again past libvirt's absences. NULL: answered, by what was put into work.call.answer. */
@@ -54,6 +59,12 @@ enum work_state fake_answered(struct fake_host *fake, const struct err *failure)
 
 /* A secret of the identity, made by the define handler itself; `migration_id` may be "". */
 void fake_define(struct fake_host *fake, const char *secret_uuid, const char *migration_id, uint8_t fill);
+
+/* The ledger loses all that it knows of secrets. */
+void fake_forget(struct fake_host *fake);
+
+/* The row of the identity of every request here, or NULL. Static. */
+const struct secret_row *fake_kept(struct fake_host *fake);
 
 /* Its mark. Fails the test where the secret is not there. */
 struct mark fake_mark(struct fake_host *fake, const char *secret_uuid);

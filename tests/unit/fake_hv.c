@@ -177,6 +177,18 @@ bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret 
     return give(hv, fault, find_by_uuid(hv, uuid), out, e);
 }
 
+bool hv_secret_list(struct hv *hv, struct uuid **out, size_t *count, struct err *e)
+{
+    if (!call_end(hv, call_begin(hv), false, true, e))
+        return false;
+    *out = calloc(FAKE_SECRETS_MAX, sizeof(**out));
+    *count = 0;
+    for (size_t i = 0; i < FAKE_SECRETS_MAX; i++)
+        if (uuid_is_set(&hv->secrets[i].secret.uuid))
+            (*out)[(*count)++] = hv->secrets[i].secret.uuid;
+    return true;
+}
+
 /* The UUID with another usage id, or the usage with another UUID; the type of the first is not looked at. */
 static bool is_conflict(struct hv *hv, const struct hv_secret *secret)
 {

@@ -62,6 +62,7 @@ static void only_what_that_migration_made(void **state)
     fake_define(fake, UUID_1, "m-1", 1); /* it was there before, so it was not made by it */
     assert_deleted(fake, false);
     fake->host.hv->secrets[0] = (struct fake_secret){0};
+    fake_forget(fake);
     fake_define(fake, UUID_1, "m-2", 1);
     assert_deleted(fake, false);
     fake_define(fake, UUID_1, "m-1", 1);
@@ -112,10 +113,49 @@ static void one_that_somebody_else_removed_meanwhile_was_not_deleted_by_us(void 
     struct fake_host *fake = *state;
 
     fake_define(fake, UUID_1, "", 1);
+    fake_forget(fake);
     fake_fault_set(fake->host.hv, 3, FAULT_EMPTIED);
     assert_int_equal(fake_run(fake, &delete_handler, &request), WORK_DONE);
     assert_false(fake->work.failed);
     assert_false(((const struct delete_reply *)fake->work.reply)->deleted);
+}
+
+static void one_that_libvirt_lost_would_have_come_back_so_it_was_deleted(void **state)
+{
+    struct fake_host *fake = *state;
+
+    for (unsigned nth = 0; nth <= 3; nth++) {
+        fake_define(fake, UUID_1, "", 1);
+        fake_fault_set(fake->host.hv, nth, FAULT_EMPTIED);
+        if (nth == 0)
+            memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
+        assert_deleted(fake, true);
+        assert_null(fake_kept(fake));
+        assert_int_equal(fake_secret_count(fake->host.hv), 0);
+    }
+}
+
+static void what_could_not_be_deleted_is_kept_as_it_was(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_define(fake, UUID_1, "", 1);
+    fake_fault_set(fake->host.hv, 3, FAULT_REFUSED);
+    assert_int_equal(fake_run(fake, &delete_handler, &request), WORK_DONE);
+    assert_true(fake->work.failed);
+    assert_int_equal(fake_kept(fake)->state, SECRET_ACTIVE);
+}
+
+static void before_libvirt_is_asked_the_ledger_knows_what_is_being_deleted(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_define(fake, UUID_1, "", 1);
+    fake_fault_set(fake->host.hv, 3, FAULT_LOST_AFTER);
+    assert_int_equal(fake_begin(fake, &delete_handler, &request), WORK_AWAY);
+    assert_int_equal(fake->recordings, 1);
+    assert_int_equal(fake_kept(fake)->state, SECRET_DELETING);
+    assert_string_equal(fake->work.record.secret_uuid.text, UUID_1);
 }
 
 static void a_connection_lost_at_any_call_does_not_change_the_answer(void **state)
@@ -167,6 +207,9 @@ int main(void)
         TEST(refuses_what_a_running_domain_names_unless_forced),
         TEST(deletes_what_a_stopped_domain_names),
         TEST(a_precondition_that_does_not_hold_comes_before_the_use),
+        TEST(one_that_libvirt_lost_would_have_come_back_so_it_was_deleted),
+        TEST(what_could_not_be_deleted_is_kept_as_it_was),
+        TEST(before_libvirt_is_asked_the_ledger_knows_what_is_being_deleted),
         TEST(one_that_somebody_else_removed_meanwhile_was_not_deleted_by_us),
         TEST(a_connection_lost_at_any_call_does_not_change_the_answer),
         TEST(a_libvirtd_that_died_of_it_still_deleted_it),

@@ -53,6 +53,8 @@ static void agrees_with_another_implementation(void **state)
     assert_string_equal(out, "49c686b908f2410b4dbb6b937c0d2fee");
     digest_content(&key, &thing_schema, &(struct thing){.first = "ab", .second = "c"}, out);
     assert_string_equal(out, "c9941255e44b475ae71f34057794dd41");
+    digest_whole(&key, &thing_schema, &(struct thing){.first = "ab", .second = "c", .dek = dek}, out);
+    assert_string_equal(out, "499f5df58f95b7ab9fd99b031ff1d76e");
     digest_derived_id("an-id", "define", out);
     assert_string_equal(out, "3b92c78315f79a4e63280ca1678d1e99.define");
 }
@@ -70,6 +72,28 @@ static void what_is_asked_for_is_told_apart_by_every_field_but_deks(void **state
     thing.dek = dek_of("secret");
     thing.sealed.len = SEALED_MAX_BYTES;
     digest_content(&key, &thing_schema, &thing, b);
+    assert_true(digest_equal(a, b));
+}
+
+static void the_whole_is_told_apart_by_its_deks_too(void **state)
+{
+    struct digest_key key = key_of(7);
+    struct thing thing = {.first = "ab"}, other;
+    char a[DIGEST_CHARS + 1], b[DIGEST_CHARS + 1];
+
+    (void)state;
+    digest_whole(&key, &thing_schema, &thing, a);
+    digest_content(&key, &thing_schema, &thing, b);
+    assert_false(digest_equal(a, b));
+    other = thing;
+    other.dek = dek_of("secret");
+    digest_whole(&key, &thing_schema, &other, b);
+    assert_false(digest_equal(a, b));
+    other = thing;
+    other.sealed.data[SEALED_MAX_BYTES - 1] = 1;
+    digest_whole(&key, &thing_schema, &other, b);
+    assert_false(digest_equal(a, b));
+    digest_whole(&key, &thing_schema, &thing, b);
     assert_true(digest_equal(a, b));
 }
 
@@ -139,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_another_implementation),
         cmocka_unit_test(what_is_asked_for_is_told_apart_by_every_field_but_deks),
+        cmocka_unit_test(the_whole_is_told_apart_by_its_deks_too),
         cmocka_unit_test(equal_deks_of_two_identities_look_different),
         cmocka_unit_test(another_dek_or_key_gives_another_digest),
         cmocka_unit_test(context_and_dek_cannot_be_shifted_into_each_other),

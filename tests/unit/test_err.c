@@ -25,14 +25,14 @@ static void a_failure_has_its_kinds_code_and_row(void **state)
     assert_string_equal(err_meaning(&e), "libvirt could not be reached in time");
 }
 
-static void only_a_malformed_body_is_dead_lettered(void **state)
+static void only_a_malformed_body_and_a_deadly_request_are_dead_lettered(void **state)
 {
     struct err e;
 
     (void)state;
     for (int kind = ERR_NONE + 1; kind <= ERR_LOCAL; kind++) {
         err_set(&e, (enum err_kind)kind, "x");
-        assert_int_equal(err_fate(&e), kind == ERR_MALFORMED ? FATE_DEAD_LETTER : FATE_ANSWER);
+        assert_int_equal(err_fate(&e), kind == ERR_MALFORMED || kind == ERR_DEADLY ? FATE_DEAD_LETTER : FATE_ANSWER);
     }
 }
 
@@ -129,7 +129,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failure_has_its_kinds_code_and_row),
-        cmocka_unit_test(only_a_malformed_body_is_dead_lettered),
+        cmocka_unit_test(only_a_malformed_body_and_a_deadly_request_are_dead_lettered),
         cmocka_unit_test(names_the_field),
         cmocka_unit_test(may_quote_the_error_it_replaces),
         cmocka_unit_test(text_is_cut_off_between_characters_and_cleaned),

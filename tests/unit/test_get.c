@@ -35,6 +35,49 @@ static void does_not_find_another_version_instance_or_type(void **state)
     }
 }
 
+static void what_libvirt_has_lost_is_restored_first(void **state)
+{
+    struct fake_host *fake = *state;
+    struct get_request request = {.to = fake_address(HOST_A)};
+    struct dek dek = fake_dek(1);
+
+    fake_define(fake, UUID_1, "", 1);
+    memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
+    assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_true(fake->work.restored);
+    assert_string_equal(((const struct get_reply *)fake->work.reply)->secret_uuid.text, UUID_1);
+    assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
+    assert_memory_equal(&fake_secret_at(fake->host.hv, UUID_1)->value, &dek, sizeof(dek));
+}
+
+static void what_was_forgotten_is_not_found(void **state)
+{
+    struct fake_host *fake = *state;
+    struct get_request request = {.to = fake_address(HOST_A)};
+
+    fake_define(fake, UUID_1, "", 1);
+    memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
+    fake_forget(fake);
+    assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
+    assert_int_equal(fake->work.err.kind, ERR_NOT_FOUND);
+}
+
+/* As a worker leaves it that dies between the two calls of a define. */
+static void one_without_a_value_is_given_it_before_it_is_reported(void **state)
+{
+    struct fake_host *fake = *state;
+    struct get_request request = {.to = fake_address(HOST_A)};
+    struct define_request define = {.to = fake_address(HOST_A), .secret_uuid = fake_uuid(UUID_1), .dek = fake_dek(1)};
+
+    fake_fault_set(fake->host.hv, 2, FAULT_LOST_HALF);
+    assert_int_equal(fake_begin(fake, &define_handler, &define), WORK_AWAY);
+    assert_false(fake_secret_at(fake->host.hv, UUID_1)->has_value);
+    assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
+}
+
 static void waits_for_libvirt(void **state)
 {
     struct fake_host *fake = *state;
@@ -54,6 +97,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(gives_the_uuid_of_the_identity),
         TEST(does_not_find_another_version_instance_or_type),
+        TEST(what_libvirt_has_lost_is_restored_first),
+        TEST(what_was_forgotten_is_not_found),
+        TEST(one_without_a_value_is_given_it_before_it_is_reported),
         TEST(waits_for_libvirt),
     };
 

@@ -52,6 +52,24 @@ static void a_rotation_gives_the_new_key_and_the_same_to_the_same_request(void *
     assert_string_equal(rotate(fake, true).fingerprint, second.fingerprint);
 }
 
+static void retiring_loses_nothing_that_the_ledger_keeps(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct get_request request = {.to = fake_address(HOST_A)};
+    struct dek dek = fake_dek(1);
+    struct sealed_dek before;
+
+    fake_define(fake, UUID_1, "", 1);
+    before = fake_kept(fake)->sealed;
+    rotate(fake, false);
+    rotate(fake, true);
+    assert_memory_not_equal(&before, &fake_kept(fake)->sealed, sizeof(before));
+    memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
+    assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_memory_equal(&fake_secret_at(fake->host.hv, UUID_1)->value, &dek, sizeof(dek));
+}
+
 static void a_key_that_is_gone_is_told(void **state)
 {
     struct fake_host *fake = *state;
@@ -74,6 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(gives_the_key_its_fingerprint_and_the_suites),
         TEST(a_rotation_gives_the_new_key_and_the_same_to_the_same_request),
+        TEST(retiring_loses_nothing_that_the_ledger_keeps),
         TEST(a_key_that_is_gone_is_told),
     };
 

@@ -54,11 +54,13 @@ static struct public_key current(void)
     return key;
 }
 
+static bool is_new; /* what the last rotation said of its key */
+
 static struct public_key rotated(const char *id)
 {
     struct public_key key;
 
-    if (!host_keys_rotate(&keys, id, &key, &e))
+    if (!host_keys_rotate(&keys, id, &key, &is_new, &e))
         fail_msg("%s", e.text);
     return key;
 }
@@ -107,7 +109,7 @@ static void assert_unusable(enum err_kind kind, const char *code)
     assert_int_equal(e.kind, kind);
     assert_string_equal(e.code, code);
     assert_non_null(strstr(e.text, keys.path));
-    assert_false(host_keys_rotate(&keys, "an-id", &key, &e));
+    assert_false(host_keys_rotate(&keys, "an-id", &key, &is_new, &e));
     assert_int_equal(e.kind, kind);
     assert_false(host_keys_retire(&keys, "an-id", &key, &e));
     assert_int_equal(e.kind, kind);
@@ -145,7 +147,9 @@ static void a_rotation_is_done_once_for_one_id(void **state)
     struct public_key second = rotated("r-1"), third = rotated("r-2");
 
     (void)state;
+    assert_true(is_new);
     assert_true(is_same(rotated("r-1"), second));
+    assert_false(is_new);
     assert_true(is_same(rotated("r-2"), third));
     assert_true(is_same(current(), third));
 }
@@ -166,6 +170,45 @@ static void retiring_forgets_the_earlier_keys_once_for_one_id(void **state)
     assert_true(opens(seal_to(second)));
 }
 
+static struct sealed_dek kept(void)
+{
+    const struct dek dek = {3, "dek"};
+    struct sealed_dek sealed;
+
+    if (!host_keys_keep(&keys, &use, &dek, &sealed, &e))
+        fail_msg("%s", e.text);
+    return sealed;
+}
+
+static bool recalls(struct sealed_dek sealed)
+{
+    struct dek dek;
+
+    return host_keys_recall(&keys, &use, &sealed, &dek, &e) && dek.len == 3 && memcmp(dek.data, "dek", 3) == 0;
+}
+
+static void what_is_kept_opens_until_its_key_is_retired(void **state)
+{
+    struct sealed_dek first = kept(), again = kept(), second;
+
+    (void)state;
+    assert_memory_not_equal(&first, &again, sizeof(first));
+    assert_false(opens(first));
+    rotated("r-1");
+    second = kept();
+    assert_true(recalls(first) && recalls(again) && recalls(second));
+    assert_false(recalls(seal_to(current())));
+    retired("r-2");
+    assert_true(recalls(second));
+    assert_false(recalls(first));
+    assert_int_equal(e.kind, ERR_ENVELOPE);
+    assert_int_equal(unlink(keys.path), 0);
+    assert_false(recalls(second));
+    assert_int_equal(e.kind, ERR_KEYS_MISSING);
+    assert_false(host_keys_keep(&keys, &use, &(struct dek){3, "dek"}, &second, &e));
+    assert_int_equal(e.kind, ERR_KEYS_MISSING);
+}
+
 static void more_keys_than_there_is_room_for_are_refused_and_nothing_is_lost(void **state)
 {
     struct public_key first = current(), key;
@@ -176,7 +219,7 @@ static void more_keys_than_there_is_room_for_are_refused_and_nothing_is_lost(voi
         snprintf(id, sizeof(id), "r-%d", i);
         rotated(id);
     }
-    assert_false(host_keys_rotate(&keys, "one-more", &key, &e));
+    assert_false(host_keys_rotate(&keys, "one-more", &key, &is_new, &e));
     assert_non_null(strstr(e.text, "retire"));
     assert_true(opens(seal_to(first)));
     retired("then");
@@ -245,7 +288,7 @@ static void a_credential_comes_before_the_state_folder_and_is_not_changed(void *
     assert_int_equal(chmod(keys.path, 0440), 0); /* as systemd leaves it */
     assert_true(host_keys_open("/proc/none", folder, &host, vault, &keys, &e));
     assert_true(is_same(current(), first));
-    assert_false(host_keys_rotate(&keys, "r-1", &key, &e));
+    assert_false(host_keys_rotate(&keys, "r-1", &key, &is_new, &e));
     assert_non_null(strstr(e.text, "credential"));
     assert_false(host_keys_retire(&keys, "r-1", &key, &e));
     assert_true(is_same(current(), first));
@@ -283,6 +326,7 @@ int main(void)
         TEST(a_rotation_keeps_the_earlier_keys_for_opening),
         TEST(a_rotation_is_done_once_for_one_id),
         TEST(retiring_forgets_the_earlier_keys_once_for_one_id),
+        TEST(what_is_kept_opens_until_its_key_is_retired),
         TEST(more_keys_than_there_is_room_for_are_refused_and_nothing_is_lost),
         TEST(a_file_that_is_gone_is_told_and_not_made_again_while_we_run),
         TEST(a_change_of_any_byte_is_told),

@@ -161,6 +161,7 @@ static void on_the_destination_failure_deletes_only_what_this_migration_made(voi
     on_destination(fake, "failure", "none");
     assert_non_null(fake_secret_at(fake->host.hv, UUID_1));
     memset(fake->host.hv, 0, sizeof(*fake->host.hv));
+    fake_forget(fake);
     fake_define(fake, UUID_1, "m-2", 1);
     on_destination(fake, "failure", "none");
     fake_define(fake, UUID_1, "m-1", 1);

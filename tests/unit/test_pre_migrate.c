@@ -24,11 +24,18 @@ static int set_up(void **state)
     return fake_host_open(state);
 }
 
-/* The usual source: a secret of ours, and a live VM that names it. */
-static void source_set(struct fake_host *fake)
+/* A secret of ours, whose DEK the ledger keeps, and a live VM that names it. */
+static void source_kept_set(struct fake_host *fake)
 {
     fake_define(fake, UUID_1, "", 1);
     fake_vtpm_put(fake->host.hv, VM, "web-1", UUID_1);
+}
+
+/* The usual source: the same, but the ledger knows nothing, so that the DEK must come from elsewhere. */
+static void source_set(struct fake_host *fake)
+{
+    source_kept_set(fake);
+    fake_forget(fake);
 }
 
 /* The destination's, which the source asks for first. */
@@ -265,6 +272,52 @@ static void a_migration_id_that_is_not_given_follows_from_the_request(void **sta
     assert_string_equal(((const struct define_request *)fake->work.call.request)->migration_id, first);
 }
 
+static void takes_the_dek_that_the_ledger_keeps_where_the_request_brings_none(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct pre_migrate_reply *reply = (const struct pre_migrate_reply *)fake->work.reply;
+
+    source_kept_set(fake);
+    request.dek.len = 0;
+    assert_int_equal(begin(fake), WORK_CALLING);
+    assert_ptr_equal(fake->work.call.message, &define_message);
+    assert_carries(fake->work.call.request, 1);
+    assert_int_equal(destination_defined(fake, UUID_1, true), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_string_equal(reply->dek_source, "ledger");
+}
+
+/* The ledger's is of another secret than the VM lives with: it may hold another DEK. */
+static void does_not_take_what_the_ledger_keeps_of_another_secret(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_define(fake, UUID_1, "", 1);
+    fake_vtpm_put(fake->host.hv, VM, "web-1", UUID_2);
+    request.dek.len = 0;
+    assert_int_equal(begin(fake), WORK_CALLING);
+    assert_string_equal(fake->work.call.route, "service.keymanager");
+}
+
+static void what_an_earlier_attempt_began_is_undone_where_this_one_fails_sooner(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_begin(fake, &pre_migrate_handler, &request); /* no such VM here, and no such secret: it fails */
+    assert_true(fake->work.failed);
+    fake->work = (struct work){.handler = &pre_migrate_handler,
+                               .host = &fake->host,
+                               .ledger = fake->ledger,
+                               .id = "request-1",
+                               .request = &request,
+                               .notes = fake->notes,
+                               .was_begun = true,
+                               .is_recorded = true};
+    memset(fake->notes, 0, sizeof(fake->notes));
+    assert_failed(fake, assert_undoes(fake, fake_advance(fake), NULL), ERR_NOT_FOUND);
+    assert_true(fake->work.is_undoing);
+}
+
 static void asks_the_key_manager_where_the_request_brings_no_dek(void **state)
 {
     struct fake_host *fake = *state;
@@ -475,21 +528,29 @@ static void a_destination_that_gives_no_key_gets_no_dek(void **state)
     assert_failed(fake, fake_answered(fake, &e), ERR_KEYS_MISSING);
 }
 
+/* Whether two requests, the same but for their DEKs, are the same. */
+static bool deks_are_same(const struct host *host, const void *one, const void *other)
+{
+    char a[DIGEST_CHARS + 1], b[DIGEST_CHARS + 1];
+
+    return pre_migrate_handler.dek_digest(host, one, a) && pre_migrate_handler.dek_digest(host, other, b) &&
+           digest_equal(a, b);
+}
+
 /* Whether another request under the id of one that runs may join it. */
 static void requests_are_told_apart_by_clear_deks_and_not_by_ciphertext(void **state)
 {
     const struct pre_migrate_request clear = {.dek = fake_dek(1)}, other = {.dek = fake_dek(2)}, none = {0};
     const struct pre_migrate_request sealed = {.encrypted_dek = {50, "one"}}, again = {.encrypted_dek = {50, "two"}};
-    bool (*same)(const struct host *, const void *, const void *) = pre_migrate_handler.deks_are_same;
+    const struct host *host = &((struct fake_host *)*state)->host;
 
-    (void)state;
-    assert_true(same(NULL, &clear, &clear));
-    assert_false(same(NULL, &clear, &other));
-    assert_false(same(NULL, &clear, &none));
-    assert_false(same(NULL, &sealed, &none));
-    assert_false(same(NULL, &sealed, &clear));
-    assert_true(same(NULL, &sealed, &again));
-    assert_true(same(NULL, &none, &none));
+    assert_true(deks_are_same(host, &clear, &clear));
+    assert_false(deks_are_same(host, &clear, &other));
+    assert_false(deks_are_same(host, &clear, &none));
+    assert_false(deks_are_same(host, &sealed, &none));
+    assert_false(deks_are_same(host, &sealed, &clear));
+    assert_true(deks_are_same(host, &sealed, &again));
+    assert_true(deks_are_same(host, &none, &none));
 }
 
 static void another_uuid_from_the_destination_is_a_conflict_and_undone(void **state)
@@ -580,7 +641,7 @@ static void giving_up_on_the_mark_takes_it_back_and_undoes_the_destination(void 
     assert_int_equal(work_advance(&fake->work), WORK_AWAY);
     assert_string_equal(fake_mark(fake, UUID_1).leaving, "m-1");
     work_give_up(&fake->work, &(struct err){.kind = ERR_TIMEOUT});
-    assert_failed(fake, assert_undoes(fake, work_advance(&fake->work), NULL), ERR_TIMEOUT);
+    assert_failed(fake, assert_undoes(fake, fake_advance(fake), NULL), ERR_TIMEOUT);
     assert_string_equal(fake_mark(fake, UUID_1).leaving, "");
 }
 
@@ -629,6 +690,9 @@ int main(void)
         TEST(a_live_domain_that_names_another_identity_of_ours_is_a_conflict),
         TEST(a_live_domain_that_names_nobodys_secret_of_ours_goes_on_with_that_uuid),
         TEST(a_migration_id_that_is_not_given_follows_from_the_request),
+        TEST(takes_the_dek_that_the_ledger_keeps_where_the_request_brings_none),
+        TEST(does_not_take_what_the_ledger_keeps_of_another_secret),
+        TEST(what_an_earlier_attempt_began_is_undone_where_this_one_fails_sooner),
         TEST(asks_the_key_manager_where_the_request_brings_no_dek),
         TEST(without_a_dek_the_tpm_uuid_is_required),
         TEST(another_version_from_the_key_manager_is_a_conflict),

@@ -98,6 +98,79 @@ static void what_is_sealed_opens_in_its_layout_and_in_both(void **state)
     }
 }
 
+static void keep_it(void)
+{
+    uint8_t ephemeral[HPKE_KEY_BYTES];
+
+    randombytes_buf(ephemeral, sizeof(ephemeral));
+    if (!seal_keep(ephemeral, &recipient, &use, &dek, &sealed, &e))
+        fail_msg("%s", e.text);
+}
+
+static bool recalls(void)
+{
+    memset(&opened, 0xee, sizeof(opened));
+    return seal_recall(&pair, 1, &use, &sealed, &opened, &e);
+}
+
+/* In words about the ledger, and of no field: nobody sent it. */
+static void assert_not_recalled(void)
+{
+    assert_false(recalls());
+    assert_int_equal(e.kind, ERR_ENVELOPE);
+    assert_string_equal(e.field, "");
+    assert_non_null(strstr(e.text, secret_uuid.text));
+    assert_true(sodium_is_zero((const uint8_t *)&opened, sizeof(opened)));
+}
+
+static void what_is_kept_is_recalled_and_opens_as_nothing_else(void **state)
+{
+    (void)state;
+    for (dek.len = 1; dek.len <= DEK_MAX_BYTES; dek.len = (uint16_t)(dek.len * 2)) {
+        keep_it();
+        assert_int_equal(sealed.len, 2 + 32 + dek.len + 16);
+        assert_true(recalls());
+        assert_memory_equal(&opened, &dek, offsetof(struct dek, data) + dek.len);
+        assert_refused(SEAL_BOUND);
+        if (has_aes())
+            assert_refused(SEAL_BOTH);
+    }
+}
+
+static void no_envelope_from_outside_is_recalled(void **state)
+{
+    (void)state;
+    seal_it(SEAL_BOUND);
+    assert_not_recalled();
+    if (has_aes()) {
+        seal_it(SEAL_COMPATIBLE);
+        assert_not_recalled();
+    }
+    for (sealed.len = 0; sealed.len < SEALED_MAX_BYTES; sealed.len++)
+        assert_not_recalled();
+}
+
+static void what_is_kept_is_bound_as_well(void **state)
+{
+    (void)state;
+    keep_it();
+    to.host_uuid.text[0] = 'b';
+    assert_not_recalled();
+    to.host_uuid.text[0] = 'a';
+    to.key.key_version = 2;
+    assert_not_recalled();
+    to.key.key_version = 1;
+    secret_uuid.text[0] = '2';
+    assert_not_recalled();
+    secret_uuid.text[0] = '1';
+    for (size_t bit = 0; bit < 8u * sealed.len; bit++) {
+        sealed.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        assert_not_recalled();
+        sealed.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+    }
+    assert_true(recalls());
+}
+
 static void every_change_of_one_bit_is_refused(void **state)
 {
     (void)state;
@@ -244,6 +317,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_is_sealed_opens_in_its_layout_and_in_both, set_up),
+        cmocka_unit_test_setup(what_is_kept_is_recalled_and_opens_as_nothing_else, set_up),
+        cmocka_unit_test_setup(no_envelope_from_outside_is_recalled, set_up),
+        cmocka_unit_test_setup(what_is_kept_is_bound_as_well, set_up),
         cmocka_unit_test_setup(every_change_of_one_bit_is_refused, set_up),
         cmocka_unit_test_setup(every_other_length_is_refused, set_up),
         cmocka_unit_test_setup(an_envelope_opens_only_for_what_it_was_sealed_for, set_up),

@@ -1,0 +1,150 @@
+/*
+ * The ledger: what must survive the death of the process. One SQLite file for
+ * each state_dir (WAL, full sync), shared by the workers of the machine, rows by
+ * host; so that whoever takes a host over finds what was known of it.
+ *
+ * It holds ids and outcomes of requests (never a DEK), and of each secret its
+ * identity, its mark, and its DEK sealed to the host's own key.
+ *
+ * One struct ledger is one connection to the file and belongs to one thread at a
+ * time; every thread that needs one opens its own. All below block on the disk,
+ * and for at most LEDGER_BUSY_MS on other writers. They fail with ERR_LOCAL, in a
+ * text that names the file, what to do, and what SQLite says: full, damaged,
+ * read-only; retryable where it may pass by itself (a full or failing disk, others
+ * that write). Nothing of a failed transaction is kept: after a failed write, roll
+ * back; after a failed commit that is done. *out and *row are untouched on failure,
+ * unless said otherwise.
+ *
+ * The file is for the sqlite3 shell to read: texts, whole numbers, blobs. It refuses
+ * rows that make no sense: uppercase UUIDs, digests that are none, a purpose, state
+ * or size that there is not, an outcome that is missing from what has one.
+ */
+#ifndef HANDLERS_LEDGER_H
+#define HANDLERS_LEDGER_H
+
+#include "handlers/mark.h"
+#include "schemas/messages.h"
+
+struct ledger;
+
+enum {
+    LEDGER_BUSY_MS = 5000,
+    LEDGER_VERSION = 1, /* PRAGMA user_version */
+    INBOX_KEEP_DAYS = 7,
+};
+
+/*
+ * Open the file, made with mode 0600 where it is missing, and bring it to
+ * LEDGER_VERSION. Fails where it is of a newer version, is no ledger, is neither
+ * ours nor root's or can be read by others, or is damaged as far as opening shows.
+ */
+MUST_CHECK bool ledger_open(const char *path, struct ledger **out, struct err *e);
+void ledger_close(struct ledger *ledger); /* NULL is fine */
+
+/*
+ * Everything written between the two is on disk when ledger_commit() has returned
+ * true, or none of it. Writes outside a transaction are one of their own each.
+ * ledger_rollback() is safe to call where none is open.
+ */
+MUST_CHECK bool ledger_begin(struct ledger *ledger, struct err *e);
+MUST_CHECK bool ledger_commit(struct ledger *ledger, struct err *e);
+void ledger_rollback(struct ledger *ledger);
+
+/* ---- inbox: what was asked, and what came of it ---- */
+
+/* One request: ids of readers and peers are their own (`sender`), those of managers are common ("" ). */
+struct inbox_id {
+    struct uuid host;
+    char sender[SHORTSTR_MAX_CHARS + 1];
+    char id[ID_MAX_CHARS + 1];
+};
+
+enum inbox_state {
+    INBOX_BEGUN,   /* it may have had an effect, and its outcome is not known */
+    INBOX_UNDOING, /* it has failed, and what it did is being undone: `outcome` is its first error */
+    INBOX_DONE,    /* `outcome` is what is answered */
+};
+
+enum { OUTCOME_MAX_BYTES = 4096 };
+
+struct inbox_row {
+    char name[NAME_MAX_CHARS + 1];  /* of the message */
+    char content[DIGEST_CHARS + 1]; /* what it asks for, DEKs aside */
+    char whole[DIGEST_CHARS + 1];   /* ... with the bytes of its DEKs, clear or sealed, as they came */
+    char dek[DIGEST_CHARS + 1];     /* of the clear DEK, once it was known, or "" */
+    enum inbox_state state;
+    int64_t attempts;        /* how often it was begun */
+    struct uuid secret_uuid; /* that it set out to make or remove, or "" */
+    bool is_new;             /* ... and that was not there before */
+    int64_t changed_ms;      /* since 1970 */
+    size_t outcome_bytes;    /* a reply as msgpack, addressed to nobody; 0: none yet */
+    uint8_t outcome[OUTCOME_MAX_BYTES];
+};
+
+MUST_CHECK bool inbox_find(struct ledger *ledger, const struct inbox_id *id, struct inbox_row *row, bool *found,
+                           struct err *e);
+
+/* Write the whole row, whether it was there or not. */
+MUST_CHECK bool inbox_write(struct ledger *ledger, const struct inbox_id *id, const struct inbox_row *row,
+                            struct err *e);
+
+/*
+ * Forget finished requests, the oldest first, `limit` at most in one call: those
+ * last changed before `before_ms`, and whatever is over `most` (of finished ones).
+ * *forgotten is how many went, *youngest_ms when the last of those that went by
+ * number alone was changed (0: none did). Part of a transaction that is open, else
+ * one of its own. About 10 us a row, and 20 ms to count a hundred thousand, which
+ * it only does where there may be too many.
+ */
+MUST_CHECK bool inbox_prune(struct ledger *ledger, int64_t before_ms, int64_t most, int64_t limit, int64_t *forgotten,
+                            int64_t *youngest_ms, struct err *e);
+
+/* ---- secrets: what should be in libvirt ---- */
+
+enum secret_state {
+    SECRET_DEFINING, /* begun: libvirt may have it, or half of it, or not */
+    SECRET_ACTIVE,
+    SECRET_DELETING, /* begun: libvirt may still have it */
+};
+
+struct secret_row {
+    struct uuid host, uuid; /* together they tell rows apart */
+    struct secret_key key;  /* the identity; there may be two of one while one replaces the other */
+    enum secret_state state;
+    char mark[MARK_MAX_BYTES + 1]; /* the description as libvirt has it, or shall have it: mark_write() */
+    struct sealed_dek sealed;      /* host_keys_keep() */
+    int64_t lease_until_ms;        /* since 1970; 0: it has no lease */
+    int64_t changed_ms;
+};
+
+/*
+ * Without `sealed` (length 0) what the row has stays, which must be there then: so
+ * that no change of a mark undoes a sealing to a newer key.
+ */
+MUST_CHECK bool secret_row_write(struct ledger *ledger, const struct secret_row *row, struct err *e);
+MUST_CHECK bool secret_row_remove(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid,
+                                  struct err *e);
+
+MUST_CHECK bool secret_row_get(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid,
+                               struct secret_row *row, bool *found, struct err *e);
+
+/* The row of an identity: an active one before the others. */
+MUST_CHECK bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struct secret_key *key,
+                                struct secret_row *row, bool *found, struct err *e);
+
+/* The first row of a host behind `after` in the order of UUIDs (NULL: the very first): a walk over all, any change between. */
+MUST_CHECK bool secret_row_next(struct ledger *ledger, const struct uuid *host, const struct uuid *after,
+                                struct secret_row *row, bool *found, struct err *e);
+
+/* ---- who serves a host ---- */
+
+/*
+ * Become the one who serves `host`: its epoch grows by one, and `worker` is noted.
+ * Whoever holds an older epoch must write nothing about the host any more.
+ */
+MUST_CHECK bool host_row_take(struct ledger *ledger, const struct uuid *host, const char *worker, int64_t *epoch,
+                              struct err *e);
+MUST_CHECK bool host_row_epoch(struct ledger *ledger, const struct uuid *host, int64_t *epoch,
+                               struct err *e); /* 0: nobody yet */
+
+#endif

@@ -1,0 +1,71 @@
+#include "handlers/ledger_sql.h"
+
+/*
+ * The tables, as they came to be: text N brings version N to N + 1. What has been
+ * released is never changed; the next version is a text more. The checks are
+ * against our own mistakes; damage is found when a row is read.
+ */
+static const char *const steps[LEDGER_VERSION] = {
+    /* "KFry", as LEDGER_APPLICATION_ID. */
+    "PRAGMA application_id = 0x4b467279;"
+
+    "CREATE TABLE inbox ("
+    "  host TEXT NOT NULL CHECK (length(host) = 36 AND host NOT GLOB '*[^-0-9a-f]*'),"
+    "  sender TEXT NOT NULL,"
+    "  id TEXT NOT NULL CHECK (id <> ''),"
+    "  name TEXT NOT NULL CHECK (name <> ''),"
+    "  content TEXT NOT NULL CHECK (length(content) = 32 AND content NOT GLOB '*[^0-9a-f]*'),"
+    "  whole TEXT NOT NULL CHECK (length(whole) = 32 AND whole NOT GLOB '*[^0-9a-f]*'),"
+    "  dek TEXT NOT NULL CHECK (length(dek) IN (0, 32) AND dek NOT GLOB '*[^0-9a-f]*'),"
+    "  state TEXT NOT NULL CHECK (state IN ('begun', 'undoing', 'done')),"
+    "  attempts INTEGER NOT NULL CHECK (attempts >= 0),"
+    "  secret_uuid TEXT NOT NULL CHECK (length(secret_uuid) IN (0, 36) AND secret_uuid NOT GLOB '*[^-0-9a-f]*'),"
+    "  is_new INTEGER NOT NULL CHECK (is_new IN (0, 1)),"
+    "  changed_ms INTEGER NOT NULL CHECK (changed_ms >= 0),"
+    "  outcome BLOB NOT NULL CHECK (length(outcome) <= 4096 AND (state = 'begun' OR length(outcome) > 0)),"
+    "  UNIQUE (host, sender, id)"
+    ") STRICT;"
+    /* In the order in which they are forgotten. */
+    "CREATE INDEX inbox_done ON inbox (changed_ms) WHERE state = 'done';"
+
+    "CREATE TABLE secrets ("
+    "  host TEXT NOT NULL CHECK (length(host) = 36 AND host NOT GLOB '*[^-0-9a-f]*'),"
+    "  uuid TEXT NOT NULL CHECK (length(uuid) = 36 AND uuid NOT GLOB '*[^-0-9a-f]*'),"
+    "  vm_uuid TEXT NOT NULL CHECK (length(vm_uuid) = 36 AND vm_uuid NOT GLOB '*[^-0-9a-f]*'),"
+    "  purpose TEXT NOT NULL CHECK (purpose IN ('vtpm', 'volume')),"
+    "  usage_instance TEXT NOT NULL CHECK (usage_instance <> ''),"
+    "  key_version INTEGER NOT NULL CHECK (key_version BETWEEN 0 AND 2147483647),"
+    "  state TEXT NOT NULL CHECK (state IN ('defining', 'active', 'deleting')),"
+    "  mark TEXT NOT NULL,"
+    "  sealed BLOB NOT NULL CHECK (length(sealed) BETWEEN 51 AND 1074),"
+    "  lease_until_ms INTEGER NOT NULL CHECK (lease_until_ms >= 0),"
+    "  changed_ms INTEGER NOT NULL CHECK (changed_ms >= 0),"
+    "  PRIMARY KEY (host, uuid)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX secrets_identity ON secrets (host, vm_uuid, purpose, usage_instance, key_version);"
+
+    "CREATE TABLE hosts ("
+    "  host TEXT PRIMARY KEY NOT NULL CHECK (length(host) = 36 AND host NOT GLOB '*[^-0-9a-f]*'),"
+    "  worker TEXT NOT NULL,"
+    "  epoch INTEGER NOT NULL CHECK (epoch > 0)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "PRAGMA user_version = 1;",
+};
+
+static bool step_take(struct ledger *ledger, const char *text, struct err *e)
+{
+    bool ok = ledger_begin(ledger, e) && sql_run(ledger, text, e) && ledger_commit(ledger, e);
+
+    if (!ok)
+        ledger_rollback(ledger);
+    return ok;
+}
+
+bool ledger_upgrade(struct ledger *ledger, int64_t version, struct err *e)
+{
+    for (; version < LEDGER_VERSION; version++)
+        if (!step_take(ledger, steps[version], e))
+            return false;
+    return true;
+}

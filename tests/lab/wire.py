@@ -1,0 +1,69 @@
+"""Stands between a worker and its broker: all frames pass, but for those we choose."""
+import socket
+import struct
+import threading
+
+METHOD, HEADER, BODY = 1, 2, 3
+DELIVER, CONSUME, CHANNEL_CLOSE = (60, 60), (60, 20), (20, 40)
+FIRST_QUEUE_CHANNEL = 3  # before it a worker has one for the topology and one for its replies
+
+
+class Wire:
+    """.url for the worker. `deaf`: the broker's deliveries are lost on the way, and nothing else, heartbeats least of
+    all. `stuck`: consuming from a host's queue is never answered, nor then the close of that channel."""
+
+    def __init__(self, broker):
+        self.broker, self.name = broker, "wire"
+        self.deaf = self.stuck = False
+        self.lost = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.listener.getsockname()[1]}/%2F"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def end(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def processes(self):
+        return []
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+                far = socket.create_connection(("127.0.0.1", self.broker.port))
+            except OSError:
+                return
+            for loses, source, sink, greeting in ((self._loses_request, near, far, 8), (self._loses_answer, far, near, 0)):
+                threading.Thread(target=self._pass, args=(loses, source, sink, greeting), daemon=True).start()
+
+    def _pass(self, loses, source, sink, greeting):
+        losing = set()  # channels whose delivery is being lost
+        try:
+            with source.makefile("rb") as stream:
+                sink.sendall(stream.read(greeting))
+                while len(head := stream.read(7)) == 7:
+                    kind, channel, size = struct.unpack(">BHI", head)
+                    rest = stream.read(size + 1)
+                    method = struct.unpack(">HH", rest[:4]) if kind == METHOD else None
+                    if loses(kind, channel, method, losing):
+                        self.lost += 1
+                    else:
+                        sink.sendall(head + rest)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def _loses_request(self, _kind, channel, method, _losing):
+        return self.stuck and channel >= FIRST_QUEUE_CHANNEL and method in (CONSUME, CHANNEL_CLOSE)
+
+    def _loses_answer(self, kind, channel, method, losing):
+        if kind == METHOD:
+            losing.discard(channel)
+            if self.deaf and method == DELIVER:
+                losing.add(channel)
+        return kind in (METHOD, HEADER, BODY) and channel in losing

@@ -1,0 +1,265 @@
+#include "worker/recorder.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "worker/wakeup.h"
+
+enum {
+    RETRY_MS = 1000,
+    PRUNE_MS = 1000,
+    PRUNE_LIMIT = 10000,       /* in one transaction; more than come in as much time */
+    INBOX_MOST_ROWS = 4000000, /* of about 700 bytes */
+};
+
+#define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
+
+struct chain {
+    struct entry *first, **last;
+};
+
+struct recorder {
+    struct recorder_config config;
+    struct ledger *ledger; /* the thread's */
+    pthread_t thread;
+    struct wakeup *wakeup;
+    int64_t pruned_ms; /* the thread's */
+
+    pthread_mutex_t lock;
+    pthread_cond_t wanted;
+    struct chain todo, written; /* these under the lock */
+    bool is_closing, has_news, works;
+    char why[sizeof(((struct err *)0)->text)];
+};
+
+static void chain_reset(struct chain *chain)
+{
+    chain->first = NULL;
+    chain->last = &chain->first;
+}
+
+static void chain_add(struct chain *chain, struct entry *entry)
+{
+    entry->next = NULL;
+    *chain->last = entry;
+    chain->last = &entry->next;
+}
+
+/* All of `from`, behind what is in `to`. */
+static void chain_move(struct chain *to, struct chain *from)
+{
+    if (from->first == NULL)
+        return;
+    *to->last = from->first;
+    to->last = from->last;
+    chain_reset(from);
+}
+
+/* ---- the thread ---- */
+
+static bool write_changes(struct ledger *ledger, const struct record *record, struct err *e)
+{
+    for (size_t i = 0; i < record->change_count; i++) {
+        const struct secret_change *c = &record->changes[i];
+        bool ok = c->is_removed ? secret_row_remove(ledger, &c->row.host, &c->row.uuid, e)
+                                : secret_row_write(ledger, &c->row, e);
+
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+static bool write_all(struct ledger *ledger, const struct entry *first, struct err *e)
+{
+    if (!ledger_begin(ledger, e))
+        return false;
+    for (const struct entry *entry = first; entry != NULL; entry = entry->next) {
+        bool ok = entry->id.id[0] == '\0' || inbox_write(ledger, &entry->id, &entry->row, e);
+
+        if (!ok || !write_changes(ledger, entry->record, e)) {
+            ledger_rollback(ledger);
+            return false;
+        }
+    }
+    return ledger_commit(ledger, e);
+}
+
+/* Tell the loop how it goes, where that has changed. */
+static void tell(struct recorder *r, bool works, const char *why)
+{
+    pthread_mutex_lock(&r->lock);
+    r->has_news |= r->works != works || strcmp(r->why, why) != 0;
+    r->works = works;
+    snprintf(r->why, sizeof(r->why), "%s", why);
+    pthread_mutex_unlock(&r->lock);
+    wakeup_call(r->wakeup);
+}
+
+static struct timespec time_after_ms(clockid_t clock, int64_t ms)
+{
+    struct timespec at;
+
+    clock_gettime(clock, &at);
+    ms += at.tv_nsec / 1000000;
+    at.tv_sec += ms / 1000;
+    at.tv_nsec = at.tv_nsec % 1000000 + ms % 1000 * 1000000;
+    return at;
+}
+
+/* Wait for entries, PRUNE_MS at most; or after a failure for RETRY_MS, whatever comes. False: it is time to end. */
+static bool wait_for_work(struct recorder *r, struct chain *in_hand)
+{
+    struct timespec until = time_after_ms(CLOCK_MONOTONIC, in_hand->first != NULL ? RETRY_MS : PRUNE_MS);
+    bool goes_on;
+
+    pthread_mutex_lock(&r->lock);
+    while (!r->is_closing && (in_hand->first != NULL || r->todo.first == NULL) &&
+           pthread_cond_timedwait(&r->wanted, &r->lock, &until) == 0)
+        continue;
+    chain_move(in_hand, &r->todo);
+    goes_on = !r->is_closing;
+    pthread_mutex_unlock(&r->lock);
+    return goes_on;
+}
+
+static void hand_back(struct recorder *r, struct chain *written)
+{
+    pthread_mutex_lock(&r->lock);
+    chain_move(&r->written, written);
+    pthread_mutex_unlock(&r->lock);
+    wakeup_call(r->wakeup);
+}
+
+static int64_t now_ms(clockid_t clock)
+{
+    struct timespec now = time_after_ms(clock, 0);
+
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Forget what nobody asks for again. That it fails is told when the next entry is written. */
+static void prune(struct recorder *r)
+{
+    int64_t now = now_ms(CLOCK_MONOTONIC), forgotten, youngest_ms;
+    struct err e;
+
+    if (now - r->pruned_ms < PRUNE_MS)
+        return;
+    r->pruned_ms = now;
+    (void)!inbox_prune(r->ledger, now_ms(CLOCK_REALTIME) - INBOX_KEEP_DAYS * DAY_MS, INBOX_MOST_ROWS, PRUNE_LIMIT,
+                       &forgotten, &youngest_ms, &e);
+}
+
+static void *thread_main(void *arg)
+{
+    struct recorder *r = arg;
+    struct chain in_hand;
+    struct err e;
+
+    chain_reset(&in_hand);
+    while (wait_for_work(r, &in_hand)) {
+        if (in_hand.first == NULL) {
+            prune(r);
+        } else if (write_all(r->ledger, in_hand.first, &e)) {
+            hand_back(r, &in_hand);
+            if (!r->works)
+                tell(r, true, "");
+            prune(r);
+        } else {
+            tell(r, false, e.text);
+        }
+    }
+    return NULL;
+}
+
+/* ---- the loop ---- */
+
+static void on_wakeup(void *arg)
+{
+    struct recorder *r = arg;
+    struct entry *entry, *next;
+    char why[sizeof(r->why)];
+    bool has_news, works;
+
+    pthread_mutex_lock(&r->lock);
+    entry = r->written.first;
+    chain_reset(&r->written);
+    has_news = r->has_news;
+    works = r->works;
+    memcpy(why, r->why, sizeof(why));
+    r->has_news = false;
+    pthread_mutex_unlock(&r->lock);
+
+    if (has_news)
+        r->config.news(r->config.arg, works, why);
+    for (; entry != NULL; entry = next) {
+        next = entry->next; /* whoever gets the entry may have it written again */
+        r->config.done(r->config.arg, entry);
+    }
+}
+
+static bool start(struct event_base *base, struct recorder *r, struct err *e)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&r->wanted, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&r->lock, NULL);
+    if (!ledger_open(r->config.path, &r->ledger, e) || !wakeup_open(base, on_wakeup, r, &r->wakeup, e))
+        return false;
+    return pthread_create(&r->thread, NULL, thread_main, r) == 0 ||
+           err_set(e, ERR_LOCAL, "cannot start a thread for the ledger");
+}
+
+static void finish(struct recorder *r)
+{
+    wakeup_close(r->wakeup);
+    ledger_close(r->ledger);
+    pthread_cond_destroy(&r->wanted);
+    pthread_mutex_destroy(&r->lock);
+    free(r);
+}
+
+bool recorder_open(struct event_base *base, const struct recorder_config *config, struct recorder **out, struct err *e)
+{
+    struct recorder *r = calloc(1, sizeof(*r));
+
+    if (r == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    r->config = *config;
+    r->works = true;
+    chain_reset(&r->todo);
+    chain_reset(&r->written);
+    if (!start(base, r, e)) {
+        finish(r);
+        return false;
+    }
+    *out = r;
+    return true;
+}
+
+void recorder_close(struct recorder *r)
+{
+    if (r == NULL)
+        return;
+    pthread_mutex_lock(&r->lock);
+    r->is_closing = true;
+    pthread_cond_signal(&r->wanted);
+    pthread_mutex_unlock(&r->lock);
+    pthread_join(r->thread, NULL);
+    finish(r);
+}
+
+void recorder_write(struct recorder *r, struct entry *entry)
+{
+    pthread_mutex_lock(&r->lock);
+    chain_add(&r->todo, entry);
+    pthread_cond_signal(&r->wanted);
+    pthread_mutex_unlock(&r->lock);
+}

@@ -1,0 +1,315 @@
+#include "worker/recovery.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers/hv.h"
+#include "handlers/ledger.h"
+#include "worker/log.h"
+#include "worker/wakeup.h"
+
+enum {
+    AT_ONCE_MAX = 32, /* restorations in the life cycle */
+    NO_ROOM_MS = 20,  /* until it is tried again, where that had no room */
+    OUTCOMES = RESTORED_ASTRAY + 1,
+};
+
+/* What is to be done on one host. */
+struct tasks {
+    struct restore_request *at;
+    size_t count, room;
+    struct err err;
+    bool failed; /* the comparison; `err` says why */
+};
+
+struct survey {
+    bool is_wanted, is_running; /* under the lock */
+    struct tasks tasks;         /* the thread's, from when the survey runs until it is compared */
+    bool is_compared;           /* from here on the loop's */
+    size_t begun, ended;
+    uint64_t outcomes[OUTCOMES], failures;
+};
+
+struct recovery {
+    struct recovery_config config;
+    struct ledger *ledger; /* the thread's */
+    struct wakeup *wakeup;
+    struct event *more;
+    pthread_t thread;
+    size_t at_once;
+
+    pthread_mutex_t lock;
+    pthread_cond_t wanted;
+    bool is_closing;
+    size_t done; /* host that was compared; host_count: none */
+    struct survey surveys[];
+};
+
+/* ---- the thread ---- */
+
+static int uuids_order(const void *a, const void *b)
+{
+    return strcmp(((const struct uuid *)a)->text, ((const struct uuid *)b)->text);
+}
+
+static bool tasks_make_room(struct tasks *tasks, struct err *e)
+{
+    size_t room = tasks->room == 0 ? 64 : 2 * tasks->room;
+    void *grown = reallocarray(tasks->at, room, sizeof(tasks->at[0]));
+
+    if (grown == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory for %zu secrets to restore", room);
+    tasks->at = grown;
+    tasks->room = room;
+    return true;
+}
+
+static bool task_add(struct tasks *tasks, const struct secret_row *row, bool is_absent, struct err *e)
+{
+    struct restore_request *task;
+
+    if (tasks->count == tasks->room && !tasks_make_room(tasks, e))
+        return false;
+    task = &tasks->at[tasks->count++];
+    task->to = (struct addressed){row->host, row->key};
+    task->secret_uuid = row->uuid;
+    task->is_absent = is_absent;
+    task->state = row->state;
+    task->changed_ms = row->changed_ms;
+    return true;
+}
+
+/* Every row that libvirt has no secret for, and every one that was only begun. */
+static bool rows_compare(struct recovery *r, const struct host *host, const struct uuid *there, size_t count,
+                         struct tasks *out, struct err *e)
+{
+    struct secret_row row;
+    struct uuid after = {0};
+    bool found;
+
+    for (;;) {
+        if (!secret_row_next(r->ledger, &host->uuid, uuid_is_set(&after) ? &after : NULL, &row, &found, e))
+            return false;
+        if (!found)
+            return true;
+        bool is_absent = bsearch(&row.uuid, there, count, sizeof(*there), uuids_order) == NULL;
+        if ((is_absent || row.state != SECRET_ACTIVE) && !task_add(out, &row, is_absent, e))
+            return false;
+        after = row.uuid;
+    }
+}
+
+static struct tasks compare(struct recovery *r, const struct host *host)
+{
+    struct tasks tasks = {0};
+    struct uuid *there = NULL;
+    size_t count = 0;
+
+    tasks.failed = !hv_secret_list(host->hv, &there, &count, &tasks.err);
+    if (!tasks.failed) {
+        qsort(there, count, sizeof(*there), uuids_order);
+        tasks.failed = !rows_compare(r, host, there, count, &tasks, &tasks.err);
+    }
+    free(there);
+    return tasks;
+}
+
+/* The next host to be compared, whose tasks are the thread's from now on; host_count: it is time to end. */
+static size_t next_host(struct recovery *r)
+{
+    size_t host, count = r->config.host_count;
+
+    pthread_mutex_lock(&r->lock);
+    for (;;) {
+        for (host = 0; host < count; host++)
+            if (r->surveys[host].is_wanted && !r->surveys[host].is_running)
+                break;
+        if (r->is_closing || (host < count && r->done == count))
+            break;
+        pthread_cond_wait(&r->wanted, &r->lock);
+    }
+    if (r->is_closing)
+        host = count;
+    if (host < count) {
+        r->surveys[host].is_wanted = false;
+        r->surveys[host].is_running = true;
+    }
+    pthread_mutex_unlock(&r->lock);
+    return host;
+}
+
+static void *thread_main(void *arg)
+{
+    struct recovery *r = arg;
+    size_t host;
+
+    while ((host = next_host(r)) != r->config.host_count) {
+        r->surveys[host].tasks = compare(r, &r->config.hosts[host]);
+        pthread_mutex_lock(&r->lock);
+        r->done = host;
+        pthread_mutex_unlock(&r->lock);
+        wakeup_call(r->wakeup);
+    }
+    return NULL;
+}
+
+/* ---- the loop ---- */
+
+/* The tasks of a host are through: say what was done, and let it be compared again. */
+static void survey_end(struct recovery *r, size_t host)
+{
+    struct survey *s = &r->surveys[host];
+    char counts[OUTCOMES + 1][24];
+
+    for (size_t i = 0; i < OUTCOMES; i++)
+        snprintf(counts[i], sizeof(counts[i]), "%llu", (unsigned long long)s->outcomes[i]);
+    snprintf(counts[OUTCOMES], sizeof(counts[OUTCOMES]), "%llu", (unsigned long long)s->failures);
+    if (s->tasks.failed || s->tasks.count > 0)
+        log_event(s->tasks.failed || s->failures > 0 || s->outcomes[RESTORED_ASTRAY] > 0 ? LOG_LEVEL_WARN
+                                                                                         : LOG_LEVEL_INFO,
+                  "recovery", "host", r->config.hosts[host].uuid.text, "restored", counts[RESTORED_SECRET], "finished",
+                  counts[RESTORED_FINISHED], "undone", counts[RESTORED_UNDONE], "astray", counts[RESTORED_ASTRAY],
+                  "failed", counts[OUTCOMES], "details", s->tasks.failed ? s->tasks.err.text : "", (char *)NULL);
+    free(s->tasks.at);
+    s->tasks = (struct tasks){0};
+    s->is_compared = false;
+    s->begun = s->ended = 0;
+    memset(s->outcomes, 0, sizeof(s->outcomes));
+    s->failures = 0;
+    pthread_mutex_lock(&r->lock);
+    s->is_running = false;
+    pthread_cond_signal(&r->wanted);
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* False: there is no room for more. */
+static bool go_on(struct recovery *r, size_t host)
+{
+    struct survey *s = &r->surveys[host];
+
+    if (s->is_compared && s->begun < s->tasks.count && !r->config.may(r->config.arg, host)) {
+        s->tasks.count = s->begun;
+        if (s->ended == s->begun)
+            survey_end(r, host);
+    }
+    while (s->is_compared && s->begun < s->tasks.count && r->at_once < AT_ONCE_MAX) {
+        if (!r->config.restore(r->config.arg, host, &s->tasks.at[s->begun]))
+            return false;
+        s->begun++;
+        r->at_once++;
+    }
+    return true;
+}
+
+static void on_more(int fd, short what, void *arg)
+{
+    static const struct timeval no_room = {0, NO_ROOM_MS * 1000};
+    struct recovery *r = arg;
+    bool has_room = true;
+
+    (void)fd, (void)what;
+    for (size_t i = 0; i < r->config.host_count && has_room; i++)
+        has_room = go_on(r, i);
+    if (!has_room)
+        evtimer_add(r->more, &no_room);
+}
+
+static void on_compared(void *arg)
+{
+    struct recovery *r = arg;
+    size_t host;
+
+    pthread_mutex_lock(&r->lock);
+    host = r->done;
+    r->done = r->config.host_count;
+    pthread_cond_signal(&r->wanted);
+    pthread_mutex_unlock(&r->lock);
+    if (host == r->config.host_count)
+        return;
+    if (r->surveys[host].tasks.failed || r->surveys[host].tasks.count == 0) {
+        survey_end(r, host);
+        return;
+    }
+    r->surveys[host].is_compared = true;
+    event_active(r->more, EV_TIMEOUT, 0);
+}
+
+void recovery_ended(struct recovery *r, size_t host, const struct work *work)
+{
+    struct survey *s = &r->surveys[host];
+
+    r->at_once--;
+    s->ended++;
+    if (work->failed)
+        s->failures++;
+    else
+        s->outcomes[((const struct restore_reply *)work->reply)->what]++;
+    if (s->ended == s->tasks.count)
+        survey_end(r, host);
+    event_active(r->more, EV_TIMEOUT, 0); /* not from within the life cycle, which calls this */
+}
+
+void recovery_begin(struct recovery *r, size_t host)
+{
+    pthread_mutex_lock(&r->lock);
+    r->surveys[host].is_wanted = true;
+    pthread_cond_signal(&r->wanted);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static bool start(struct event_base *base, struct recovery *r, struct err *e)
+{
+    pthread_mutex_init(&r->lock, NULL);
+    pthread_cond_init(&r->wanted, NULL);
+    r->more = evtimer_new(base, on_more, r);
+    if (r->more == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    if (!ledger_open(r->config.ledger_path, &r->ledger, e) || !wakeup_open(base, on_compared, r, &r->wakeup, e))
+        return false;
+    return pthread_create(&r->thread, NULL, thread_main, r) == 0 ||
+           err_set(e, ERR_LOCAL, "cannot start a thread for recovery");
+}
+
+static void finish(struct recovery *r)
+{
+    wakeup_close(r->wakeup);
+    if (r->more != NULL)
+        event_free(r->more);
+    ledger_close(r->ledger);
+    pthread_cond_destroy(&r->wanted);
+    pthread_mutex_destroy(&r->lock);
+    for (size_t i = 0; i < r->config.host_count; i++)
+        free(r->surveys[i].tasks.at);
+    free(r);
+}
+
+bool recovery_open(struct event_base *base, const struct recovery_config *config, struct recovery **out, struct err *e)
+{
+    struct recovery *r = calloc(1, sizeof(*r) + config->host_count * sizeof(r->surveys[0]));
+
+    if (r == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    r->config = *config;
+    r->done = config->host_count;
+    if (!start(base, r, e)) {
+        finish(r);
+        return false;
+    }
+    *out = r;
+    return true;
+}
+
+void recovery_close(struct recovery *r)
+{
+    if (r == NULL)
+        return;
+    pthread_mutex_lock(&r->lock);
+    r->is_closing = true;
+    pthread_cond_signal(&r->wanted);
+    pthread_mutex_unlock(&r->lock);
+    pthread_join(r->thread, NULL);
+    finish(r);
+}

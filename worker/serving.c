@@ -1,0 +1,110 @@
+#include "worker/serving.h"
+
+#include "worker/log.h"
+#include "worker/worker_parts.h"
+
+bool serving_may(void *arg, size_t host)
+{
+    const struct worker *w = arg;
+
+    return tenure_is_held(w->tenures, host) && !w->served[host].is_asked;
+}
+
+void serving_delivery(struct worker *w, struct delivery *delivery)
+{
+    struct served *s = &w->served[delivery->queue];
+
+    if (serving_may(w, delivery->queue) || w->is_draining) {
+        life_delivery(w->life, delivery);
+        return;
+    }
+    delivery->next = NULL;
+    *(s->waiting == NULL ? &s->waiting : &s->waiting_last->next) = delivery;
+    s->waiting_last = delivery;
+    if (!s->is_asked)
+        tenure_want(w->tenures, delivery->queue);
+}
+
+void serving_forget(struct worker *w, size_t host)
+{
+    struct delivery *d, *next;
+
+    for (d = TAKE(w->served[host].waiting); d != NULL; d = next) {
+        next = d->next;
+        delivery_free(d);
+    }
+}
+
+/* In the order they came. */
+static void feed(struct worker *w, size_t host)
+{
+    struct delivery *d, *next;
+
+    for (d = TAKE(w->served[host].waiting); d != NULL; d = next) {
+        next = d->next;
+        life_delivery(w->life, d);
+    }
+}
+
+/* It is ours now: what an earlier holder left half done is looked after, and what waits is begun. */
+static void begin(struct worker *w, size_t host)
+{
+    log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[host].uuid.text, "details", "this worker acts on the host now",
+              (char *)NULL);
+    if (hypervisors_up(w->hypervisors, host, NULL))
+        recovery_begin(w->recovery, host);
+    feed(w, host);
+}
+
+void serving_queue(struct worker *w, size_t host, bool up)
+{
+    if (!up) {
+        life_queue_down(w->life, host);
+        serving_forget(w, host);
+        if (!tenure_is_held(w->tenures, host))
+            tenure_give(w->tenures, host); /* want it no more */
+    } else if (!tenure_is_held(w->tenures, host) && tenure_try(w->tenures, host)) {
+        begin(w, host);
+    }
+}
+
+void serving_hypervisor_up(struct worker *w, size_t host)
+{
+    life_host_up(w->life, host);
+    if (serving_may(w, host))
+        recovery_begin(w->recovery, host);
+}
+
+/* Another worker has the deliveries now. What was not begun here will come to it; our own channel may not know yet. */
+static void be_asked(struct worker *w, size_t host)
+{
+    log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[host].uuid.text, "details",
+              "another worker asks for the host: nothing more is begun here", (char *)NULL);
+    w->served[host].is_asked = true;
+    w->asked_count++;
+    bus_queue_renew(w->bus, host, "another worker serves the host");
+    serving_step(w);
+}
+
+void serving_tenure(void *arg, size_t host, enum tenure_news news, const char *text)
+{
+    struct worker *w = arg;
+
+    if (news == TENURE_GRANTED)
+        begin(w, host);
+    else if (news == TENURE_ASKED && !w->served[host].is_asked)
+        be_asked(w, host);
+    else if (news == TENURE_STUCK)
+        log_event(LOG_LEVEL_WARN, "tenure-stuck", "host", w->hosts[host].uuid.text, "details", text, (char *)NULL);
+}
+
+void serving_step(struct worker *w)
+{
+    for (size_t i = 0; w->asked_count > 0 && i < w->config.host_count; i++) {
+        if (!w->served[i].is_asked || life_of_host(w->life, i) > 0)
+            continue;
+        w->served[i].is_asked = false;
+        w->asked_count--;
+        tenure_give(w->tenures, i);
+    }
+}

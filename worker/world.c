@@ -1,0 +1,140 @@
+/* The world, as the life cycle sees it: everything it does to the outside. */
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "worker/log.h"
+#include "worker/worker_parts.h"
+
+static int64_t world_now_ms(void *ctx)
+{
+    struct timespec now;
+
+    (void)ctx;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void world_run(void *ctx, struct work *work)
+{
+    struct worker *w = ctx;
+
+    jobs_run(w->jobs, work);
+}
+
+static void world_record(void *ctx, struct entry *entry)
+{
+    struct worker *w = ctx;
+
+    recorder_write(w->recorder, entry);
+}
+
+static bool world_recall(void *ctx, const struct inbox_id *id, struct inbox_row *row, bool *found, struct err *e)
+{
+    struct worker *w = ctx;
+
+    bool ok = inbox_find(w->ledger, id, row, found, e);
+
+    if (!ok || w->ledger_unread)
+        worker_on_recorder(w, ok, ok ? "" : e->text);
+    w->ledger_unread = !ok;
+    return ok;
+}
+
+static bool world_publish(void *ctx, const struct publication *what, uint64_t *number)
+{
+    struct worker *w = ctx;
+    struct err e;
+
+    return bus_publish(w->bus, what, number, &e);
+}
+
+static void world_forget(void *ctx, uint64_t number)
+{
+    struct worker *w = ctx;
+
+    bus_forget(w->bus, number);
+}
+
+static void world_settle(void *ctx, struct delivery *delivery, enum verdict verdict)
+{
+    struct worker *w = ctx;
+
+    bus_settle(w->bus, delivery, verdict);
+}
+
+/* `id` of the work is the secret's UUID. */
+static void world_restored(void *ctx, size_t host, const struct work *work)
+{
+    struct worker *w = ctx;
+    const struct restore_reply *reply = (const struct restore_reply *)work->reply;
+    bool is_well = !work->failed && reply->what != RESTORED_ASTRAY;
+
+    log_event(is_well ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "restore", "host", w->hosts[host].uuid.text, "secret",
+              work->id, "outcome", work->failed ? work->err.code : restored_name(reply->what), "details",
+              work->failed ? work->err.text : "", (char *)NULL);
+    recovery_ended(w->recovery, host, work);
+}
+
+bool worker_restore(void *arg, size_t host, const struct restore_request *what)
+{
+    struct worker *w = arg;
+
+    return life_restore(w->life, host, what);
+}
+
+static bool world_host_is_up(void *ctx, size_t host)
+{
+    struct worker *w = ctx;
+
+    return hv_is_up(hypervisors_of(w->hypervisors, host));
+}
+
+static void world_wake_at(void *ctx, int64_t when_ms)
+{
+    struct worker *w = ctx;
+    int64_t wait_ms = when_ms - world_now_ms(NULL);
+    struct timeval wait = {0, 0};
+
+    if (w->timer_ms != 0 && w->timer_ms <= when_ms)
+        return;
+    w->timer_ms = when_ms;
+    if (wait_ms > 0)
+        wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
+    evtimer_add(w->timer, &wait);
+}
+
+static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
+{
+    uint8_t random[16];
+    struct uuid uuid;
+
+    (void)ctx;
+    if (getrandom(random, sizeof(random), 0) != sizeof(random))
+        abort(); /* cannot fail for 16 bytes once the system has started: getrandom(2) */
+    uuid_from_random(random, &uuid);
+    uuid_hex(&uuid, out);
+}
+
+static void world_tell(void *ctx, const struct host_event *event)
+{
+    struct worker *w = ctx;
+
+    events_send(w->events, event);
+}
+
+const struct world world_ops = {
+    .now_ms = world_now_ms,
+    .run = world_run,
+    .record = world_record,
+    .recall = world_recall,
+    .publish = world_publish,
+    .forget = world_forget,
+    .settle = world_settle,
+    .restored = world_restored,
+    .host_is_up = world_host_is_up,
+    .wake_at = world_wake_at,
+    .new_id = world_new_id,
+    .tell = world_tell,
+};
