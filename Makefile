@@ -36,6 +36,7 @@ SRC     := $(wildcard $(ROOMS:%=%/*.c))
 HEADERS := $(wildcard $(ROOMS:%=%/*.h))
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ := $(filter-out $(BUILD)/worker/main.o $(BUILD)/cli/%,$(OBJ))
+ALL_OBJ := $(filter-out $(BUILD)/worker/main.o $(BUILD)/cli/main.o,$(OBJ))
 CLI_OBJ := $(filter $(BUILD)/cli/% $(BUILD)/bus/% $(BUILD)/schemas/%,$(OBJ))
 TESTS   := $(wildcard tests/unit/test_*.c)
 UNIT    := $(TESTS:tests/unit/%.c=$(BUILD)/tests/%)
@@ -68,7 +69,7 @@ $(BUILD)/keyferry: $(CLI_OBJ)
 $(BUILD)/keyferryd $(BUILD)/keyferry:
 	@echo $@; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(BUILD)/libkeyferry.a: $(LIB_OBJ)
+$(BUILD)/libkeyferry.a: $(ALL_OBJ)
 	@rm -f $@; echo $@; ar rcs $@ $^
 
 $(BUILD)/%.o: %.c

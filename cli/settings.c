@@ -33,6 +33,7 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
     } texts[] = {
         {"exchange", s->exchange, sizeof(s->exchange)},
         {"reply_exchange", s->reply_exchange, sizeof(s->reply_exchange)},
+        {"dead_exchange", s->dead_exchange, sizeof(s->dead_exchange)},
         {"password_file", r->password_file, sizeof(r->password_file)},
         {"ca_file", s->ca_file, sizeof(s->ca_file)},
         {"cert_file", s->cert_file, sizeof(s->cert_file)},
@@ -40,6 +41,8 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
         {"sasl", s->sasl, sizeof(s->sasl)},
     };
 
+    if (strcmp(section, "worker") == 0 && strcmp(key, "state_dir") == 0)
+        snprintf(s->state_dir, sizeof(s->state_dir), "%s", value);
     if (strcmp(section, "bus") != 0)
         return 1;
     if (strcmp(key, "url") == 0)
@@ -74,7 +77,10 @@ static bool read_password(struct reading *r, struct err *e)
 
 static bool read_file(const char *path, struct reading *r, struct err *e)
 {
-    int bad = ini_parse(path, on_key, r);
+    int bad;
+
+    strcpy(r->settings->state_dir, "/var/lib/keyferry");
+    bad = ini_parse(path, on_key, r);
 
     if (bad < 0)
         return err_set(e, ERR_CONFIG, "%s: %s; give -c FILE or --url URL", path, strerror(errno));
@@ -92,7 +98,7 @@ bool settings_read(const struct options *options, struct settings *out, struct e
     struct reading r = {.settings = out};
     const char *path = options->config_path != NULL ? options->config_path : default_path;
 
-    *out = (struct settings){.exchange = "keyferry.p2p", .sasl = "plain"};
+    *out = (struct settings){.exchange = "keyferry.p2p", .dead_exchange = "keyferry.dead", .sasl = "plain"};
     if ((options->url == NULL || options->config_path != NULL) && !read_file(path, &r, e))
         return false;
     if (options->url != NULL)

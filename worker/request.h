@@ -36,7 +36,9 @@ struct request {
     int64_t answer_until_ms; /* when waiting for others ends; set when it begins */
 
     struct envelope envelope;
-    const struct sender *sender;                        /* NULL: there are no roles, or it has none */
+    const char *user;                                   /* whose it is, by the broker's word or an operator's */
+    bool is_on_behalf;                                  /* by an operator's */
+    const struct sender *sender;                        /* his line; NULL: there are no roles, or he has none */
     struct peer peer;                                   /* if he is one, and then work.peer points here */
     char id[ID_MAX_CHARS + 1];                          /* "" where it has none */
     char identity[UUID_CHARS + USAGE_ID_MAX_CHARS + 2]; /* of its lane; "" where it has none */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schemas/headers.h"
+
 /* GCC 12's analyzer does not see that a struct sender keeps its hosts. */
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
@@ -180,6 +182,36 @@ bool senders_know(const struct senders *senders, const char *user, const struct 
     if (*out != NULL || senders->count == 0)
         return true;
     return err_set(e, ERR_SENDER, "[senders] gives user '%.120s' no role", user);
+}
+
+static bool is_operator(const struct sender *sender)
+{
+    return sender != NULL && sender->role == ROLE_OPERATOR;
+}
+
+static bool is_worker_of(const struct sender *sender, const char *user, const struct uuid *host)
+{
+    struct peer peer;
+
+    return sender_is_peer(sender, user, &peer) && peer_serves(&peer, host);
+}
+
+bool senders_believe_claim(const struct senders *senders, const char *user, const char *vouched_by,
+                           const struct uuid *host, struct err *e)
+{
+    const struct sender *voucher = vouched_by != NULL ? senders_find(senders, vouched_by) : NULL;
+
+    if (senders->count == 0)
+        return true;
+    if (!is_operator(senders_find(senders, user)))
+        return err_set(e, ERR_SENDER,
+                       ON_BEHALF_OF_HEADER " is believed from operators only, and [senders] does not make '%.120s' one",
+                       user);
+    if (vouched_by == NULL || is_operator(voucher) || is_worker_of(voucher, vouched_by, host))
+        return true;
+    return err_set(e, ERR_SENDER,
+                   VOUCHED_BY_HEADER ": [senders] makes '%.120s' neither an operator nor the worker of this host",
+                   vouched_by);
 }
 
 bool sender_may(const struct sender *sender, const struct handler *handler, struct err *e)

@@ -102,12 +102,13 @@ static bool is_signed_by_any(const struct trust *trust, const struct delivery *d
     return false;
 }
 
-static bool verify(const struct trust *trust, const struct senders *senders, const struct delivery *d, struct err *e)
+static bool verify(const struct trust *trust, const struct senders *senders, const char *user, const struct delivery *d,
+                   struct err *e)
 {
-    const struct sender_key *key = key_of(trust, d->user_id);
+    const struct sender_key *key = key_of(trust, user);
 
     if (senders->count > 0 && key == NULL)
-        return err_set(e, ERR_SENDER, "the message is signed, and [trust] has no key sender.%.120s", d->user_id);
+        return err_set(e, ERR_SENDER, "the message is signed, and [trust] has no key sender.%.120s", user);
     if (senders->count > 0 ? signature_is_of(d->signature, key->key, d->body, d->body_bytes)
                            : is_signed_by_any(trust, d))
         return true;
@@ -127,12 +128,13 @@ static bool check_unused(const struct envelope *envelope, int64_t now_ms, struct
 }
 
 bool trust_check(const struct trust *trust, const struct senders *senders, const struct sender *sender,
-                 const struct delivery *delivery, const struct envelope *envelope, int64_t now_ms, struct err *e)
+                 const char *user, const struct delivery *delivery, const struct envelope *envelope, int64_t now_ms,
+                 struct err *e)
 {
     bool is_peer = sender != NULL && sender->role == ROLE_PEER;
 
     if (delivery->signature[0] != '\0' && trust->key_count > 0)
-        return verify(trust, senders, delivery, e) && check_unused(envelope, now_ms, e);
+        return verify(trust, senders, user, delivery, e) && check_unused(envelope, now_ms, e);
     if (!senders->require_signature || is_peer)
         return true;
     return err_set(e, ERR_SENDER,

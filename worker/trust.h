@@ -37,14 +37,14 @@ void trust_print(const struct trust *trust, FILE *to); /* as lines of [trust] */
 void trust_done(struct trust *trust);
 
 /*
- * Whether a request is signed as it must be. Where there are roles its signature
+ * Whether a request of `user` is signed as it must be. Where there are roles its signature
  * must be its user's, else that of any of the keys; one that is there must be
  * good even where none is required. What is signed has its own id and createdTime,
  * so that it cannot be used again. Workers of other hosts need not sign: they
  * may do little, and have no such keys. ERR_SENDER.
  */
 MUST_CHECK bool trust_check(const struct trust *trust, const struct senders *senders, const struct sender *sender,
-                            const struct delivery *delivery, const struct envelope *envelope, int64_t now_ms,
-                            struct err *e);
+                            const char *user, const struct delivery *delivery, const struct envelope *envelope,
+                            int64_t now_ms, struct err *e);
 
 #endif
