@@ -166,7 +166,7 @@ bool http_address_read(const char *text, char host[HTTP_HOST_BYTES], uint16_t *p
 static bool listen_on(struct http *http, const char *text, struct err *e)
 {
     char host[HTTP_HOST_BYTES];
-    uint16_t port;
+    uint16_t port = 0;
 
     if (!http_address_read(text, host, &port, e))
         return false;

@@ -219,7 +219,7 @@ static void adds_what_each_line_of_a_file_says(void **state)
     assert_true(url_list_add(list, sizeof(list), "amqp://a ; the first"));
     assert_true(url_list_add(list, sizeof(list), "amqp://b;c\t; as inih leaves it"));
     assert_string_equal(list, "amqp://a,amqp://b;c");
-    assert_true(url_list_add(list, sizeof(list), ""));             /* no comma for nothing */
+    assert_true(url_list_add(list, sizeof(list), ""));              /* no comma for nothing */
     assert_false(url_list_add(list, sizeof(list), "amqp://cd.ef")); /* a comma and a NUL come to it */
     assert_string_equal(list, "amqp://a,amqp://b;c");
     assert_true(url_list_add(list, sizeof(list), "amqp://c,"));
