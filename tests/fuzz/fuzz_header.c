@@ -1,6 +1,6 @@
 /*
- * Any bytes as what a sender chooses of a content header, x-keyferry-signature and
- * all other headers included, or as the arguments of a method: the first byte says
+ * Any bytes as what a sender chooses of a content header, or of its own headers, or
+ * as x-keyferry-signature, or as the arguments of a method: the first byte says
  * which. What of a header was read is written as we write, and read again the same.
  */
 #include "tests/fuzz/fuzz.h"
@@ -164,6 +164,24 @@ static void check_table(const uint8_t *table, size_t len)
     free(framed.bytes);
 }
 
+/* Whatever stands as the signature, it does not look like none. */
+static void check_signature(const uint8_t *value, size_t len)
+{
+    static const char name[] = SIGNATURE_HEADER;
+    uint8_t head[14 + 4 + sizeof(name)] = {0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, HEADERS_FLAG >> 8, HEADERS_FLAG & 0xff};
+    struct wire_reader *reader = wire_reader_new();
+    struct framed framed;
+    struct wire_frame f;
+
+    put32(head + 14, (uint32_t)(sizeof(name) + len));
+    head[18] = sizeof(name) - 1;
+    memcpy(head + 19, name, sizeof(name) - 1);
+    framed = frame_of(TYPE_HEADER, head, sizeof(head), value, len);
+    MUST(!read_frame(reader, &framed, &f) || f.signature.len > 0);
+    wire_reader_free(reader);
+    free(framed.bytes);
+}
+
 static void check_method(const uint8_t *bytes, size_t len)
 {
     static const uint8_t classes[] = {10, 20, 40, 50, 60, 85};
@@ -189,11 +207,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 3 || size > FRAME_MIN_BYTES)
         return 0;
-    if (data[0] % 3 == 0)
+    if (data[0] % 4 == 0)
         check_header(data + 1, size - 1);
-    else if (data[0] % 3 == 1)
+    else if (data[0] % 4 == 1)
         check_table(data + 1, size - 1);
-    else
+    else if (data[0] % 4 == 2)
         check_method(data + 1, size - 1);
+    else
+        check_signature(data + 1, size - 1);
     return 0;
 }
