@@ -370,14 +370,10 @@ static void step_header(struct program *p)
     say_frame(b, TYPE_HEADER, channel, payload, 12 + (want < 2 ? 2 : want));
 }
 
-static void say_body(struct program *p, struct broker *b, uint16_t channel, size_t len)
+static void say_body(struct broker *b, uint16_t channel, size_t len)
 {
-    uint8_t body[4096] = {0};
-    size_t got;
-    const uint8_t *given = input_bytes(&p->in, len < 32 ? len : 32, &got);
+    static const uint8_t body[4096] = {'a', 'n', 'y'}; /* nothing here looks at it */
 
-    if (got > 0)
-        memcpy(body, given, got);
     say_frame(b, TYPE_BODY, channel, body, len);
 }
 
@@ -386,7 +382,7 @@ static void step_body(struct program *p)
     uint16_t channel;
     struct broker *b = broker_of(input_byte(&p->in), &channel);
 
-    say_body(p, b, channel, input_byte(&p->in) * 16u);
+    say_body(b, channel, input_byte(&p->in) * 16u);
 }
 
 /* A delivery as it should be, but for its size perhaps. */
@@ -401,7 +397,7 @@ static void step_delivery(struct program *p)
     say_method(&brokers[0], channel, ID(60, 60), args, sizeof(args));
     say_frame(&brokers[0], TYPE_HEADER, channel, head, sizeof(head));
     for (size_t at = 0; at < len; at += 2048)
-        say_body(p, &brokers[0], channel, len - at < 2048 ? len - at : 2048);
+        say_body(&brokers[0], channel, len - at < 2048 ? len - at : 2048);
 }
 
 /* A publication of step_publish() comes back, if the input has its id and size. */
@@ -416,7 +412,7 @@ static void step_return(struct program *p)
     say_method(&brokers[1], 1, ID(60, 50), args, sizeof(args) - 1);
     say_frame(&brokers[1], TYPE_HEADER, 1, header, sizeof(header));
     if (bytes > 0)
-        say_body(p, &brokers[1], 1, bytes);
+        say_body(&brokers[1], 1, bytes);
 }
 
 static void step_raw(struct program *p)

@@ -147,6 +147,7 @@ static void check_done(const struct request *r, const struct sending *sending)
     const struct handler *h = r->work.handler;
     const struct addressed *addressed = r->slot;
     const char *field;
+    struct err e;
 
     MUST(h != NULL && r->slot != NULL && r->work.request == r->slot && r->work.host == &host);
     MUST(may(sending, h) && uuid_equal(&addressed->host_uuid, &host.uuid));
@@ -155,6 +156,7 @@ static void check_done(const struct request *r, const struct sending *sending)
     MUST(sending->config < 2 || !schema_has_secret(h->message->request, r->slot, &field));
     MUST(is_zero(r->delivery->body, r->delivery->body_bytes));
     MUST((r->work.peer != NULL) == (sending->config != 0 && is_user(sending, "h-1")));
+    MUST(r->work.peer == NULL || h->peer_may == NULL || h->peer_may(r->work.peer, r->slot, &e));
 }
 
 static void check_failed(const struct request *r, bool was_readable, const struct err *e)
