@@ -173,6 +173,7 @@ static void check_address(const uint8_t *data, size_t size)
 
     if (http_address_read(text, host, &port, &e)) {
         MUST(host[0] != '\0' && port != 0 && strpbrk(host, "[] \t\n") == NULL);
+        MUST(strrchr(text, ':')[1 + strspn(strrchr(text, ':') + 1, "0123456789")] == '\0');
         snprintf(written, sizeof(written), strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
         MUST(http_address_read(written, again, &port_again, &e));
         MUST(strcmp(host, again) == 0 && port == port_again);
