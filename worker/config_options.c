@@ -58,8 +58,8 @@ const struct option options[] = {
 const size_t option_count = COUNT(options);
 _Static_assert(COUNT(options) <= OPTIONS_MAX, "room for every option");
 
-/* One URL of a list, without the password in it. */
-static void print_url(const char *url, size_t len, FILE *to)
+/* Append one URL to `out`, without the password in it. Gives the new end. */
+static char *url_put(const char *url, size_t len, char *out)
 {
     const char *scheme = memmem(url, len, "://", 3), *end = url + len;
     const char *login = scheme == NULL ? url : scheme + 3;
@@ -67,30 +67,42 @@ static void print_url(const char *url, size_t len, FILE *to)
     const char *at = memchr(login, '@', (size_t)((path == NULL ? end : path) - login));
     const char *colon = at == NULL ? NULL : memchr(login, ':', (size_t)(at - login));
 
-    fwrite(url, 1, (size_t)((colon == NULL ? end : colon) - url), to);
-    if (colon != NULL)
-        fwrite(at, 1, (size_t)(end - at), to);
+    out = mempcpy(out, url, (size_t)((colon == NULL ? end : colon) - url));
+    return colon == NULL ? out : mempcpy(out, at, (size_t)(end - at));
+}
+
+/* The list as it is shown: without passwords, and without what may stand around its commas. */
+static void urls_show(const char *urls, char out[CONFIG_URLS_MAX])
+{
+    static const char between[] = ", \t";
+    char *end = out;
+
+    for (urls += strspn(urls, between); *urls != '\0'; urls += strspn(urls, between)) {
+        size_t whole = strcspn(urls, ","), len = whole;
+
+        while (len > 0 && strchr(between, urls[len - 1]) != NULL)
+            len--;
+        if (end != out)
+            *end++ = ',';
+        end = url_put(urls, len, end);
+        urls += whole;
+    }
+    *end = '\0';
 }
 
 /* In one line if it has room for them, else each in one of its own. */
 static void print_urls(const char *key, const char *urls, FILE *to)
 {
-    static const char between[] = ", \t";
-    bool fits = strlen(key) + strlen(" = ") + strlen(urls) <= CONFIG_LINE_MAX_CHARS;
-    const char *before = fits ? "" : "\n ";
+    char shown[CONFIG_URLS_MAX];
 
-    fprintf(to, "%s =%s", key, fits ? " " : "");
-    for (urls += strspn(urls, between); *urls != '\0'; urls += strspn(urls, between)) {
-        size_t len = strcspn(urls, ",");
-        const char *next = urls + len;
-
-        for (; len > 0 && strchr(between, urls[len - 1]) != NULL; len--)
-            ;
-        fputs(before, to);
-        print_url(urls, len, to);
-        before = fits ? "," : "\n ";
-        urls = next;
+    urls_show(urls, shown);
+    if (strlen(key) + strlen(" = ") + strlen(shown) <= CONFIG_LINE_MAX_CHARS) {
+        config_line_print(key, shown, to);
+        return;
     }
+    fprintf(to, "%s =\n ", key);
+    for (const char *c = shown; *c != '\0'; c++)
+        fputs(*c == ',' ? "\n " : (const char[]){*c, '\0'}, to);
     fputc('\n', to);
 }
 

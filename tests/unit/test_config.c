@@ -268,6 +268,20 @@ static void prints_a_long_list_of_brokers_on_lines_of_their_own(void **state)
     free(printed);
 }
 
+/* Else it would be laid out otherwise when it is read again. */
+static void a_password_takes_no_room_in_a_line_that_it_is_not_in(void **state)
+{
+    char text[1024] = "[bus]\n", *printed;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        sprintf(text + strlen(text), "%samqp://u:a-password-of-some-length-%d@h%d/v\n", i == 0 ? "url = " : "  ", i, i);
+    strcat(text, HOST);
+    printed = printed_again(text);
+    assert_non_null(strstr(printed, "url = amqp://u@h0/v,amqp://u@h1/v,amqp://u@h2/v,amqp://u@h3/v,amqp://u@h4/v\n"));
+    free(printed);
+}
+
 static void prints_a_vhost_as_it_is(void **state)
 {
     char *printed = printed_again("[bus]\nurl = amqp://u:secret@h/v:x@y , amqp://h/a:b@c\n" HOST);
@@ -355,6 +369,7 @@ int main(void)
         cmocka_unit_test(refuses_a_line_that_would_be_cut_off),
         cmocka_unit_test(prints_what_it_would_read_again),
         cmocka_unit_test(prints_a_long_list_of_brokers_on_lines_of_their_own),
+        cmocka_unit_test(a_password_takes_no_room_in_a_line_that_it_is_not_in),
         cmocka_unit_test(prints_a_vhost_as_it_is),
         cmocka_unit_test(prints_a_line_that_was_as_long_as_can_be),
         cmocka_unit_test(sees_a_section_wherever_inih_does),
