@@ -1,8 +1,9 @@
 /*
  * Any delivery through all that reads it in a worker with [senders] and [trust]:
  * what comes out as a request is one that its sender may send, signed where that is
- * asked for, and no DEK stays behind in the delivery. The first two bytes choose
- * the sender, the signature, the encoding and the configuration.
+ * asked for, no DEK stays behind in the delivery, and none is in a refusal: a clear
+ * one in JSON begins with a text that no error has of itself. The first two bytes
+ * choose the sender, the signature, the encoding and the configuration.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -15,6 +16,7 @@
 
 #define HOST_A "aaaaaaaa-0000-4000-8000-00000000000a"
 #define HOST_B "bbbbbbbb-0000-4000-8000-00000000000b"
+#define HIDDEN "h1dd3nh1" /* good base64 */
 #define NOW_MS INT64_C(1790000000000)
 
 enum signing { UNSIGNED, SIGNED, SIGNED_BY_ANOTHER, SIGNED_BADLY };
@@ -98,14 +100,28 @@ static void sign(struct delivery *d, enum signing how)
     base64_write(signature, sizeof(signature), d->signature, sizeof(d->signature));
 }
 
+/* Where a clear DEK begins in a body of JSON, or its end. */
+static size_t dek_at(const struct sending *sending, const struct input *in)
+{
+    static const char before[] = "\"dekBase64\":\"";
+    bool is_json = in->left > 0 && encoding_of(in->at, in->left, sending->content_type) == ENCODING_JSON;
+    const uint8_t *at = is_json ? memmem(in->at, in->left, before, strlen(before)) : NULL;
+
+    return at == NULL ? in->left : (size_t)(at - in->at) + strlen(before);
+}
+
 static struct delivery *deliver(const struct sending *sending, const struct input *in)
 {
-    struct delivery *d = calloc(1, sizeof(*d) + in->left);
+    size_t before = dek_at(sending, in), hidden = before < in->left ? strlen(HIDDEN) : 0;
+    struct delivery *d = calloc(1, sizeof(*d) + in->left + hidden);
 
     MUST(d != NULL);
-    d->body_bytes = in->left;
+    d->body_bytes = in->left + hidden;
     if (in->left > 0)
-        memcpy(d->body, in->at, in->left);
+        memcpy(d->body, in->at, before);
+    memcpy(d->body + before, HIDDEN, hidden);
+    if (before < in->left)
+        memcpy(d->body + before + hidden, in->at + before, in->left - before);
     strcpy(d->user_id, sending->user);
     strcpy(d->content_type, sending->content_type);
     strcpy(d->message_id, sending->message_id);
@@ -159,8 +175,9 @@ static void check_done(const struct request *r, const struct sending *sending)
     MUST(r->work.peer == NULL || h->peer_may == NULL || h->peer_may(r->work.peer, r->slot, &e));
 }
 
-static void check_failed(const struct request *r, bool was_readable, const struct err *e)
+static void check_failed(const struct request *r, bool was_readable, bool is_hidden, const struct err *e)
 {
+    MUST(!is_hidden || (strstr(e->text, HIDDEN) == NULL && strstr(e->field, HIDDEN) == NULL));
     MUST(e->kind == ERR_REQUIRED || e->kind == ERR_INVALID || e->kind == ERR_MALFORMED || e->kind == ERR_SENDER ||
          e->kind == ERR_NO_HANDLER || e->kind == ERR_WRONG_HOST || e->kind == ERR_PLAINTEXT);
     MUST(e->text[0] != '\0' && text_is_plain(e->text, strlen(e->text)));
@@ -179,14 +196,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     begin_once();
     r = request_new(deliver(&sending, &in), NOW_MS);
-    bool was_readable = body_read(r->delivery->body, in.left, sending.content_type, &body, &e);
+    bool is_hidden = in.left > 0 && memmem(in.at, in.left, HIDDEN, strlen(HIDDEN)) == NULL;
+    bool was_readable = body_read(r->delivery->body, r->delivery->body_bytes, sending.content_type, &body, &e);
     body_free(body);
     enum reading reading = request_read(r, &configs[sending.config], &e);
     MUST(reading != READING_NO_ROOM);
     if (reading == READING_DONE)
         check_done(r, &sending);
     else
-        check_failed(r, was_readable, &e);
+        check_failed(r, was_readable, is_hidden, &e);
     request_free(r, vault);
     return 0;
 }
