@@ -144,6 +144,13 @@ static bool host_add(struct config *c, const char *text, struct err *e)
     return true;
 }
 
+/* Nothing, or a comment. */
+static bool is_comment(const char *text)
+{
+    text += strspn(text, blanks);
+    return *text == '\0' || *text == ';' || *text == '#';
+}
+
 static bool section_begin(struct reading *r, const char *line)
 {
     char name[CONFIG_TEXT_MAX] = "";
@@ -153,8 +160,12 @@ static bool section_begin(struct reading *r, const char *line)
         err_set(&e, ERR_CONFIG, "a section must begin at the beginning of its line");
         return refuse(r, &e);
     }
-    if (sscanf(line, "[%255[^]]", name) != 1 || !section_is_known(name)) {
+    if (sscanf(line, "[%255[^]]", name) != 1 || strchr(line, ']') == NULL || !section_is_known(name)) {
         err_set(&e, ERR_CONFIG, "unknown section [%.60s]", name);
+        return refuse(r, &e);
+    }
+    if (!is_comment(strchr(line, ']') + 1)) { /* inih passes over it */
+        err_set(&e, ERR_CONFIG, "nothing may follow [%.60s] in its line", name);
         return refuse(r, &e);
     }
     r->uri_seen = false;

@@ -32,8 +32,8 @@ static bool user_read(const char *text, struct sender *out, struct err *e)
         return err_set(e, ERR_CONFIG, "'%.60s' in [senders]: a '*' may only be the last character", text);
     out->is_prefix = star != NULL;
     len -= out->is_prefix;
-    if (len >= sizeof(out->user))
-        return err_set(e, ERR_CONFIG, "a user in [senders] is longer than %zu characters", sizeof(out->user) - 1);
+    if (text[0] == '\0' || len >= sizeof(out->user))
+        return err_set(e, ERR_CONFIG, "a user in [senders] has 1 to %zu characters", sizeof(out->user) - 1);
     memcpy(out->user, text, len);
     out->user[len] = '\0';
     return true;

@@ -152,6 +152,7 @@ static void names_the_line_of_a_sender_that_is_wrong(void **state)
     refuses(BUS "[senders]\nmgmt = manager\nmgmt = reader\n" HOST, 5, "mgmt is given twice");
     refuses(BUS "[senders]\nh = peer\n" HOST, 4, "either the UUIDs of its hosts or '*'");
     refuses(BUS "[senders]\nh = peer nonsense\n" HOST, 4, "'nonsense' in [senders] is not a host's UUID");
+    refuses(BUS "[senders]\n= peer *\n" HOST, 4, "a user in [senders] has 1 to 255 characters");
     refuses(BUS "[senders]\na*b = manager\n" HOST, 4, "a '*' may only be the last character");
 }
 
@@ -315,6 +316,13 @@ static void sees_a_section_wherever_inih_does(void **state)
     free(printed_again("\xef\xbb\xbf" BUS HOST));
 }
 
+static void refuses_what_stands_behind_a_section(void **state)
+{
+    (void)state;
+    refuses(BUS HOST "[senders] mgmt = manager\n", 4, "nothing may follow [senders] in its line");
+    free(printed_again("[bus] ; a comment\nurl = amqp://localhost\n[host." A "]\t# another\n"));
+}
+
 /* inih would give the second line's hosts to a user of another name. */
 static void refuses_to_go_on_with_a_key_too_long_for_inih(void **state)
 {
@@ -373,6 +381,7 @@ int main(void)
         cmocka_unit_test(prints_a_vhost_as_it_is),
         cmocka_unit_test(prints_a_line_that_was_as_long_as_can_be),
         cmocka_unit_test(sees_a_section_wherever_inih_does),
+        cmocka_unit_test(refuses_what_stands_behind_a_section),
         cmocka_unit_test(refuses_to_go_on_with_a_key_too_long_for_inih),
         cmocka_unit_test(refuses_what_may_be_a_comment_or_not),
         cmocka_unit_test(takes_the_password_from_the_file_or_the_environment),
