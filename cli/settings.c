@@ -6,21 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schemas/digest.h"
+#include "bus/url.h"
 
 static const char default_path[] = "/etc/keyferry/keyferry.conf";
 
 struct reading {
     struct settings *settings;
     char password_file[256];
+    bool has_too_many_urls;
 };
-
-static void add_url(struct settings *s, const char *value)
-{
-    size_t used = strlen(s->urls);
-
-    snprintf(s->urls + used, sizeof(s->urls) - used, "%s%s", used != 0 && s->urls[used - 1] != ',' ? "," : "", value);
-}
 
 static int on_key(void *arg, const char *section, const char *key, const char *value)
 {
@@ -46,7 +40,7 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
     if (strcmp(section, "bus") != 0)
         return 1;
     if (strcmp(key, "url") == 0)
-        add_url(s, value);
+        r->has_too_many_urls |= !url_list_add(s->urls, sizeof(s->urls), value);
     for (size_t i = 0; i < COUNT(texts); i++)
         if (strcmp(key, texts[i].key) == 0)
             snprintf(texts[i].at, texts[i].size, "%s", value);
@@ -86,6 +80,8 @@ static bool read_file(const char *path, struct reading *r, struct err *e)
         return err_set(e, ERR_CONFIG, "%s: %s; give -c FILE or --url URL", path, strerror(errno));
     if (bad > 0)
         return err_set(e, ERR_CONFIG, "%s:%d: neither a section, nor 'key = value', nor a comment", path, bad);
+    if (r->has_too_many_urls)
+        return err_set(e, ERR_CONFIG, "%s: url is longer than %zu characters", path, sizeof(r->settings->urls) - 1);
     if (r->settings->urls[0] == '\0')
         return err_set(e, ERR_CONFIG, "%s: no url in [bus]", path);
     if (strcmp(r->settings->sasl, "plain") != 0 && strcmp(r->settings->sasl, "external") != 0)

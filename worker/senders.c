@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "schemas/headers.h"
+#include "worker/config_line.h"
 
 /* GCC 12's analyzer does not see that a struct sender keeps its hosts. */
 #ifndef __clang__
@@ -32,8 +33,8 @@ static bool user_read(const char *text, struct sender *out, struct err *e)
         return err_set(e, ERR_CONFIG, "'%.60s' in [senders]: a '*' may only be the last character", text);
     out->is_prefix = star != NULL;
     len -= out->is_prefix;
-    if (len >= sizeof(out->user))
-        return err_set(e, ERR_CONFIG, "a user in [senders] is longer than %zu characters", sizeof(out->user) - 1);
+    if (text[0] == '\0' || len >= sizeof(out->user))
+        return err_set(e, ERR_CONFIG, "a user in [senders] has 1 to %zu characters", sizeof(out->user) - 1);
     memcpy(out->user, text, len);
     out->user[len] = '\0';
     return true;
@@ -130,16 +131,29 @@ bool senders_add(struct senders *senders, const char *user, const char *value, s
            (sender.role != ROLE_PEER || hosts_read(&senders->list[senders->count - 1], rest, e));
 }
 
+/* A line has room for a few hosts only: each has its own. Without dashes it is as short as it can have been read. */
+static void host_print(const char *user, const struct uuid *host, FILE *to)
+{
+    bool fits = strlen(user) + strlen(" = peer ") + UUID_CHARS <= CONFIG_LINE_MAX_CHARS;
+    char hex[UUID_HEX_CHARS + 1], value[UUID_CHARS + 8];
+
+    uuid_hex(host, hex);
+    snprintf(value, sizeof(value), "%s %s", roles[ROLE_PEER].name, fits ? host->text : hex);
+    config_line_print(user, value, to);
+}
+
 void senders_print(const struct senders *senders, FILE *to)
 {
+    char user[SHORTSTR_MAX_CHARS + 2];
+
     for (size_t i = 0; i < senders->count; i++) {
         const struct sender *s = &senders->list[i];
-        const char *star = s->is_prefix ? "*" : "";
 
+        snprintf(user, sizeof(user), "%s%s", s->user, s->is_prefix ? "*" : "");
         if (s->host_count == 0)
-            fprintf(to, "%s%s = %s%s\n", s->user, star, roles[s->role].name, s->serves_any ? " *" : "");
-        for (size_t h = 0; h < s->host_count; h++) /* a line has room for a few only */
-            fprintf(to, "%s%s = %s %s\n", s->user, star, roles[s->role].name, s->hosts[h].text);
+            config_line_print(user, s->serves_any ? "peer *" : roles[s->role].name, to);
+        for (size_t h = 0; h < s->host_count; h++)
+            host_print(user, &s->hosts[h], to);
     }
 }
 

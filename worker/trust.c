@@ -5,6 +5,7 @@
 
 #include "schemas/base64.h"
 #include "schemas/signature.h"
+#include "worker/config_line.h"
 
 /* ---- the section, line by line ---- */
 
@@ -75,13 +76,14 @@ bool trust_add(struct trust *trust, const char *key, const char *value, struct e
 
 void trust_print(const struct trust *trust, FILE *to)
 {
-    char base64[64];
+    char base64[64], key[SHORTSTR_MAX_CHARS + 16];
 
     for (size_t i = 0; i < trust->pins.count; i++)
         fprintf(to, "host.%s = %s\n", trust->pins.list[i].host.text, trust->pins.list[i].fingerprint);
     for (size_t i = 0; i < trust->key_count; i++) {
         base64_write(trust->keys[i].key, PUBLIC_KEY_BYTES, base64, sizeof(base64));
-        fprintf(to, "sender.%s = %s\n", trust->keys[i].user, base64);
+        snprintf(key, sizeof(key), "sender.%s", trust->keys[i].user);
+        config_line_print(key, base64, to);
     }
 }
 
