@@ -104,7 +104,7 @@ MUST_CHECK bool inbox_prune(struct ledger *ledger, int64_t before_ms, int64_t mo
 enum secret_state {
     SECRET_DEFINING, /* begun: libvirt may have it, or half of it, or not */
     SECRET_ACTIVE,
-    SECRET_RESTORING, /* as active, but libvirt has lost it and may have it again without its value */
+    SECRET_RESTORING, /* as active, but libvirt had lost it, and may have it again, or half of it, or not */
     SECRET_DELETING,  /* begun: libvirt may still have it */
 };
 
@@ -126,13 +126,10 @@ MUST_CHECK bool secret_row_write(struct ledger *ledger, const struct secret_row 
 MUST_CHECK bool secret_row_remove(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid,
                                   struct err *e);
 
-/* Active or being restored: it is, or shall be, in libvirt. */
-bool secret_row_is_kept(const struct secret_row *row);
-
 MUST_CHECK bool secret_row_get(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid,
                                struct secret_row *row, bool *found, struct err *e);
 
-/* The row of an identity: one that is kept before the others. */
+/* The row of an identity: one that should be there before the others. */
 MUST_CHECK bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struct secret_key *key,
                                 struct secret_row *row, bool *found, struct err *e);
 

@@ -99,11 +99,6 @@ static bool row_step(const struct ledger *ledger, sqlite3_stmt *statement, struc
     return sql_step(ledger, statement, found, e) && (!*found || row_read(ledger, statement, row, e));
 }
 
-bool secret_row_is_kept(const struct secret_row *row)
-{
-    return row->state == SECRET_ACTIVE || row->state == SECRET_RESTORING;
-}
-
 bool secret_row_get(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, struct secret_row *row,
                     bool *found, struct err *e)
 {

@@ -13,22 +13,21 @@ static enum step_result done(struct work *work, enum restored what)
     return STEP_FINISH;
 }
 
-/* The next step restores. Until it has, the ledger tells that there may be no value. */
-static enum step_result planned(struct work *work, const struct secret_row *row, enum restored what, struct err *e)
+/* ... and from now on the row is active. */
+static enum step_result done_actively(struct work *work, const struct secret_row *row, enum restored what,
+                                      struct err *e)
 {
-    struct restore_reply *reply = (struct restore_reply *)work->reply;
-
-    reply->what = what;
-    if (row->state != SECRET_ACTIVE)
-        return STEP_NEXT;
-    return kept_state(work, &row->uuid, SECRET_RESTORING, e) ? STEP_RECORD : STEP_FAIL;
+    return kept_state(work, &row->uuid, SECRET_ACTIVE, e) ? done(work, what) : STEP_FAIL;
 }
 
-/* What was only begun is as if it had not been. */
-static enum step_result undone(struct work *work, const struct secret_row *row)
+/* Libvirt has nothing under this UUID. What was only begun is as if it had not been; what was lost is to come back. */
+static enum step_result absent(struct work *work, const struct secret_row *row, struct err *e)
 {
-    kept_remove(work, &row->uuid);
-    return done(work, RESTORED_UNDONE);
+    if (!kept_is_due(row)) {
+        kept_remove(work, &row->uuid);
+        return done(work, RESTORED_UNDONE);
+    }
+    return kept_state(work, &row->uuid, SECRET_RESTORING, e) ? STEP_RECORD : STEP_FAIL;
 }
 
 /* Whether libvirt's secret was defined by what the row tells of, and not by somebody before it. */
@@ -42,26 +41,29 @@ static bool is_that(const struct secret_row *row, const struct hv_secret *there)
            digest_equal(has.digest, want.digest);
 }
 
-/* One that was being defined or restored may have got no further than a secret without a value: so that is set again. */
+/* Of a row that should be there and is, in some way. */
+static enum restored due_judge(const struct secret_row *row, const struct hv_secret *there)
+{
+    return secret_is(there, &row->key) ? RESTORED_NOTHING : RESTORED_ASTRAY;
+}
+
+/* What was begun may have got no further than a secret without a value: so it is set again. */
 static enum step_result present(struct work *work, const struct secret_row *row, const struct hv_secret *there,
                                 struct err *e)
 {
-    bool is_kept = secret_row_is_kept(row);
-
-    if (is_kept && !secret_is(there, &row->key))
-        return done(work, RESTORED_ASTRAY);
     if (row->state == SECRET_ACTIVE)
-        return done(work, RESTORED_NOTHING);
-    if (!is_kept && !is_that(row, there))
-        return undone(work, row);
-    if (row->state != SECRET_DELETING)
-        return planned(work, row, is_kept ? RESTORED_SECRET : RESTORED_FINISHED, e);
-    return kept_state(work, &row->uuid, SECRET_ACTIVE, e) ? done(work, RESTORED_UNDONE) : STEP_FAIL;
-}
-
-static enum step_result absent(struct work *work, const struct secret_row *row, struct err *e)
-{
-    return secret_row_is_kept(row) ? planned(work, row, RESTORED_SECRET, e) : undone(work, row);
+        return done(work, due_judge(row, there));
+    if (!is_that(row, there) && row->state == SECRET_RESTORING)
+        return done_actively(work, row, due_judge(row, there), e);
+    if (!is_that(row, there)) {
+        kept_remove(work, &row->uuid);
+        return done(work, RESTORED_UNDONE);
+    }
+    if (row->state == SECRET_RESTORING)
+        return STEP_NEXT;
+    if (row->state == SECRET_DEFINING && !kept_restore(work, row, e))
+        return STEP_FAIL;
+    return done_actively(work, row, row->state == SECRET_DEFINING ? RESTORED_FINISHED : RESTORED_UNDONE, e);
 }
 
 static enum step_result look_run(struct work *work, struct err *e)
@@ -82,23 +84,20 @@ static enum step_result look_run(struct work *work, struct err *e)
     return e->kind == ERR_NOT_FOUND ? absent(work, &row, e) : STEP_FAIL;
 }
 
-/* Libvirt may refuse, where it has the identity under another UUID: nothing of ours is half done then. */
+/* The ledger knows that it is being restored: whoever finds it half done does so again. */
 static enum step_result restore_run(struct work *work, struct err *e)
 {
     const struct restore_request *request = work->request;
     struct secret_row row;
-    bool found, is_astray;
+    bool found;
 
     if (!secret_row_get(work->ledger, &work->host->uuid, &request->secret_uuid, &row, &found, e))
         return STEP_FAIL;
     if (!found)
         return done(work, RESTORED_NOTHING);
-    is_astray = !kept_restore(work, &row, e);
-    if (is_astray && e->kind != ERR_CONFLICT)
-        return STEP_FAIL;
-    if (!kept_state(work, &row.uuid, SECRET_ACTIVE, e))
-        return STEP_FAIL;
-    return is_astray ? done(work, RESTORED_ASTRAY) : STEP_NEXT;
+    if (kept_restore(work, &row, e))
+        return done_actively(work, &row, RESTORED_SECRET, e);
+    return e->kind == ERR_CONFLICT ? done_actively(work, &row, RESTORED_ASTRAY, e) : STEP_FAIL;
 }
 
 static bool event(const struct work *work, struct host_event *out)
@@ -116,7 +115,10 @@ static bool event(const struct work *work, struct host_event *out)
     return is_lost || reply->what == RESTORED_SECRET;
 }
 
-static const struct step steps[] = {{.name = "look", .run = look_run}, {.name = "restore", .run = restore_run}};
+static const struct step steps[] = {
+    {.name = "look", .run = look_run},
+    {.name = "restore", .run = restore_run},
+};
 
 static const struct message message = {.name = "(restore)"};
 

@@ -26,28 +26,20 @@ bool secret_is(const struct hv_secret *secret, const struct secret_key *key)
     return !secret->other_usage && secret->usage == want.usage && strcmp(secret->usage_id, want.usage_id) == 0;
 }
 
-/*
- * *e is "not found", and stays so where the ledger has none either. Before it is
- * restored the ledger must tell so: the step that looks runs again when it does.
- */
+/* *e is "not found", and stays so where the ledger has none either. */
 static bool find_lost(struct work *work, struct held *out, struct err *e)
 {
     struct secret_row row;
     struct err failed;
-    bool found, ok;
+    bool found;
 
     if (!kept_find(work, &row, &found, &failed)) {
         *e = failed;
         return false;
     }
-    if (!found || !secret_row_is_kept(&row))
+    if (!found || !kept_is_due(&row))
         return false;
-    if (row.state == SECRET_ACTIVE) {
-        work->must_record = kept_state(work, &row.uuid, SECRET_RESTORING, e);
-        return work->must_record && err_set(e, ERR_LOCAL, "secret %s is to be restored first", row.uuid.text);
-    }
-    ok = kept_restore(work, &row, &failed) && kept_state(work, &row.uuid, SECRET_ACTIVE, &failed);
-    if (!ok) {
+    if (!kept_restore_alone(work, &row, &failed)) {
         *e = failed;
         return false;
     }

@@ -51,11 +51,6 @@ enum work_state work_advance(struct work *work)
 
         if (result == STEP_FINISH)
             return WORK_DONE;
-        if (result == STEP_FAIL && work->must_record) {
-            work->must_record = false;
-            work->is_recorded = true;
-            return WORK_RECORDING;
-        }
         if (result == STEP_FAIL && is_away(work, &e))
             return WORK_AWAY;
         if (result == STEP_FAIL)

@@ -60,7 +60,7 @@ struct call {
     struct err err;
 };
 
-enum { RECORD_CHANGES_MAX = 3 };
+enum { RECORD_CHANGES_MAX = 2 };
 
 /*
  * What the ledger is told of a request: before its first effect, and again with its
@@ -191,8 +191,7 @@ struct work {
     size_t step;             /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
     struct call call;
-    bool must_record; /* the step that has failed runs again once `record` is on disk */
-    bool restored;    /* a secret that libvirt had lost was put back on the way: */
+    bool restored; /* a secret that libvirt had lost was put back on the way: */
     struct uuid restored_uuid;
     bool begun; /* this host was changed, or may have been: not by what libvirt refused or never got */
     bool failed;
