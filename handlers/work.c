@@ -72,10 +72,12 @@ enum work_state work_advance(struct work *work)
 
 void work_give_up(struct work *work, const struct err *why)
 {
+    bool by_an_earlier_attempt = work->was_begun && work->handler->resume == NULL;
+
     if (work->failed)
         return;
     work_fail(work, why);
-    work->err.effect = work->begun || work->was_begun ? EFFECT_UNKNOWN : EFFECT_NONE;
+    work->err.effect = work->begun || by_an_earlier_attempt ? EFFECT_UNKNOWN : EFFECT_NONE;
 }
 
 void work_resume_undo(struct work *work, const struct err *why)

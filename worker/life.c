@@ -364,6 +364,9 @@ void life_published(struct life *life, uint64_t number, enum published how, cons
                 r->work.call.route);
         e.effect = r->was_asked_again ? EFFECT_UNKNOWN : EFFECT_NONE;
         call_ends(life, r, &e);
+    } else if (r->is_only_sent) {
+        err_set(&e, ERR_TIMEOUT, "no time was left to wait for %s", r->work.call.route);
+        call_ends(life, r, &e);
     }
     life_pump(life);
 }

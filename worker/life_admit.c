@@ -24,6 +24,7 @@ static bool joins(struct life *life, struct request *r)
     known = map_find(life->by_key, key, strlen(key));
     if (known == NULL)
         return false;
+    wipe(r->delivery->body, r->delivery->body_bytes);
     if (!request_asks_for(r, &known->entry.row, known->slot)) {
         err_field(&e, ERR_INVALID, "id", "id %s is that of a request with other content", r->id);
         life_refuse(life, r, &e);

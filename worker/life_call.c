@@ -6,6 +6,8 @@
 #include "worker/life_parts.h"
 #include "worker/log.h"
 
+enum { SEND_MS = 5000 }; /* the longest the broker is waited for where there is no time for an answer */
+
 static void release_bytes(struct bytes *b)
 {
     bytes_free(b);
@@ -65,24 +67,21 @@ static void add_loose_end(struct life *life, uint64_t number)
     map_add(&life->loose_ends, loose_end, sizeof(*loose_end), loose_end);
 }
 
-/* The request leaves on its way; its answer is waited for unless the time is over, as it can be for an undo. */
+/*
+ * The request leaves on its way; its answer is waited for unless the time is over, as it can be for an undo: then only
+ * the broker is, so that whoever comes after us, and finds this recorded as done, can rely on it.
+ */
 static void await(struct life *life, struct request *r, const char *id, uint64_t number)
 {
-    struct err e;
+    int64_t now = life_now(life);
 
-    if (life_now(life) >= r->answer_until_ms) {
-        r->call_ticket[0] = '\0';
-        add_loose_end(life, number);
-        err_set(&e, ERR_TIMEOUT, "no time was left to wait for %s", r->work.call.route);
-        answer(life, r, &e);
-        return;
-    }
     strcpy(r->call_id, id);
+    r->is_only_sent = now >= r->answer_until_ms;
     r->was_asked_again = false;
     r->number = number;
     map_add(&life->by_call, r->call_ticket, strlen(r->call_ticket), r);
     map_add(&life->by_number, &r->number, sizeof(r->number), r);
-    life_wait(life, r, STAGE_WAITING, r->answer_until_ms);
+    life_wait(life, r, STAGE_WAITING, r->is_only_sent ? now + SEND_MS : r->answer_until_ms);
 }
 
 /* A sender may use one id for two hosts: what these ask must not be taken for one another's, here or where it is asked. */

@@ -104,6 +104,14 @@ bool record_recalls(struct life *life, struct request *r)
         life_refuse(life, r, &e);
         return true;
     }
+    if (request_is_deadly(r)) {
+        err_set(&e, ERR_DEADLY, "%s was begun %d times, and each time the worker ended before it was done",
+                r->envelope.name, ATTEMPTS_MAX);
+        e.effect = EFFECT_UNKNOWN;
+        e.attempt = ATTEMPTS_MAX;
+        life_refuse(life, r, &e);
+        return true;
+    }
     if (r->known->state != INBOX_DONE) {
         take_up(life, r);
         return false;

@@ -92,18 +92,16 @@ static enum reading recall(struct request *r, const struct life_config *config, 
         return READING_LATER;
     if (!found)
         return READING_DONE;
-    if (row.state != INBOX_DONE && row.attempts >= ATTEMPTS_MAX) {
-        err_set(e, ERR_DEADLY, "%s was begun %d times, and each time the worker ended before it was done",
-                r->envelope.name, ATTEMPTS_MAX);
-        e->effect = EFFECT_UNKNOWN;
-        e->attempt = ATTEMPTS_MAX;
-        return READING_FAILED;
-    }
     r->known = malloc(sizeof(*r->known));
     if (r->known == NULL)
         abort(); /* the broker still has the delivery */
     *r->known = row;
     return READING_DONE;
+}
+
+bool request_is_deadly(const struct request *r)
+{
+    return r->known != NULL && r->known->state != INBOX_DONE && r->known->attempts >= ATTEMPTS_MAX;
 }
 
 bool request_asks_for(const struct request *r, const struct inbox_row *known, const void *slot)
@@ -249,7 +247,8 @@ enum reading request_read(struct request *r, const struct life_config *config, s
         return recalled;
     if (!take_slots(r, r->work.handler, config->vault))
         return READING_LATER;
-    wipe(d->body, d->body_bytes);
+    if (!request_is_deadly(r)) /* else it may have to be dead-lettered */
+        wipe(d->body, d->body_bytes);
     return read_typed(r, body, config, e) ? READING_DONE : READING_FAILED;
 }
 

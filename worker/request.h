@@ -61,6 +61,7 @@ struct request {
 
     char call_id[ID_MAX_CHARS + 1];       /* WAITING: the id of what it asked */
     char call_ticket[UUID_HEX_CHARS + 1]; /* ... and what the answer must bear, which nobody can guess */
+    bool is_only_sent;                    /* WAITING: for the broker to have it, not for an answer */
     bool was_asked_again;                 /* WAITING: the first asking may have had an effect */
     uint64_t number;                      /* of the publication that is not confirmed; 0: none */
     unsigned sendings;                    /* of the reply or dead letter */
@@ -88,11 +89,13 @@ enum { ATTEMPTS_MAX = 5 };
 /*
  * Read the delivery into the request: envelope, sender, handler, what the ledger
  * knows of its id, typed fields, host, deadline, identity and content. What its
- * sender may not send is ERR_SENDER; what was begun ATTEMPTS_MAX times is
- * ERR_DEADLY. The delivery's body is wiped once it is read and could hold a DEK,
- * unless it is to be a dead letter.
+ * sender may not send is ERR_SENDER. The delivery's body is wiped once it is read
+ * and could hold a DEK, unless it may have to be a dead letter.
  */
 enum reading request_read(struct request *r, const struct life_config *config, struct err *e);
+
+/* It was begun ATTEMPTS_MAX times: unless it is in hand here, it has ended its worker each time. */
+bool request_is_deadly(const struct request *r);
 
 /* Set `identity` from what is in the slot, where the handler has a lane. */
 void request_identify(struct request *r);
