@@ -112,6 +112,7 @@ static void forget(struct work *work, const struct uuid *now)
 
 static enum step_result run(struct work *work, struct err *e)
 {
+    const struct define_request *request = work->request;
     const struct define_notes *notes = work->notes;
     struct define_reply *reply = (struct define_reply *)work->reply;
 
@@ -122,6 +123,8 @@ static enum step_result run(struct work *work, struct err *e)
         return STEP_FAIL;
     }
     forget(work, &reply->secret_uuid);
+    if (request->digest_salt.len > 0)
+        digest_dek_salted(&request->digest_salt, define_dek(work), reply->dek_digest);
     reply->created = notes->made;
     if (notes->old_is_gone && uuid_equal(&notes->old.uuid, &reply->secret_uuid))
         reply->created = false;

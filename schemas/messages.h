@@ -34,6 +34,7 @@ struct define_request {
     struct uuid secret_uuid; /* wanted, or "" */
     char description[DESCRIPTION_MAX_BYTES + 1];
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
+    struct salt digest_salt;         /* wanted: the reply's dek_digest under it */
     struct dek dek;                  /* either this */
     struct sealed_dek encrypted_dek; /* or this; the other has len 0 */
 };
@@ -42,6 +43,7 @@ struct define_reply {
     struct uuid secret_uuid;
     bool created;
     struct uuid replaced_secret_uuid;
+    char dek_digest[DEK_DIGEST_CHARS + 1]; /* hex, or "": no salt was given */
 };
 
 struct get_request {
@@ -103,7 +105,7 @@ struct pre_migrate_reply {
     struct uuid secret_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
     enum choice created; /* UNSAID when skipped */
-    char dek_source[12]; /* "request", "keymanager" */
+    char dek_source[12]; /* "request", "ledger", "keymanager" */
 };
 
 struct post_migrate_request {

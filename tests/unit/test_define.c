@@ -88,6 +88,19 @@ static void a_sealed_dek_is_opened_and_ends_as_the_value(void **state)
     assert_value(fake, UUID_1, 1);
 }
 
+static void a_salt_is_answered_by_the_digest_of_the_dek_however_it_came(void **state)
+{
+    struct fake_host *fake = *state;
+    char want[DEK_DIGEST_CHARS + 1];
+
+    assert_string_equal(define_it(fake)->dek_digest, "");
+    request.digest_salt = (struct salt){SALT_BYTES, "a salt"};
+    digest_dek_salted(&request.digest_salt, &request.dek, want);
+    assert_string_equal(define_it(fake)->dek_digest, want);
+    seal_dek(fake);
+    assert_string_equal(define_it(fake)->dek_digest, want);
+}
+
 static void an_envelope_that_was_moved_does_not_open_and_touches_nothing(void **state)
 {
     struct fake_host *fake = *state;
@@ -713,6 +726,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(makes_a_uuid_where_none_is_wanted_in_two_calls_to_libvirt),
         TEST(a_sealed_dek_is_opened_and_ends_as_the_value),
+        TEST(a_salt_is_answered_by_the_digest_of_the_dek_however_it_came),
         TEST(an_envelope_that_was_moved_does_not_open_and_touches_nothing),
         TEST(a_missing_key_file_is_told),
         TEST(another_envelope_of_the_same_dek_is_the_same_request),
