@@ -111,6 +111,7 @@ static enum step_result define_run(struct work *work, struct err *e)
     wipe(&notes->key, sizeof(notes->key)); /* a clear DEK may have come */
     pre_migrate_compare_ask(work, &salt);
     memset(ask, 0, sizeof(*ask));
+    ask->lease_seconds = request->lease_seconds > 0 ? request->lease_seconds : LEASE_MIGRATION_SECONDS;
     ask->digest_salt = salt;
     ask->to = request->to;
     ask->to.host_uuid = request->dst_host_uuid;

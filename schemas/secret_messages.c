@@ -11,6 +11,7 @@ static const struct field define_request_fields[] = {
     UUID(struct define_request, secret_uuid, "secretUuid", OPTIONAL),
     TEXT(struct define_request, description, "description", OPTIONAL, 1, DESCRIPTION_MAX_BYTES, NULL, NULL),
     MIGRATION_FIELD(struct define_request, OPTIONAL),
+    LEASE_FIELD(struct define_request),
     SALT(struct define_request, digest_salt, "digestSalt", OPTIONAL),
     DEK_FIELDS(struct define_request),
 };

@@ -94,13 +94,12 @@ class PreMigrate(Scenario):
         self.succeeds(self.pre_migrate(self.a, fake, self.key, self.dek, migration="m-77"))
         request, = fake.requests
         self.assertEqual("SecretHostDefineMsg", request.name)
-        expected = {**self.key, "secretUuid": secret_uuid, "migrationId": "m-77"}
+        expected = {**self.key, "secretUuid": secret_uuid, "migrationId": "m-77", "leaseSeconds": 900}
         self.assertEqual(expected, {field: request.fields[field] for field in expected})
         self.assertEqual(fake.uuid.replace("-", ""), request.fields["hostUuid"].replace("-", "").lower())
         self.assertEqual(self.dek, fake.dek_of(request))
         self.assertEqual(1, len(fake.key_requests))
-        for absent in ("leaseSeconds", "dekBase64"):
-            self.assertNotIn(absent, request.fields)
+        self.assertNotIn("dekBase64", request.fields)
         self.assertEqual(32, len(request.fields["digestSalt"]))
         self.assertTrue(request.properties.reply_to)
         self.assertTrue(request.properties.correlation_id)
@@ -368,5 +367,9 @@ class PreMigrate(Scenario):
             self.succeeds(reply)
         self.assertEqual(4, len(silent.requests))
 
-    def test_is_refused_with_fields_that_are_yet_to_come(self):
-        self.refuses(self.pre_migrate(self.a, self.b, self.key, self.dek, leaseSeconds=900), INVALID, field="leaseSeconds")
+    def test_passes_on_how_long_the_lease_is_to_be(self):
+        fake = self.fake_host()
+        self.defined(self.a, self.key, self.dek)
+        self.succeeds(self.pre_migrate(self.a, fake, self.key, leaseSeconds=86400))
+        self.assertEqual(86400, fake.requests[0].fields["leaseSeconds"])
+        self.refuses(self.pre_migrate(self.a, fake, self.key, leaseSeconds=86401), INVALID, field="leaseSeconds")

@@ -281,10 +281,6 @@ class Secrets(Scenario):
             self.refuses(self.define(host, key, dek, digestSalt=b64(os.urandom(32)), id=same), INVALID, field="id")
             self.assertNotIn("dekDigest", self.succeeds(self.define(host, key, dek)).fields)
 
-    def test_fields_and_messages_that_are_yet_to_come_are_refused_by_name(self):
-        key = new_key()
+    def test_messages_that_are_yet_to_come_are_refused_by_name(self):
         for message in ("HostReconcileMsg", "HostCapabilitiesGetMsg"):
             self.refuses(self.client.ask(message, self.a), "SYS.1008")
-        for field, value in (("leaseSeconds", 60),):
-            self.refuses(self.define(self.a, key, **{field: value}), INVALID, field=field)
-        self.holds(self.a, key, None)

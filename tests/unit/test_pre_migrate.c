@@ -190,6 +190,18 @@ static void defines_on_the_destination_and_marks_the_source(void **state)
     assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
 }
 
+static void what_it_makes_on_the_destination_is_leased(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    begin(fake);
+    assert_int_equal(((const struct define_request *)fake->work.call.request)->lease_seconds, 900);
+    request.lease_seconds = 86400;
+    begin(fake);
+    assert_int_equal(((const struct define_request *)fake->work.call.request)->lease_seconds, 86400);
+}
+
 static void what_the_destination_had_already_was_not_created(void **state)
 {
     struct fake_host *fake = *state;
@@ -786,6 +798,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_vm_without_tpm_or_with_an_unencrypted_one_is_skipped),
         TEST(defines_on_the_destination_and_marks_the_source),
+        TEST(what_it_makes_on_the_destination_is_leased),
         TEST(what_the_destination_had_already_was_not_created),
         TEST(forgets_a_clear_dek_once_it_is_sealed),
         TEST(without_a_live_domain_the_secret_is_found_by_identity),
