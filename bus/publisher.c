@@ -33,6 +33,11 @@ bool publisher_is_ready(const struct publisher *p)
     return p->channel.state == CHANNEL_READY;
 }
 
+const char *publisher_user(const struct publisher *p)
+{
+    return connection_user(p->connection);
+}
+
 static void send_waiting(struct publisher *p)
 {
     const struct publication *next;

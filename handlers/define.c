@@ -85,7 +85,7 @@ static enum step_result intend_run(struct work *work, struct err *e)
 
     if (!kept_find(work, &row, &found, e))
         return STEP_FAIL;
-    if (found && row.state == SECRET_ACTIVE)
+    if (found && kept_is_due(&row))
         notes->known = row.uuid;
     notes->made = work->was_begun && work->record.is_new;
     if (!uuid_choose(work, &notes->known, &notes->uuid, e))
@@ -104,10 +104,10 @@ static enum step_result intend_run(struct work *work, struct err *e)
 static void forget(struct work *work, const struct uuid *now)
 {
     const struct define_notes *notes = work->notes;
-    bool intended = !uuid_equal(&notes->known, &notes->uuid);
+    const struct uuid *intended = &work->record.secret_uuid;
 
-    if (intended && !uuid_equal(&notes->uuid, now))
-        kept_remove(work, &notes->uuid);
+    if (!uuid_equal(intended, &notes->known) && !uuid_equal(intended, now))
+        kept_remove(work, intended);
     else if (notes->old_is_gone && !uuid_equal(&notes->old.uuid, now))
         kept_remove(work, &notes->old.uuid);
 }
@@ -137,12 +137,12 @@ static enum step_result run(struct work *work, struct err *e)
 
 static enum step_result undo(struct work *work)
 {
-    const struct define_notes *notes = work->notes;
     bool removed = define_secret_undo(work);
 
     work->record.change_count = 0;
     if (removed && work->record.is_new)
-        kept_remove(work, &notes->uuid); /* else it is found half made, and settled, when libvirt is back */
+        kept_remove(work,
+                    &work->record.secret_uuid); /* else it is found half made, and settled, when libvirt is back */
     return STEP_NEXT;
 }
 

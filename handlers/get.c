@@ -1,7 +1,7 @@
 #include "handlers/handlers.h"
 #include "handlers/kept.h"
 
-/* Libvirt does not tell whether a secret has a value. One that was only begun may have none, and is given it. */
+/* Libvirt does not tell whether a secret has a value. One that was half made may have none, and is given it. */
 static bool value_ensure(const struct work *work, const struct held *held, struct err *e)
 {
     struct secret_row row;
@@ -9,7 +9,9 @@ static bool value_ensure(const struct work *work, const struct held *held, struc
 
     if (!secret_row_get(work->ledger, &work->host->uuid, &held->secret.uuid, &row, &found, e))
         return false;
-    return !found || row.state != SECRET_DEFINING || kept_restore(work, &row, e);
+    if (!found || (row.state != SECRET_DEFINING && row.state != SECRET_RESTORING))
+        return true;
+    return kept_restore(work, &row, e);
 }
 
 static enum step_result run(struct work *work, struct err *e)

@@ -13,6 +13,11 @@ bool kept_find(const struct work *work, struct secret_row *out, bool *found, str
     return secret_row_find(work->ledger, &work->host->uuid, secret_key_of(work), out, found, e);
 }
 
+bool kept_is_due(const struct secret_row *row)
+{
+    return row->state == SECRET_ACTIVE || row->state == SECRET_RESTORING;
+}
+
 void kept_held(const struct secret_row *row, struct held *out)
 {
     secret_identify(&row->key, &out->secret);
@@ -90,7 +95,8 @@ static bool change(struct work *work, const struct uuid *uuid, const struct mark
         mark_write(mark, row.mark);
         row.lease_until_ms = mark->until_ms;
     }
-    row.state = state;
+    if (mark == NULL || row.state != SECRET_RESTORING)
+        row.state = state;
     row.sealed.len = 0;
     kept_write(work, &row);
     return true;
@@ -132,6 +138,22 @@ bool kept_restore(const struct work *work, const struct secret_row *row, struct 
          hv_secret_define(work->host->hv, &held.secret, dek, e);
     vault_give(vault, dek);
     return ok;
+}
+
+static bool state_write(const struct work *work, const struct secret_row *row, enum secret_state state, struct err *e)
+{
+    struct secret_row changed = *row;
+
+    changed.state = state;
+    changed.sealed.len = 0;
+    return secret_row_write(work->ledger, &changed, e);
+}
+
+bool kept_restore_alone(const struct work *work, const struct secret_row *row, struct err *e)
+{
+    if (row->state != SECRET_RESTORING && !state_write(work, row, SECRET_RESTORING, e))
+        return false;
+    return kept_restore(work, row, e) && state_write(work, row, SECRET_ACTIVE, e);
 }
 
 /* One row, within a transaction: nobody else changes it between. */

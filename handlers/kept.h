@@ -10,6 +10,9 @@
 /* The row of the request's identity. Fails as the ledger does. */
 MUST_CHECK bool kept_find(const struct work *work, struct secret_row *out, bool *found, struct err *e);
 
+/* Whether libvirt should have the secret of a row, as far as the ledger knows. */
+bool kept_is_due(const struct secret_row *row);
+
 /* As libvirt would show the secret of a row. */
 void kept_held(const struct secret_row *row, struct held *out);
 
@@ -51,5 +54,11 @@ MUST_CHECK bool kept_reseal(const struct work *work, struct err *e);
  * hv_secret_define().
  */
 MUST_CHECK bool kept_restore(const struct work *work, const struct secret_row *row, struct err *e);
+
+/*
+ * The same, and whoever dies in the midst of it leaves a row that says so: before and
+ * after, it is written to the ledger at once. Fails as the ledger does, too.
+ */
+MUST_CHECK bool kept_restore_alone(const struct work *work, const struct secret_row *row, struct err *e);
 
 #endif

@@ -40,7 +40,7 @@ static enum step_result make_permanent(struct work *work, struct secret_row *row
 
     mark.confirmed = true;
     mark.until_ms = 0;
-    if (!reply_of(work)->is_there && !kept_restore(work, row, e))
+    if (!reply_of(work)->is_there && !kept_restore_alone(work, row, e))
         return STEP_FAIL;
     if (!secret_mark(work, held, &mark, e))
         return STEP_FAIL;

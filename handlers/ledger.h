@@ -30,6 +30,7 @@ struct ledger;
 enum {
     LEDGER_BUSY_MS = 5000,
     LEDGER_VERSION = 2, /* PRAGMA user_version */
+    INBOX_KEEP_DAYS = 7,
 };
 
 /*
@@ -103,7 +104,8 @@ MUST_CHECK bool inbox_prune(struct ledger *ledger, int64_t before_ms, int64_t mo
 enum secret_state {
     SECRET_DEFINING, /* begun: libvirt may have it, or half of it, or not */
     SECRET_ACTIVE,
-    SECRET_DELETING, /* begun: libvirt may still have it */
+    SECRET_RESTORING, /* as active, but libvirt had lost it, and may have it again, or half of it, or not */
+    SECRET_DELETING,  /* begun: libvirt may still have it */
 };
 
 struct secret_row {
@@ -127,7 +129,7 @@ MUST_CHECK bool secret_row_remove(struct ledger *ledger, const struct uuid *host
 MUST_CHECK bool secret_row_get(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid,
                                struct secret_row *row, bool *found, struct err *e);
 
-/* The row of an identity: an active one before the others. */
+/* The row of an identity: one that should be there before the others. */
 MUST_CHECK bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struct secret_key *key,
                                 struct secret_row *row, bool *found, struct err *e);
 

@@ -35,7 +35,7 @@ static const char *const steps[LEDGER_VERSION] = {
     "  purpose TEXT NOT NULL CHECK (purpose IN ('vtpm', 'volume')),"
     "  usage_instance TEXT NOT NULL CHECK (usage_instance <> ''),"
     "  key_version INTEGER NOT NULL CHECK (key_version BETWEEN 0 AND 2147483647),"
-    "  state TEXT NOT NULL CHECK (state IN ('defining', 'active', 'deleting')),"
+    "  state TEXT NOT NULL CHECK (state IN ('defining', 'active', 'restoring', 'deleting')),"
     "  mark TEXT NOT NULL,"
     "  sealed BLOB NOT NULL CHECK (length(sealed) BETWEEN 51 AND 1074),"
     "  lease_until_ms INTEGER NOT NULL CHECK (lease_until_ms >= 0),"

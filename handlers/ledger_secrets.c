@@ -1,7 +1,11 @@
 #include "handlers/ledger_sql.h"
 
 static const char *const states[] = {
-    [SECRET_DEFINING] = "defining", [SECRET_ACTIVE] = "active", [SECRET_DELETING] = "deleting"};
+    [SECRET_DEFINING] = "defining",
+    [SECRET_ACTIVE] = "active",
+    [SECRET_RESTORING] = "restoring",
+    [SECRET_DELETING] = "deleting",
+};
 
 static const struct column key_columns[] = {
     UUID_COLUMN(struct secret_key, vm_uuid),
@@ -45,7 +49,7 @@ static const char get_text[] = "SELECT " ROW_COLUMNS " FROM secrets WHERE host =
 static const char find_text[] =
     "SELECT " ROW_COLUMNS " FROM secrets INDEXED BY secrets_identity"
     " WHERE host = ?1 AND vm_uuid = ?2 AND purpose = ?3 AND usage_instance = ?4 AND key_version = ?5"
-    " ORDER BY state <> 'active', changed_ms DESC LIMIT 1";
+    " ORDER BY state NOT IN ('active', 'restoring'), changed_ms DESC LIMIT 1";
 
 static const char next_text[] =
     "SELECT " ROW_COLUMNS " FROM secrets WHERE host = ?1 AND uuid > ?2 ORDER BY uuid LIMIT 1";

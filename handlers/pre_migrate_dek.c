@@ -19,7 +19,7 @@ static bool kept_copy_find(struct work *work, struct err *e)
 
     if (!kept_find(work, &row, &found, e))
         return false;
-    notes->is_kept = found && row.state == SECRET_ACTIVE && uuid_equal(&row.uuid, &notes->secret_uuid);
+    notes->is_kept = found && kept_is_due(&row) && uuid_equal(&row.uuid, &notes->secret_uuid);
     return true;
 }
 

@@ -13,21 +13,21 @@ static enum step_result done(struct work *work, enum restored what)
     return STEP_FINISH;
 }
 
-static bool now_active(struct work *work, const struct secret_row *row, struct err *e)
+/* ... and from now on the row is active. */
+static enum step_result done_actively(struct work *work, const struct secret_row *row, enum restored what,
+                                      struct err *e)
 {
-    return row->state == SECRET_ACTIVE || kept_state(work, &row->uuid, SECRET_ACTIVE, e);
+    return kept_state(work, &row->uuid, SECRET_ACTIVE, e) ? done(work, what) : STEP_FAIL;
 }
 
-/* Libvirt has nothing under this UUID. What was only begun is as if it had not been. */
+/* Libvirt has nothing under this UUID. What was only begun is as if it had not been; what was lost is to come back. */
 static enum step_result absent(struct work *work, const struct secret_row *row, struct err *e)
 {
-    if (row->state != SECRET_ACTIVE) {
+    if (!kept_is_due(row)) {
         kept_remove(work, &row->uuid);
         return done(work, RESTORED_UNDONE);
     }
-    if (kept_restore(work, row, e))
-        return done(work, RESTORED_SECRET);
-    return e->kind == ERR_CONFLICT ? done(work, RESTORED_ASTRAY) : STEP_FAIL;
+    return kept_state(work, &row->uuid, SECRET_RESTORING, e) ? STEP_RECORD : STEP_FAIL;
 }
 
 /* Whether libvirt's secret was defined by what the row tells of, and not by somebody before it. */
@@ -41,26 +41,32 @@ static bool is_that(const struct secret_row *row, const struct hv_secret *there)
            digest_equal(has.digest, want.digest);
 }
 
-/* A define that was begun may have got no further than a secret without a value: so it is set again. */
+/* Of a row that should be there and is, in some way. */
+static enum restored due_judge(const struct secret_row *row, const struct hv_secret *there)
+{
+    return secret_is(there, &row->key) ? RESTORED_NOTHING : RESTORED_ASTRAY;
+}
+
+/* What was begun may have got no further than a secret without a value: so it is set again. */
 static enum step_result present(struct work *work, const struct secret_row *row, const struct hv_secret *there,
                                 struct err *e)
 {
-    if (row->state == SECRET_ACTIVE && secret_is(there, &row->key))
-        return done(work, RESTORED_NOTHING);
     if (row->state == SECRET_ACTIVE)
-        return done(work, RESTORED_ASTRAY);
+        return done(work, due_judge(row, there));
+    if (!is_that(row, there) && row->state == SECRET_RESTORING)
+        return done_actively(work, row, due_judge(row, there), e);
     if (!is_that(row, there)) {
         kept_remove(work, &row->uuid);
         return done(work, RESTORED_UNDONE);
     }
+    if (row->state == SECRET_RESTORING)
+        return STEP_NEXT;
     if (row->state == SECRET_DEFINING && !kept_restore(work, row, e))
         return STEP_FAIL;
-    if (!now_active(work, row, e))
-        return STEP_FAIL;
-    return done(work, row->state == SECRET_DEFINING ? RESTORED_FINISHED : RESTORED_UNDONE);
+    return done_actively(work, row, row->state == SECRET_DEFINING ? RESTORED_FINISHED : RESTORED_UNDONE, e);
 }
 
-static enum step_result run(struct work *work, struct err *e)
+static enum step_result look_run(struct work *work, struct err *e)
 {
     const struct restore_request *request = work->request;
     struct hv_secret there;
@@ -78,6 +84,22 @@ static enum step_result run(struct work *work, struct err *e)
     return e->kind == ERR_NOT_FOUND ? absent(work, &row, e) : STEP_FAIL;
 }
 
+/* The ledger knows that it is being restored: whoever finds it half done does so again. */
+static enum step_result restore_run(struct work *work, struct err *e)
+{
+    const struct restore_request *request = work->request;
+    struct secret_row row;
+    bool found;
+
+    if (!secret_row_get(work->ledger, &work->host->uuid, &request->secret_uuid, &row, &found, e))
+        return STEP_FAIL;
+    if (!found)
+        return done(work, RESTORED_NOTHING);
+    if (kept_restore(work, &row, e))
+        return done_actively(work, &row, RESTORED_SECRET, e);
+    return e->kind == ERR_CONFLICT ? done_actively(work, &row, RESTORED_ASTRAY, e) : STEP_FAIL;
+}
+
 static bool event(const struct work *work, struct host_event *out)
 {
     const struct restore_request *request = work->request;
@@ -93,7 +115,10 @@ static bool event(const struct work *work, struct host_event *out)
     return is_lost || reply->what == RESTORED_SECRET;
 }
 
-static const struct step steps[] = {{.name = "restore", .run = run}};
+static const struct step steps[] = {
+    {.name = "look", .run = look_run},
+    {.name = "restore", .run = restore_run},
+};
 
 static const struct message message = {.name = "(restore)"};
 

@@ -37,9 +37,9 @@ static bool find_lost(struct work *work, struct held *out, struct err *e)
         *e = failed;
         return false;
     }
-    if (!found || row.state != SECRET_ACTIVE)
+    if (!found || !kept_is_due(&row))
         return false;
-    if (!kept_restore(work, &row, &failed)) {
+    if (!kept_restore_alone(work, &row, &failed)) {
         *e = failed;
         return false;
     }

@@ -75,7 +75,7 @@ void work_give_up(struct work *work, const struct err *why)
     if (work->failed)
         return;
     work_fail(work, why);
-    work->err.effect = work->begun ? EFFECT_UNKNOWN : EFFECT_NONE;
+    work->err.effect = work->begun || work->was_begun ? EFFECT_UNKNOWN : EFFECT_NONE;
 }
 
 void work_resume_undo(struct work *work, const struct err *why)

@@ -116,6 +116,14 @@ void digest_damage(const void *data, size_t len, char out[DIGEST_CHARS + 1])
     digest(USE_DAMAGE, NULL, "", data, len, out);
 }
 
+void digest_sha256(const void *data, size_t len, char out[SHA256_CHARS + 1])
+{
+    uint8_t hash[crypto_hash_sha256_BYTES];
+
+    crypto_hash_sha256(hash, data, len);
+    sodium_bin2hex(out, SHA256_CHARS + 1, hash, sizeof(hash));
+}
+
 void digest_name(const char *name, char out[DIGEST_CHARS + 1])
 {
     digest(USE_NAME, NULL, name, NULL, 0, out);

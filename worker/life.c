@@ -41,8 +41,7 @@ struct life *life_new(const struct life_config *config)
 {
     struct life *life = calloc(1, sizeof(*life));
 
-    if (life == NULL || (life->waiting = calloc(config->host_count, sizeof(*life->waiting))) == NULL ||
-        (life->of_host = calloc(config->host_count, sizeof(*life->of_host))) == NULL)
+    if (life == NULL || (life->of_host = calloc(config->host_count, sizeof(*life->of_host))) == NULL)
         abort();
     life->config = config;
     TAILQ_INIT(&life->all);
@@ -55,7 +54,7 @@ struct life *life_new(const struct life_config *config)
 static void uncount(struct life *life, struct request *r)
 {
     if (r->is_counted)
-        life->waiting[r->host]--;
+        life->of_host[r->host].waiting--;
     r->is_counted = false;
 }
 
@@ -73,7 +72,7 @@ static void release(struct life *life, struct request *r)
     forget_key(life, r);
     TAILQ_REMOVE(&life->all, r, all);
     life->in_hand--;
-    life->of_host[r->host]--;
+    life->of_host[r->host].in_hand--;
     request_free(r, life->config->vault);
 }
 
@@ -141,11 +140,24 @@ static void tell_events(const struct life *life, const struct request *r)
         w->tell(w->ctx, &r->events[i]);
 }
 
+/*
+ * Libvirt is another one than this request has spoken to, and may have lost what it did; when the two were compared, the
+ * ledger may not have known of it yet.
+ */
+static void compare_again(const struct life *life, const struct request *r)
+{
+    const struct world *w = &life->config->world;
+
+    if (r->is_admitted && !r->is_internal && r->returns != life->of_host[r->host].returns)
+        w->compare(w->ctx, r->host);
+}
+
 /* What came of it is on disk, or need not be: tell those who asked, and let the next of its identity begin. */
 static void conclude(struct life *life, struct request *r)
 {
     struct request *next = NULL;
 
+    compare_again(life, r);
     if (r->lane != NULL)
         next = lane_leave(&life->lanes, r, r->is_waiter);
     tell_events(life, r);
@@ -214,6 +226,7 @@ void life_run(struct life *life, struct request *r)
     if (r->begun_ms == 0)
         r->begun_ms = life_now(life);
     r->work.now_ms = life_now(life);
+    r->returns = life->of_host[r->host].returns;
     w->run(w->ctx, &r->work);
 }
 
@@ -236,7 +249,7 @@ struct request *life_request(struct life *life, struct delivery *delivery)
 
     TAILQ_INSERT_TAIL(&life->all, r, all);
     life->in_hand++;
-    life->of_host[r->host]++;
+    life->of_host[r->host].in_hand++;
     return r;
 }
 
@@ -332,7 +345,7 @@ size_t life_in_hand(const struct life *life)
 
 size_t life_of_host(const struct life *life, size_t host)
 {
-    return life->of_host[host];
+    return life->of_host[host].in_hand;
 }
 
 void life_published(struct life *life, uint64_t number, enum published how, const char *text)
@@ -378,7 +391,6 @@ void life_free(struct life *life)
         TAILQ_REMOVE(&life->all, r, all);
         request_free(r, life->config->vault);
     }
-    free(life->waiting);
     free(life->of_host);
     free(life);
 }

@@ -31,6 +31,7 @@ struct world {
     void (*forget)(void *ctx, uint64_t number);
     void (*settle)(void *ctx, struct delivery *delivery, enum verdict verdict);
     void (*ended)(void *ctx, size_t host, const struct work *work); /* what life_restore() or life_lease() began */
+    void (*compare)(void *ctx, size_t host);                        /* the ledger and libvirt, once more */
     bool (*host_is_up)(void *ctx, size_t host);                     /* its libvirt */
     void (*wake_at)(void *ctx, int64_t when_ms);                    /* life_tick() is wanted then, or earlier */
     void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]);        /* for a reply */

@@ -11,8 +11,11 @@ struct life {
     struct map *by_number;  /* publication: requests that wait for its confirm */
     struct map *loose_ends; /* publication: itself, on the heap; of undos sent after their request's time */
     struct map *lanes;      /* identity: its lane */
-    size_t *waiting;        /* of each host: how many count against the cap */
-    size_t *of_host;        /* of each host: how many are in hand */
+    struct of_host {
+        size_t waiting; /* requests that count against the cap */
+        size_t in_hand;
+        uint64_t returns; /* of its libvirt */
+    } * of_host;
     TAILQ_HEAD(request_list, request) all;
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
     struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */

@@ -13,7 +13,6 @@ enum {
     PRUNE_MS = 1000,
     PRUNE_LIMIT = 10000,       /* in one transaction; more than come in as much time */
     INBOX_MOST_ROWS = 4000000, /* of about 700 bytes */
-    INBOX_KEEP_DAYS = 8,       /* 7 are promised */
 };
 
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)

@@ -101,6 +101,16 @@ static void be_asked(struct worker *w, size_t host)
     serving_step(w);
 }
 
+/*
+ * Whoever served the host has gone: what it left is looked after before anybody asks for anything. The broker may
+ * have chosen another to come next; that one asks for it with its first delivery.
+ */
+static void take_if_free(struct worker *w, size_t host)
+{
+    if (w->served[host].is_consuming && !w->is_draining && tenure_try(w->tenures, host))
+        begin(w, host);
+}
+
 void serving_tenure(void *arg, size_t host, enum tenure_news news, const char *text)
 {
     struct worker *w = arg;
@@ -109,6 +119,8 @@ void serving_tenure(void *arg, size_t host, enum tenure_news news, const char *t
         begin(w, host);
     else if (news == TENURE_ASKED && !w->served[host].is_asked)
         be_asked(w, host);
+    else if (news == TENURE_FREE)
+        take_if_free(w, host);
     else if (news == TENURE_STUCK)
         log_event(LOG_LEVEL_WARN, "tenure-stuck", "host", w->hosts[host].uuid.text, "details", text, (char *)NULL);
 }

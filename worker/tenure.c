@@ -104,9 +104,19 @@ static void look_for_asker(struct tenures *t, struct tenure *own)
         tell(t, own, TENURE_ASKED, "");
 }
 
+static void look_whether_free(struct tenures *t, struct tenure *own)
+{
+    if (tenure_lock_holder(own->fd) == 0 && !tenure_lock_is_asked(own->fd))
+        tell(t, own, TENURE_FREE, "");
+}
+
 /* Something may have changed with this host. */
 static void look(struct tenures *t, struct tenure *own)
 {
+    if (own->stage == STAGE_NONE) {
+        look_whether_free(t, own);
+        return;
+    }
     if (own->stage == STAGE_WANTED)
         pursue(t, own);
     if (own->stage == STAGE_HELD)

@@ -27,6 +27,7 @@ enum { TENURE_FENCE_MS = 10 * 1000 }; /* longer than a healthy worker needs to e
 enum tenure_news {
     TENURE_GRANTED, /* it is ours, until tenure_give() */
     TENURE_ASKED,   /* another worker wants it: give it up well before fence_ms are over */
+    TENURE_FREE,    /* its holder has let go or died, nobody asks for it, nor did we: tenure_try() */
     TENURE_STUCK,   /* the holder has to be killed and cannot; said each second while that lasts */
 };
 

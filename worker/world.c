@@ -106,6 +106,14 @@ bool worker_lease(void *arg, size_t host, const struct lease_request *what)
     return life_lease(w->life, host, what);
 }
 
+static void world_compare(void *ctx, size_t host)
+{
+    struct worker *w = ctx;
+
+    if (serving_may(w, host))
+        recovery_begin(w->recovery, host);
+}
+
 static bool world_host_is_up(void *ctx, size_t host)
 {
     struct worker *w = ctx;
@@ -171,6 +179,7 @@ const struct world world_ops = {
     .forget = world_forget,
     .settle = world_settle,
     .ended = world_ended,
+    .compare = world_compare,
     .host_is_up = world_host_is_up,
     .wake_at = world_wake_at,
     .new_id = world_new_id,

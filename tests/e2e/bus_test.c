@@ -327,7 +327,10 @@ static void makes_the_names_of_the_contract(void **state)
         argument_text("x-overflow", "reject-publish"),
         {.key = amqp_cstring_bytes("x-delivery-limit"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = 50}},
     };
-    amqp_table_entry_t dead_arguments[] = {argument_text("x-queue-type", "quorum")};
+    amqp_table_entry_t dead_arguments[] = {
+        argument_text("x-queue-type", "quorum"),
+        {.key = amqp_cstring_bytes("x-delivery-limit"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = INT32_MAX}},
+    };
     struct bus_config config = plain_config();
     amqp_connection_state_t outsider;
     struct rig rig;

@@ -12,9 +12,11 @@ from .broker import Broker
 from .client import Client
 from .hypervisor import Hypervisor
 from .keymanager import KeyManager
+from .listener import Listener
 from .process import LabError, start_time
 from .proxy import Proxy
 from .service import FakeHost
+from .wire import Wire
 from .worker import REPO, Worker, program
 
 __all__ = ["Lab", "REPO", "program", "stop_kept"]
@@ -80,6 +82,12 @@ class Lab:
 
     def proxy(self, hypervisor):
         return self._add(Proxy(self, hypervisor))
+
+    def listener(self, broker, key="#"):
+        return self._add(Listener(broker.connection(), key))
+
+    def wire(self, broker):
+        return self._add(Wire(broker))
 
     def up(self, *parts):
         """Start several at once, and wait for all. Gives them back."""

@@ -1,4 +1,4 @@
-"""Stands between a worker and its libvirtd: counts the calls, and has libvirtd refuse those we choose."""
+"""Stands between a worker and its libvirtd: counts the calls; has libvirtd refuse those we choose, or never see them."""
 import os
 import socket
 import struct
@@ -15,7 +15,8 @@ BAD_FLAGS = b"\x40\x00\x00\x00"
 
 class Proxy:
     """.uri for the worker; .calls counts by name since reset(); `refuse` is a set of "secret-define", "secret-xml",
-    "secret-set-value" and "secret-undefine".
+    "secret-set-value" and "secret-undefine"; `swallow` is a set of any of them that libvirtd never gets, so that nobody
+    answers.
 
     The refusal is libvirtd's own, (8, 30): the call goes on with a flag that it does not know. Undefine has no flags,
     so it goes on as another call on the same secret that has.
@@ -26,7 +27,7 @@ class Proxy:
         self.uuid, self.hex = hypervisor.uuid, hypervisor.hex
         self.socket = os.path.join(lab.make_folder(self.name), "sock")
         self.uri = f"qemu+unix:///session?socket={self.socket}"
-        self.calls, self.refuse = {}, set()
+        self.calls, self.refuse, self.swallow = {}, set(), set()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.socket)
         self.listener.listen()
@@ -34,7 +35,7 @@ class Proxy:
 
     def reset(self):
         self.calls = {}
-        self.refuse = set()
+        self.refuse, self.swallow = set(), set()
 
     def end(self):
         self.listener.close()
@@ -65,6 +66,8 @@ class Proxy:
                 while len(head := stream.read(HEADER.size)) == HEADER.size:
                     header = list(HEADER.unpack(head))
                     payload = handle(header, stream.read(header[0] - HEADER.size), disguised)
+                    if payload is None:
+                        continue
                     header[0] = HEADER.size + len(payload)
                     sink.sendall(HEADER.pack(*header) + payload)
         except OSError:
@@ -80,6 +83,8 @@ class Proxy:
         if not name:
             return payload
         self.calls[name] = self.calls.get(name, 0) + 1
+        if name in self.swallow:
+            return None
         if name not in self.refuse:
             return payload
         if name == "secret-undefine":

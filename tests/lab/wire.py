@@ -4,17 +4,17 @@ import struct
 import threading
 
 METHOD, HEADER, BODY = 1, 2, 3
-DELIVER, CONSUME, CHANNEL_CLOSE = (60, 60), (60, 20), (20, 40)
+PUBLISH, DELIVER, CONSUME, CHANNEL_CLOSE = (60, 40), (60, 60), (60, 20), (20, 40)
 FIRST_QUEUE_CHANNEL = 3  # before it a worker has one for the topology and one for its replies
 
 
 class Wire:
     """.url for the worker. `deaf`: the broker's deliveries are lost on the way, and nothing else, heartbeats least of
-    all. `stuck`: consuming from a host's queue is never answered, nor then the close of that channel."""
+    all. `mute`: the worker's publications are, so that it waits for their confirms. `stuck`: consuming from a host's queue is never answered, nor then the close of that channel."""
 
     def __init__(self, broker):
         self.broker, self.name = broker, "wire"
-        self.deaf = self.stuck = False
+        self.deaf = self.mute = self.stuck = False
         self.lost = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"amqp://guest:guest@127.0.0.1:{self.listener.getsockname()[1]}/%2F"
@@ -58,12 +58,19 @@ class Wire:
             except OSError:
                 pass
 
-    def _loses_request(self, _kind, channel, method, _losing):
-        return self.stuck and channel >= FIRST_QUEUE_CHANNEL and method in (CONSUME, CHANNEL_CLOSE)
+    def _loses_request(self, kind, channel, method, losing):
+        if self.stuck and channel >= FIRST_QUEUE_CHANNEL and method in (CONSUME, CHANNEL_CLOSE):
+            return True
+        return self._loses_content(self.mute, PUBLISH, kind, channel, method, losing)
 
     def _loses_answer(self, kind, channel, method, losing):
+        return self._loses_content(self.deaf, DELIVER, kind, channel, method, losing)
+
+    @staticmethod
+    def _loses_content(loses_now, of, kind, channel, method, losing):
+        """A method of this kind, and the header and body that follow it."""
         if kind == METHOD:
             losing.discard(channel)
-            if self.deaf and method == DELIVER:
+            if loses_now and method == of:
                 losing.add(channel)
         return kind in (METHOD, HEADER, BODY) and channel in losing

@@ -3,6 +3,7 @@ import http.client
 import os
 import re
 import shlex
+import sqlite3
 
 from .process import LabError, Process, free_port
 
@@ -56,6 +57,22 @@ class Worker(Process):
 
     def environment(self):
         return {"NOTIFY_SOCKET": "", **self.extra_environment}
+
+    @property
+    def ledger(self):
+        return os.path.join(self.state_dir, "ledger.db")
+
+    def ask_ledger(self, query, *values):
+        """The rows that it gives now, read beside the worker."""
+        database = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True, timeout=10)
+        try:
+            return database.execute(query, values).fetchall()
+        finally:
+            database.close()
+
+    def remembers(self, request_id):
+        """(state, attempts) of a request in the ledger, or None."""
+        return next(iter(self.ask_ledger("SELECT state, attempts FROM inbox WHERE id = ?", request_id)), None)
 
     def get(self, path):
         """(status, text) of a page on its `http` port."""

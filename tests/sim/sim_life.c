@@ -528,6 +528,19 @@ static void world_settle(void *ctx, struct delivery *d, enum verdict verdict)
     delivery_free(d);
 }
 
+static void to_be_surveyed(size_t host)
+{
+    sim.is_surveyed[host] = false;
+    sim.lost_count[host] = 0;
+    leases_begin(sim.leases, host);
+}
+
+static void world_compare(void *ctx, size_t host)
+{
+    (void)ctx;
+    to_be_surveyed(host);
+}
+
 static bool world_host_is_up(void *ctx, size_t host)
 {
     (void)ctx;
@@ -690,18 +703,13 @@ static bool recovers(size_t host)
                 (struct restore_request){{uuid, row.key}, row.uuid, is_absent, row.state, row.changed_ms};
         after = row.uuid;
     }
+    if (!sim.is_surveyed[host])
+        TRACE("surveyed %zu: %zu to be looked after", host, sim.lost_count[host]);
     sim.is_surveyed[host] = true;
     if (sim.lost_count[host] == 0 || !life_restore(sim.life, host, &sim.lost[host][sim.lost_count[host] - 1]))
         return false;
     sim.lost_count[host]--;
     return true;
-}
-
-static void to_be_surveyed(size_t host)
-{
-    sim.is_surveyed[host] = false;
-    sim.lost_count[host] = 0;
-    leases_begin(sim.leases, host);
 }
 
 static bool may_end_leases(void *arg, size_t host)
@@ -819,6 +827,7 @@ static void something_goes_wrong(void)
         TRACE("libvirtd of %zu is started again", host);
         memset(hv->secrets, 0, sizeof(hv->secrets));
         to_be_surveyed(host);
+        life_host_up(sim.life, host);
         return;
     case 5:
         if (roll(4) == 0)
@@ -1042,7 +1051,8 @@ static void check_ledger(size_t host)
             break;
         CHECK(row.state == SECRET_ACTIVE, "%s was left half done", row.uuid.text);
         there = fake_secret_at(sim.hosts[host].hv, row.uuid.text);
-        CHECK(there != NULL && there->has_value, "%s is not in libvirt as it is in the ledger", row.uuid.text);
+        CHECK(there != NULL && there->has_value, "%s of %s is not in libvirt as it is in the ledger", row.uuid.text,
+              row.key.vm_uuid.text);
         after = row.uuid;
     }
     for (size_t i = 0; i < FAKE_SECRETS_MAX; i++) {
@@ -1138,6 +1148,7 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
                   .forget = world_forget,
                   .settle = world_settle,
                   .ended = world_ended,
+                  .compare = world_compare,
                   .host_is_up = world_host_is_up,
                   .wake_at = world_wake_at,
                   .new_id = world_new_id,

@@ -698,6 +698,30 @@ static void scene_set(struct fake_host *fake, const struct scene *scene, bool is
     strcpy(request.migration_id, "m-1");
 }
 
+/* The ledger has this secret of the identity and no other, or none at all (""). */
+static void assert_ledger(struct fake_host *fake, const char *uuid)
+{
+    struct uuid after = {0};
+    struct secret_row row;
+    size_t count = 0;
+    bool found;
+    struct err e;
+
+    for (;;) {
+        if (!secret_row_next(fake->ledger, &fake->host.uuid, uuid_is_set(&after) ? &after : NULL, &row, &found, &e))
+            fail_msg("%s", e.text);
+        if (!found)
+            break;
+        assert_string_equal(row.uuid.text, uuid);
+        assert_int_equal(row.state, SECRET_ACTIVE);
+        if (!fake->work.failed) /* else libvirt may have got the new one, and refused the value */
+            assert_string_equal(row.mark, fake_secret_at(fake->host.hv, uuid)->secret.description);
+        after = row.uuid;
+        count++;
+    }
+    assert_int_equal(count, uuid[0] != '\0');
+}
+
 static void assert_outcome(struct fake_host *fake, const struct scene *scene, bool crashed)
 {
     const struct define_reply *reply = (const struct define_reply *)fake->work.reply;
@@ -708,6 +732,7 @@ static void assert_outcome(struct fake_host *fake, const struct scene *scene, bo
     assert_false(secret->has_file);
     assert_value(fake, reply->secret_uuid.text, 1);
     assert_int_equal(fake_secret_count(fake->host.hv), 1);
+    assert_ledger(fake, reply->secret_uuid.text);
     if (scene->wanted[0] != '\0')
         assert_string_equal(reply->secret_uuid.text, scene->wanted);
     if (crashed)
@@ -757,6 +782,7 @@ static void a_refusal_at_any_call_leaves_all_as_it_was(void **state)
                 assert_int_equal(fake_secret_count(fake->host.hv), scene->there[0] != '\0');
                 if (scene->there[0] != '\0')
                     assert_value(fake, scene->there, 1);
+                assert_ledger(fake, n % 2 ? scene->there : "");
                 assert_int_equal(fake->work.err.kind, ERR_LIBVIRT);
             }
 }
@@ -782,6 +808,7 @@ static void giving_up_at_any_call_leaves_nothing_half_made(void **state)
                 assert_int_equal(fake_secret_count(fake->host.hv), scene->there[0] != '\0');
                 if (scene->there[0] != '\0')
                     assert_value(fake, scene->there, 1);
+                assert_ledger(fake, n % 2 ? scene->there : "");
             }
 }
 
@@ -793,6 +820,116 @@ static void a_conflict_with_a_secret_that_vanished_since_is_a_conflict(void **st
     fake_forget(fake);
     fake_fault_set(fake->host.hv, 2, FAULT_EMPTIED); /* between our define and our look */
     assert_int_equal(define_fails(fake)->kind, ERR_CONFLICT);
+}
+
+static void before_libvirt_is_asked_the_ledger_has_the_secret_as_it_shall_be(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct secret_change *change = fake->work.record.changes;
+    struct uuid chosen;
+
+    fake->work = (struct work){.handler = &define_handler,
+                               .host = &fake->host,
+                               .ledger = fake->ledger,
+                               .id = "request-1",
+                               .request = &request,
+                               .notes = fake->notes};
+    assert_int_equal(work_advance(&fake->work), WORK_RECORDING);
+    assert_int_equal(fake->host.hv->calls, 0);
+    assert_true(fake->work.record.is_new);
+    assert_int_equal(fake->work.record.change_count, 1);
+    assert_false(change->is_removed);
+    assert_int_equal(change->row.state, SECRET_DEFINING);
+    assert_true(secret_key_equal(&change->row.key, &request.to.key));
+    assert_true(change->row.sealed.len > 0);
+    assert_int_equal(strlen(fake->work.record.dek), DIGEST_CHARS);
+    chosen = fake->work.record.secret_uuid;
+    assert_string_equal(change->row.uuid.text, chosen.text);
+    assert_int_equal(fake_advance(fake), WORK_DONE);
+    assert_ledger(fake, chosen.text);
+}
+
+static void what_the_ledger_knows_already_stays_as_it_is_until_the_define_is_done(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_define(fake, UUID_1, "", 1);
+    fake->host.hv->down = true;
+    strcpy(request.description, "another");
+    assert_int_equal(fake_begin(fake, &define_handler, &request), WORK_AWAY);
+    assert_int_equal(fake->recordings, 1);
+    assert_false(fake->work.record.is_new);
+    assert_string_equal(fake->work.record.secret_uuid.text, UUID_1);
+    fake->host.hv->down = false;
+    assert_ledger(fake, UUID_1);
+}
+
+/* Libvirt has lost it, and would take the define; the ledger would restore the other one. */
+static void a_wanted_uuid_that_the_ledger_has_of_another_identity_is_a_conflict(void **state)
+{
+    struct fake_host *fake = *state;
+    const char *mark;
+
+    fake_define(fake, UUID_1, "", 1);
+    mark = fake_secret_at(fake->host.hv, UUID_1)->secret.description;
+    assert_string_equal(fake_kept(fake)->mark, mark);
+    memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
+    request.to.key.key_version = 2;
+    request.secret_uuid = fake_uuid(UUID_1);
+    assert_int_equal(define_fails(fake)->kind, ERR_CONFLICT);
+    assert_int_equal(fake->work.err.effect, EFFECT_NONE);
+    assert_int_equal(fake_secret_count(fake->host.hv), 0);
+    assert_string_equal(fake_kept(fake)->uuid.text, UUID_1);
+    assert_int_equal(fake_kept(fake)->state, SECRET_ACTIVE);
+}
+
+/* How far the worker had come that died, in whose ledger the intent is. */
+enum died { DIED_BEFORE, DIED_HALF, DIED_AFTER, DEATHS };
+
+/* The same request, taken up by another worker: as the life cycle does. */
+static const struct define_reply *define_again(struct fake_host *fake, enum died died)
+{
+    static const enum fake_fault faults[DEATHS] = {FAULT_LOST_BEFORE, FAULT_LOST_HALF, FAULT_LOST_AFTER};
+    struct record known;
+    bool is_wanted = uuid_is_set(&request.secret_uuid);
+
+    fake_fault_set(fake->host.hv, is_wanted ? 2 : 1, faults[died]);
+    assert_int_equal(fake_begin(fake, &define_handler, &request), WORK_AWAY);
+    known = (struct record){.secret_uuid = fake->work.record.secret_uuid, .is_new = fake->work.record.is_new};
+    memset(fake->notes, 0, sizeof(fake->notes));
+    fake->work = (struct work){.handler = &define_handler,
+                               .host = &fake->host,
+                               .ledger = fake->ledger,
+                               .id = "request-1",
+                               .request = &request,
+                               .notes = fake->notes,
+                               .attempts = 1,
+                               .was_begun = true,
+                               .is_recorded = true,
+                               .record = known};
+    assert_int_equal(fake_advance(fake), WORK_DONE);
+    if (fake->work.failed)
+        fail_msg("%s", fake->work.err.text);
+    assert_string_equal(((const struct define_reply *)fake->work.reply)->secret_uuid.text, known.secret_uuid.text);
+    return (const struct define_reply *)fake->work.reply;
+}
+
+static void what_a_worker_died_of_is_finished_under_the_same_uuid_and_was_created(void **state)
+{
+    struct fake_host *fake = *state;
+
+    for (int i = 0; i < 2 * DEATHS; i++) {
+        memset(fake->host.hv, 0, sizeof(*fake->host.hv));
+        fake_forget(fake);
+        request.secret_uuid = fake_uuid(i % 2 ? UUID_2 : "");
+        const struct define_reply *reply = define_again(fake, (enum died)(i / 2));
+
+        assert_true(reply->created);
+        assert_string_equal(reply->replaced_secret_uuid.text, "");
+        assert_value(fake, reply->secret_uuid.text, 1);
+        assert_int_equal(fake_secret_count(fake->host.hv), 1);
+        assert_ledger(fake, reply->secret_uuid.text);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, fake_host_close)
@@ -843,6 +980,10 @@ int main(void)
         TEST(a_refusal_at_any_call_leaves_all_as_it_was),
         TEST(giving_up_at_any_call_leaves_nothing_half_made),
         TEST(a_conflict_with_a_secret_that_vanished_since_is_a_conflict),
+        TEST(before_libvirt_is_asked_the_ledger_has_the_secret_as_it_shall_be),
+        TEST(what_the_ledger_knows_already_stays_as_it_is_until_the_define_is_done),
+        TEST(a_wanted_uuid_that_the_ledger_has_of_another_identity_is_a_conflict),
+        TEST(what_a_worker_died_of_is_finished_under_the_same_uuid_and_was_created),
     };
 
     return cmocka_run_group_tests_name("define", tests, NULL, NULL);

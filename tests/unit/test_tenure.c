@@ -51,6 +51,7 @@ struct self {
     struct tenures *tenures;
     int fd;
     bool is_obliging; /* gives up whatever it is asked for */
+    bool is_alert;    /* says what is free, too */
 };
 
 static char top[] = "/tmp/keyferry-tenure-XXXXXX";
@@ -67,14 +68,16 @@ static void say(int fd, char letter, size_t host)
 
 static void on_news(void *arg, size_t host, enum tenure_news news, const char *text)
 {
-    static const char letters[] = {[TENURE_GRANTED] = 'G', [TENURE_ASKED] = 'A', [TENURE_STUCK] = 'S'};
+    static const char letters[] = {
+        [TENURE_GRANTED] = 'G', [TENURE_ASKED] = 'A', [TENURE_FREE] = 'F', [TENURE_STUCK] = 'S'};
     struct self *self = arg;
 
     if ((news == TENURE_STUCK) != (text[0] != '\0'))
         abort();
     if (news == TENURE_ASKED && self->is_obliging)
         tenure_give(self->tenures, host);
-    say(self->fd, letters[news], host);
+    if (news != TENURE_FREE || self->is_alert)
+        say(self->fd, letters[news], host);
 }
 
 /* A child that lives on with all that is open here. */
@@ -98,6 +101,8 @@ static void obey(struct self *self, struct word word)
         tenure_give(t, word.host);
     else if (word.letter == 'o')
         self->is_obliging = true;
+    else if (word.letter == 'a')
+        self->is_alert = true;
     else if (word.letter == 'f')
         leave_a_child();
     else if (word.letter == 'u')
@@ -359,6 +364,24 @@ static void of_a_holder_that_dies_it_is_granted_long_before_the_fence(void **sta
     assert_int_equal(hear(taker, A), 'G');
 }
 
+static void who_stands_by_is_told_when_the_holder_has_gone_and_nobody_asks(void **state)
+{
+    struct process *holder = start(FENCE_NEVER_MS), *by = start(FENCE_NEVER_MS), *taker = start(FENCE_NEVER_MS);
+
+    (void)state;
+    assert_int_equal(ask(holder, 't', A), 'y');
+    assert_int_equal(ask(taker, 't', B), 'y');
+    tell(by, 'a', A);
+    assert_int_equal(ask(by, 'h', A), 'n'); /* and has said nothing before */
+    end(holder);
+    assert_int_equal(hear(by, A), 'F');
+    tell(taker, 'g', B);
+    assert_int_equal(hear(by, B), 'F');
+    assert_int_equal(ask(by, 't', B), 'y');
+    tell(taker, 'w', A);
+    assert_int_equal(hear(taker, A), 'G');
+}
+
 static void what_a_holder_has_started_does_not_hold_in_its_stead(void **state)
 {
     struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_NEVER_MS);
@@ -551,12 +574,13 @@ static void two_thousand_hosts_go_from_one_to_another_and_on(void **state)
 static void two_thousand_hosts_are_opened_tried_and_given_here(void **state)
 {
     struct event_base *base = event_base_new();
+    struct self self = {.fd = -1};
     struct tenures *t;
     struct err e;
 
     (void)state;
     config.host_count = HOSTS;
-    assert_true(tenures_open(base, &config, FENCE_NEVER_MS, on_news, NULL, &t, &e));
+    assert_true(tenures_open(base, &config, FENCE_NEVER_MS, on_news, &self, &t, &e));
     for (size_t i = 0; i < HOSTS; i++)
         assert_true(tenure_try(t, i));
     for (size_t i = 0; i < HOSTS; i++)
@@ -579,6 +603,7 @@ int main(void)
         TEST(who_no_longer_wants_it_does_not_get_it),
         TEST(a_try_does_not_overtake_who_asked),
         TEST(of_a_holder_that_dies_it_is_granted_long_before_the_fence),
+        TEST(who_stands_by_is_told_when_the_holder_has_gone_and_nobody_asks),
         TEST(what_a_holder_has_started_does_not_hold_in_its_stead),
         TEST(a_frozen_holder_is_killed_and_never_acts_again),
         TEST(so_is_one_that_is_alive_but_does_not_let_go),
