@@ -41,6 +41,7 @@ static const struct {
     { "secret-uuid",    "secretUuid",    NULL,   "UUID",    "define: the UUID wanted; delete: only if it is this one" },
     { "description",    "description",   NULL,   "TEXT",    "define: for people, at most 256 bytes" },
     { "migration-id",   "migrationId",   NULL,   "ID",      "the migration; delete: only if it made the secret" },
+    { "lease",          "leaseSeconds",  NULL,   "SECONDS", "define, pre-migrate: how long it lives unless it comes to be used" },
     { "src",            "srcHostUuid",   NULL,   "UUID",    "the host a migration leaves" },
     { "dst",            "dstHostUuid",   NULL,   "UUID",    "the host it goes to" },
     { "tpm",            "tpmUuid",       NULL,   "UUID",    "pre-migrate: the TPM, for the key manager" },

@@ -94,6 +94,8 @@ static enum step_result intend_run(struct work *work, struct err *e)
     if (uuid_equal(&notes->known, &notes->uuid))
         return STEP_RECORD;
     define_mark(work, NULL, &mark);
+    if (uuid_is_set(&notes->known) && row.lease_until_ms == 0)
+        mark.until_ms = 0; /* what has no lease is to be replaced */
     work->record.is_new = true;
     return keep(work, &notes->uuid, &mark, SECRET_DEFINING, e) ? STEP_RECORD : STEP_FAIL;
 }
@@ -112,6 +114,7 @@ static void forget(struct work *work, const struct uuid *now)
 
 static enum step_result run(struct work *work, struct err *e)
 {
+    const struct define_request *request = work->request;
     const struct define_notes *notes = work->notes;
     struct define_reply *reply = (struct define_reply *)work->reply;
 
@@ -122,6 +125,8 @@ static enum step_result run(struct work *work, struct err *e)
         return STEP_FAIL;
     }
     forget(work, &reply->secret_uuid);
+    if (request->digest_salt.len > 0)
+        digest_dek_salted(&request->digest_salt, define_dek(work), reply->dek_digest);
     reply->created = notes->made;
     if (notes->old_is_gone && uuid_equal(&notes->old.uuid, &reply->secret_uuid))
         reply->created = false;
@@ -192,7 +197,11 @@ static bool peer_may(const struct peer *peer, const void *request, struct err *e
     const struct define_request *m = request;
 
     (void)peer;
-    return peer_migrates(&m->to.key, m->migration_id, e);
+    if (!peer_migrates(&m->to.key, m->migration_id, e))
+        return false;
+    return m->lease_seconds > 0 ||
+           err_field(e, ERR_SENDER, "leaseSeconds",
+                     "leaseSeconds must be given where a peer sends this: it may make nothing that stays");
 }
 
 const struct handler define_handler = {

@@ -29,7 +29,7 @@ struct ledger;
 
 enum {
     LEDGER_BUSY_MS = 5000,
-    LEDGER_VERSION = 1, /* PRAGMA user_version */
+    LEDGER_VERSION = 2, /* PRAGMA user_version */
     INBOX_KEEP_DAYS = 7,
 };
 
@@ -136,6 +136,17 @@ MUST_CHECK bool secret_row_find(struct ledger *ledger, const struct uuid *host, 
 /* The first row of a host behind `after` in the order of UUIDs (NULL: the very first): a walk over all, any change between. */
 MUST_CHECK bool secret_row_next(struct ledger *ledger, const struct uuid *host, const struct uuid *after,
                                 struct secret_row *row, bool *found, struct err *e);
+
+/*
+ * The same of those that have a lease, in the order in which they end, behind
+ * `after_ms` and `after` (0, NULL: the very first).
+ */
+MUST_CHECK bool secret_row_next_lease(struct ledger *ledger, const struct uuid *host, int64_t after_ms,
+                                      const struct uuid *after, struct secret_row *row, bool *found, struct err *e);
+
+/* The same of those that have a lease and are a VM's, in the order of UUIDs. */
+MUST_CHECK bool secret_row_next_lease_of(struct ledger *ledger, const struct uuid *host, const struct uuid *vm,
+                                         const struct uuid *after, struct secret_row *row, bool *found, struct err *e);
 
 /* ---- who serves a host ---- */
 

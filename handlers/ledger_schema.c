@@ -51,6 +51,11 @@ static const char *const steps[LEDGER_VERSION] = {
     ") STRICT, WITHOUT ROWID;"
 
     "PRAGMA user_version = 1;",
+
+    /* Leases in the order in which they end. */
+    "CREATE INDEX secrets_leased ON secrets (host, lease_until_ms, uuid) WHERE lease_until_ms > 0;"
+
+    "PRAGMA user_version = 2;",
 };
 
 static bool step_take(struct ledger *ledger, const char *text, struct err *e)

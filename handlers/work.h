@@ -182,6 +182,7 @@ struct work {
     const void *request;     /* decoded by handler->message->request */
     void *notes;             /* a vault slot, zeroed; NULL where the handler wants none */
     int64_t deadline_ms;     /* since 1970; 0: none */
+    int64_t now_ms;          /* since 1970, when its thread got it last */
     int64_t attempts;        /* how often it was begun */
     bool was_begun;          /* ... by workers that died before it ended */
     struct ledger *ledger;   /* of the thread that advances it; NULL: nothing is known of secrets */

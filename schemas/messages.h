@@ -34,6 +34,8 @@ struct define_request {
     struct uuid secret_uuid; /* wanted, or "" */
     char description[DESCRIPTION_MAX_BYTES + 1];
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
+    int64_t lease_seconds;           /* how long it lives if nobody comes to use it; 0: for ever */
+    struct salt digest_salt;         /* wanted: the reply's dek_digest under it */
     struct dek dek;                  /* either this */
     struct sealed_dek encrypted_dek; /* or this; the other has len 0 */
 };
@@ -42,6 +44,7 @@ struct define_reply {
     struct uuid secret_uuid;
     bool created;
     struct uuid replaced_secret_uuid;
+    char dek_digest[DEK_DIGEST_CHARS + 1]; /* hex, or "": no salt was given */
 };
 
 struct get_request {
@@ -91,6 +94,7 @@ struct pre_migrate_request {
     struct addressed to; /* host_uuid = src_host_uuid */
     struct uuid src_host_uuid, dst_host_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
+    int64_t lease_seconds; /* of what is made on the destination; 0: LEASE_MIGRATION_SECONDS */
     struct uuid tpm_uuid, key_provider_uuid;
     char key_provider_name[PROVIDER_MAX_BYTES + 1];
     char dst_key_fingerprint[FINGERPRINT_CHARS + 1]; /* what the destination's key must have, or "" */
@@ -103,7 +107,7 @@ struct pre_migrate_reply {
     struct uuid secret_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
     enum choice created; /* UNSAID when skipped */
-    char dek_source[12]; /* "request", "keymanager" */
+    char dek_source[12]; /* "request", "ledger", "keymanager" */
 };
 
 struct post_migrate_request {

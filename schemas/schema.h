@@ -50,6 +50,11 @@ struct public_key {
     uint8_t data[PUBLIC_KEY_BYTES];
 };
 
+struct salt {
+    uint16_t len; /* SALT_BYTES, or 0: none */
+    uint8_t data[SALT_BYTES];
+};
+
 enum choice { UNSAID, NO, YES };
 
 /* For replies that list what is known at compile time. */
@@ -112,6 +117,9 @@ struct schema {
 #define PUBLIC_KEY(T, m, key, must) \
     { .name = (key), .type = FIELD_BYTES, .presence = (must), .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, struct public_key), .min = PUBLIC_KEY_BYTES, .max = PUBLIC_KEY_BYTES }
+#define SALT(T, m, key, must) \
+    { .name = (key), .type = FIELD_BYTES, .presence = (must), .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct salt), .min = SALT_BYTES, .max = SALT_BYTES }
 #define TEXTS(T, m, key, must) \
     { .name = (key), .type = FIELD_TEXTS, .presence = (must), .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, struct text_list), .max = TEXT_LIST_MAX }

@@ -82,7 +82,7 @@ void life_settle(struct life *life, struct request *r, const char *reply_fate)
 
     life_enter(r, STAGE_SETTLED);
     if (r->is_internal) {
-        w->restored(w->ctx, r->host, &r->work);
+        w->ended(w->ctx, r->host, &r->work);
     } else {
         request_log(r, life_now(life), reply_fate);
         w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
@@ -225,6 +225,7 @@ void life_run(struct life *life, struct request *r)
     life_enter(r, STAGE_RUNNING);
     if (r->begun_ms == 0)
         r->begun_ms = life_now(life);
+    r->work.now_ms = life_now(life);
     r->returns = life->of_host[r->host].returns;
     w->run(w->ctx, &r->work);
 }

@@ -44,7 +44,7 @@ void life_pump(struct life *life); /* begin what has become possible; ends every
 bool life_take_in(struct life *life, struct request *r); /* false: not possible yet, it waits in the backlog */
 bool life_read_backlog(struct life *life);               /* true if the first of it found room */
 
-/* life_restore.c: life_restore() */
+/* life_restore.c: life_restore(), life_lease() */
 
 /* life_record.c */
 void record_intent(struct life *life, struct request *r);  /* before its first effect, or before it is undone */

@@ -5,11 +5,13 @@
 
 #include "worker/life_parts.h"
 
-bool life_restore(struct life *life, size_t host, const struct restore_request *what)
+/* `what`, of which there are `bytes`, begins with the identity. `name` is the request's id, for the log. */
+static bool begin(struct life *life, size_t host, const struct handler *handler, const void *what, size_t bytes,
+                  const char *name)
 {
-    struct restore_request *slot;
     struct delivery *nobodys;
     struct request *r;
+    void *slot;
 
     if (life->is_draining || (slot = vault_take(life->config->vault)) == NULL)
         return false;
@@ -17,12 +19,12 @@ bool life_restore(struct life *life, size_t host, const struct restore_request *
     if (nobodys == NULL)
         abort();
     nobodys->queue = host;
-    *slot = *what;
+    memcpy(slot, what, bytes);
     r = life_request(life, nobodys);
     r->is_internal = r->is_admitted = true;
     r->slot = slot;
-    memcpy(r->id, what->secret_uuid.text, sizeof(what->secret_uuid.text));
-    r->work.handler = &restore_handler;
+    snprintf(r->id, sizeof(r->id), "%s", name);
+    r->work.handler = handler;
     r->work.host = &life->config->hosts[host];
     r->work.id = r->id;
     r->work.request = slot;
@@ -33,4 +35,14 @@ bool life_restore(struct life *life, size_t host, const struct restore_request *
         life_enter(r, STAGE_LANE);
     life_pump(life);
     return true;
+}
+
+bool life_restore(struct life *life, size_t host, const struct restore_request *what)
+{
+    return begin(life, host, &restore_handler, what, sizeof(*what), what->secret_uuid.text);
+}
+
+bool life_lease(struct life *life, size_t host, const struct lease_request *what)
+{
+    return begin(life, host, &lease_handler, what, sizeof(*what), what->secret_uuid.text);
 }

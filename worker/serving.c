@@ -46,13 +46,28 @@ static void feed(struct worker *w, size_t host)
     }
 }
 
+/* What was begun with the host's secrets is looked after, and leases end. */
+static void look_after(struct worker *w, size_t host)
+{
+    recovery_begin(w->recovery, host);
+    leases_begin(w->leases, host);
+    worker_mind_leases(w);
+}
+
+bool serving_is_whole(void *arg, size_t host)
+{
+    const struct worker *w = arg;
+
+    return serving_may(arg, host) && hypervisors_up(w->hypervisors, host, NULL);
+}
+
 /* It is ours now: what an earlier holder left half done is looked after, and what waits is begun. */
 static void begin(struct worker *w, size_t host)
 {
     log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[host].uuid.text, "details", "this worker acts on the host now",
               (char *)NULL);
     if (hypervisors_up(w->hypervisors, host, NULL))
-        recovery_begin(w->recovery, host);
+        look_after(w, host);
     feed(w, host);
 }
 
@@ -72,7 +87,7 @@ void serving_hypervisor_up(struct worker *w, size_t host)
 {
     life_host_up(w->life, host);
     if (serving_may(w, host))
-        recovery_begin(w->recovery, host);
+        look_after(w, host);
 }
 
 /* Another worker has the deliveries now. What was not begun here will come to it; our own channel may not know yet. */

@@ -26,6 +26,9 @@ void serving_step(struct worker *w);
 /* True if requests of the host may be begun. */
 bool serving_may(void *arg, size_t host);
 
+/* ... and its libvirt is there. */
+bool serving_is_whole(void *arg, size_t host);
+
 /* What waits goes: the broker has it. */
 void serving_forget(struct worker *w, size_t host);
 

@@ -39,6 +39,8 @@ void worker_on_timer(int fd, short what, void *arg)
     (void)fd, (void)what;
     w->timer_ms = 0;
     life_tick(w->life);
+    leases_tick(w->leases, w->life_config.world.now_ms(w));
+    worker_mind_leases(w);
     stop_when_idle(w);
 }
 
@@ -54,6 +56,10 @@ void worker_on_recorded(void *arg, struct entry *entry)
 {
     struct worker *w = arg;
 
+    for (size_t i = 0; i < entry->record->change_count; i++)
+        if (!entry->record->changes[i].is_removed)
+            leases_note(w->leases, &entry->record->changes[i].row);
+    worker_mind_leases(w);
     life_recorded(w->life, entry);
     stop_when_idle(w);
 }
@@ -92,6 +98,13 @@ void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why)
     tell_hypervisor(w, host, up, why);
     if (up)
         serving_hypervisor_up(w, host);
+}
+
+void worker_on_arrival(void *arg, size_t host, const struct uuid *vm)
+{
+    struct worker *w = arg;
+
+    leases_arrival(w->leases, host, vm);
 }
 
 static void tell_status(const struct worker *w, const char *text)

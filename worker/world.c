@@ -65,9 +65,8 @@ static void world_settle(void *ctx, struct delivery *delivery, enum verdict verd
 }
 
 /* `id` of the work is the secret's UUID. */
-static void world_restored(void *ctx, size_t host, const struct work *work)
+static void restored(struct worker *w, size_t host, const struct work *work)
 {
-    struct worker *w = ctx;
     const struct restore_reply *reply = (const struct restore_reply *)work->reply;
     bool is_well = !work->failed && reply->what != RESTORED_ASTRAY;
 
@@ -77,11 +76,34 @@ static void world_restored(void *ctx, size_t host, const struct work *work)
     recovery_ended(w->recovery, host, work);
 }
 
-bool worker_restore(void *arg, size_t host, const struct restore_request *what)
+static void lease_looked_at(struct worker *w, size_t host, const struct work *work)
+{
+    const struct lease_reply *reply = (const struct lease_reply *)work->reply;
+    bool is_news = work->failed || reply->what == LEASED_PERMANENT || reply->what == LEASED_ENDED;
+
+    log_event(work->failed ? LOG_LEVEL_WARN
+              : is_news    ? LOG_LEVEL_INFO
+                           : LOG_LEVEL_DEBUG,
+              "lease", "host", w->hosts[host].uuid.text, "secret", work->id, "outcome",
+              work->failed ? work->err.code : leased_name(reply->what), "details", work->failed ? work->err.text : "",
+              (char *)NULL);
+    leases_looked(w->leases, host, work);
+    worker_mind_leases(w);
+}
+
+static void world_ended(void *ctx, size_t host, const struct work *work)
+{
+    if (work->handler == &lease_handler)
+        lease_looked_at(ctx, host, work);
+    else
+        restored(ctx, host, work);
+}
+
+bool worker_lease(void *arg, size_t host, const struct lease_request *what)
 {
     struct worker *w = arg;
 
-    return life_restore(w->life, host, what);
+    return life_lease(w->life, host, what);
 }
 
 static void world_compare(void *ctx, size_t host)
@@ -113,6 +135,22 @@ static void world_wake_at(void *ctx, int64_t when_ms)
     evtimer_add(w->timer, &wait);
 }
 
+/* Only now and then, so that who is told that something ended does not begin the next from within. */
+void worker_mind_leases(struct worker *w)
+{
+    int64_t next_ms = leases_next(w->leases, world_now_ms(NULL));
+
+    if (next_ms != INT64_MAX)
+        world_wake_at(w, next_ms);
+}
+
+bool worker_restore(void *arg, size_t host, const struct restore_request *what)
+{
+    struct worker *w = arg;
+
+    return life_restore(w->life, host, what);
+}
+
 static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
 {
     uint8_t random[16];
@@ -140,7 +178,7 @@ const struct world world_ops = {
     .publish = world_publish,
     .forget = world_forget,
     .settle = world_settle,
-    .restored = world_restored,
+    .ended = world_ended,
     .compare = world_compare,
     .host_is_up = world_host_is_up,
     .wake_at = world_wake_at,

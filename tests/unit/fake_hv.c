@@ -24,6 +24,11 @@ bool hv_is_up(struct hv *hv)
     return !hv->down;
 }
 
+void hv_watch_arrivals(struct hv *hv, hv_arrival *on_arrival, void *arg)
+{
+    (void)hv, (void)on_arrival, (void)arg;
+}
+
 static struct fake_secret *find_by_uuid(struct hv *hv, const struct uuid *uuid)
 {
     for (size_t i = 0; i < FAKE_SECRETS_MAX; i++)
@@ -263,6 +268,7 @@ bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_i
             continue;
         users.named = true;
         users.used = d->live;
+        users.is_arriving = d->live && d->is_arriving;
         strcpy(users.domain, d->name);
     }
     *out = users;
