@@ -14,7 +14,6 @@ struct post_migrate_notes {
     bool sent;     /* libvirt may have undefined it before the connection was lost */
     bool was_kept; /* the ledger had it: had libvirt lost it, it would have been restored */
     bool removed;
-    struct uuid uuid; /* the secret's */
     struct post_migrate_request ask;
     struct post_migrate_reply answer;
 };
@@ -37,7 +36,6 @@ static bool plan_removal(struct work *work, const struct held *held, struct err 
     struct post_migrate_notes *notes = work->notes;
     struct hv_users users;
 
-    notes->uuid = held->secret.uuid;
     if (!hv_secret_users(work->host->hv, &held->secret.uuid, held->secret.usage_id, &users, e))
         return false;
     if (users.used)
@@ -174,7 +172,7 @@ static bool event(const struct work *work, struct host_event *out)
     const struct post_migrate_notes *notes = work->notes;
 
     out->kind = HOST_EVENT_SECRET_DELETED;
-    out->secret_uuid = notes->uuid;
+    out->secret_uuid = work->record.secret_uuid;
     memcpy(out->migration_id, request->migration_id, sizeof(out->migration_id));
     return notes->removed;
 }

@@ -172,8 +172,10 @@ static void conclude(struct life *life, struct request *r)
 /* Nothing of this request runs any more. */
 void life_finish(struct life *life, struct request *r)
 {
-    if (r->is_admitted)
+    if (r->is_admitted) {
         note_events(r);
+        record_dek(r);
+    }
     request_release_slots(r, life->config->vault);
     if (r->is_admitted)
         record_outcome(life, r);
@@ -335,7 +337,7 @@ void life_drain(struct life *life)
 
 bool life_is_idle(const struct life *life)
 {
-    return life->in_hand == 0 && life->loose_ends == NULL;
+    return life->in_hand == 0;
 }
 
 size_t life_in_hand(const struct life *life)
@@ -350,11 +352,9 @@ size_t life_of_host(const struct life *life, size_t host)
 
 void life_published(struct life *life, uint64_t number, enum published how, const char *text)
 {
-    uint64_t *loose_end = map_remove(&life->loose_ends, &number, sizeof(number));
     struct request *r = map_remove(&life->by_number, &number, sizeof(number));
     struct err e;
 
-    free(loose_end);
     if (r == NULL)
         return;
     r->number = 0;
@@ -365,9 +365,8 @@ void life_published(struct life *life, uint64_t number, enum published how, cons
                 r->work.call.route);
         e.effect = r->was_asked_again ? EFFECT_UNKNOWN : EFFECT_NONE;
         call_ends(life, r, &e);
-    } else if (r->is_only_sent) {
-        err_set(&e, ERR_TIMEOUT, "no time was left to wait for %s", r->work.call.route);
-        call_ends(life, r, &e);
+    } else {
+        call_taken(life, r);
     }
     life_pump(life);
 }
@@ -381,13 +380,10 @@ static void empty(struct map **map)
 void life_free(struct life *life)
 {
     struct request *r;
-    uint64_t *loose_end;
 
     empty(&life->by_key);
     empty(&life->by_call);
     empty(&life->by_number);
-    while ((loose_end = map_take(&life->loose_ends)) != NULL)
-        free(loose_end);
     while ((r = TAILQ_FIRST(&life->all)) != NULL) {
         if (r->lane != NULL)
             (void)lane_leave(&life->lanes, r, false);

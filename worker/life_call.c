@@ -6,7 +6,7 @@
 #include "worker/life_parts.h"
 #include "worker/log.h"
 
-enum { SEND_MS = 5000 }; /* the longest the broker is waited for where there is no time for an answer */
+enum { UNTAKEN_MS = 1000 };
 
 static void release_bytes(struct bytes *b)
 {
@@ -57,31 +57,47 @@ static void answer(struct life *life, struct request *r, const struct err *why)
     life_run(life, r);
 }
 
-static void add_loose_end(struct life *life, uint64_t number)
+/* The time is over. */
+static void end_in_time(struct life *life, struct request *r)
 {
-    uint64_t *loose_end = malloc(sizeof(*loose_end));
+    struct err e;
 
-    if (loose_end == NULL)
-        abort();
-    *loose_end = number;
-    map_add(&life->loose_ends, loose_end, sizeof(*loose_end), loose_end);
+    err_set(&e, ERR_TIMEOUT, "no answer from %s in time", r->work.call.route);
+    e.effect = EFFECT_UNKNOWN;
+    call_ends(life, r, &e);
 }
 
-/*
- * The request leaves on its way; its answer is waited for unless the time is over, as it can be for an undo: then only
- * the broker is, so that whoever comes after us, and finds this recorded as done, can rely on it.
- */
+/* An undo whose time is over is not waited for, but it is until the broker has it: else nobody would undo it any more. */
+static bool must_be_taken(const struct request *r)
+{
+    return r->work.call.without_deadline && r->number != 0;
+}
+
+void call_time_is_over(struct life *life, struct request *r)
+{
+    if (must_be_taken(r))
+        r->wait_until_ms = life_now(life) + UNTAKEN_MS;
+    else
+        end_in_time(life, r);
+}
+
+void call_taken(struct life *life, struct request *r)
+{
+    if (life_now(life) >= r->answer_until_ms)
+        end_in_time(life, r);
+}
+
+/* The request leaves on its way, and its answer is waited for. */
 static void await(struct life *life, struct request *r, const char *id, uint64_t number)
 {
     int64_t now = life_now(life);
 
     strcpy(r->call_id, id);
-    r->is_only_sent = now >= r->answer_until_ms;
     r->was_asked_again = false;
     r->number = number;
     map_add(&life->by_call, r->call_ticket, strlen(r->call_ticket), r);
     map_add(&life->by_number, &r->number, sizeof(r->number), r);
-    life_wait(life, r, STAGE_WAITING, r->is_only_sent ? now + SEND_MS : r->answer_until_ms);
+    life_wait(life, r, STAGE_WAITING, r->answer_until_ms > now ? r->answer_until_ms : now + UNTAKEN_MS);
 }
 
 /* A sender may use one id for two hosts: what these ask must not be taken for one another's, here or where it is asked. */
@@ -151,10 +167,7 @@ static void leave_wait(struct life *life, struct request *r)
     if (r->number == 0)
         return;
     (void)map_remove(&life->by_number, &r->number, sizeof(r->number));
-    if (r->work.call.without_deadline)
-        add_loose_end(life, r->number);
-    else
-        w->forget(w->ctx, r->number);
+    w->forget(w->ctx, r->number);
     r->number = 0;
 }
 

@@ -9,7 +9,6 @@ struct life {
     struct map *by_key;     /* host and id: requests that a duplicate may join */
     struct map *by_call;    /* the ticket of its call: requests that wait for an answer */
     struct map *by_number;  /* publication: requests that wait for its confirm */
-    struct map *loose_ends; /* publication: itself, on the heap; of undos sent after their request's time */
     struct map *lanes;      /* identity: its lane */
     struct of_host {
         size_t waiting; /* requests that count against the cap */
@@ -48,6 +47,7 @@ bool life_read_backlog(struct life *life);               /* true if the first of
 
 /* life_record.c */
 void record_intent(struct life *life, struct request *r);  /* before its first effect, or before it is undone */
+void record_dek(struct request *r);                        /* while its slot is there */
 void record_outcome(struct life *life, struct request *r); /* before anybody is told */
 bool record_recalls(struct life *life, struct request *r); /* true: its outcome was known and is told again */
 
@@ -57,6 +57,8 @@ void life_go_away(struct life *life, struct request *r); /* libvirt is away: wai
 /* life_call.c */
 void call_send(struct life *life, struct request *r);
 void call_ends(struct life *life, struct request *r, const struct err *why); /* without an answer */
+void call_time_is_over(struct life *life, struct request *r);
+void call_taken(struct life *life, struct request *r); /* the broker has it */
 
 /* life_reply.c */
 void reply_send(struct life *life, struct request *r); /* the outcome is known: tell it, or tell it again */

@@ -43,8 +43,21 @@ static void outcome_write(struct request *r)
     r->entry.row.outcome_bytes = body.len;
 }
 
+/* It may have ended before it looked at its DEK: another envelope of the same must be known for a duplicate all the same. */
+void record_dek(struct request *r)
+{
+    const struct handler *h = r->work.handler;
+    char digest[DIGEST_CHARS + 1];
+
+    if (h->dek_digest == NULL || r->slot == NULL || r->work.record.dek[0] != '\0')
+        return;
+    if (h->dek_digest(r->work.host, r->slot, digest))
+        memcpy(r->work.record.dek, digest, sizeof(digest));
+}
+
 void record_intent(struct life *life, struct request *r)
 {
+    record_dek(r);
     if (r->work.failed)
         outcome_write(r);
     else

@@ -49,8 +49,6 @@ static void away_tick(struct life *life, struct request *r)
 
 static void wait_ended(struct life *life, struct request *r)
 {
-    struct err e;
-
     if (r->stage == STAGE_AWAY) {
         away_tick(life, r);
         return;
@@ -60,9 +58,7 @@ static void wait_ended(struct life *life, struct request *r)
         reply_send(life, r);
         return;
     }
-    err_set(&e, ERR_TIMEOUT, "no answer from %s in time", r->work.call.route);
-    e.effect = EFFECT_UNKNOWN;
-    call_ends(life, r, &e);
+    call_time_is_over(life, r);
 }
 
 void life_tick(struct life *life)

@@ -61,7 +61,6 @@ struct request {
 
     char call_id[ID_MAX_CHARS + 1];       /* WAITING: the id of what it asked */
     char call_ticket[UUID_HEX_CHARS + 1]; /* ... and what the answer must bear, which nobody can guess */
-    bool is_only_sent;                    /* WAITING: for the broker to have it, not for an answer */
     bool was_asked_again;                 /* WAITING: the first asking may have had an effect */
     uint64_t number;                      /* of the publication that is not confirmed; 0: none */
     unsigned sendings;                    /* of the reply or dead letter */

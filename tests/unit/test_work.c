@@ -248,6 +248,10 @@ static void giving_up_tells_what_is_known_of_the_effect(void **state)
     work_give_up(&work, &late);
     assert_int_equal(work.err.effect, EFFECT_UNKNOWN);
     assert_true(work.begun);
+
+    work = (struct work){.handler = &handler, .was_begun = true};
+    work_give_up(&work, &late);
+    assert_int_equal(work.err.effect, EFFECT_UNKNOWN);
 }
 
 static void only_what_was_not_begun_can_be_late(void **state)

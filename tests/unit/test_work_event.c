@@ -123,6 +123,26 @@ static void the_end_of_a_migration_tells_what_it_removed_here(void **state)
     assert_string_equal(told(*state, &post_migrate_handler, &success), "");
 }
 
+static void what_a_worker_that_died_had_removed_is_told_by_the_next(void **state)
+{
+    struct fake_host *fake = *state;
+    struct post_migrate_request request = post_migrate_of(HOST_A, "failure");
+
+    fake->work = (struct work){.handler = &post_migrate_handler,
+                               .host = &fake->host,
+                               .ledger = fake->ledger,
+                               .id = "request-1",
+                               .request = &request,
+                               .notes = fake->notes,
+                               .was_begun = true,
+                               .is_recorded = true,
+                               .record.secret_uuid = fake_uuid(UUID_1)};
+    assert_int_equal(fake_advance(fake), WORK_DONE);
+    assert_true(work_event(&fake->work, &event));
+    assert_int_equal(event.kind, HOST_EVENT_SECRET_DELETED);
+    assert_about(UUID_1, "m-1");
+}
+
 static void what_the_source_removed_is_told_though_the_destination_failed(void **state)
 {
     struct fake_host *fake = *state;
@@ -192,6 +212,7 @@ int main(void)
         TEST(a_delete_tells_what_it_deleted),
         TEST(a_delete_that_was_cut_off_tells_what_is_gone),
         TEST(the_end_of_a_migration_tells_what_it_removed_here),
+        TEST(what_a_worker_that_died_had_removed_is_told_by_the_next),
         TEST(what_the_source_removed_is_told_though_the_destination_failed),
         TEST(a_rotation_is_told_once_and_retiring_is_none),
         TEST(reading_tells_nothing),
