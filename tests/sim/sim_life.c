@@ -43,6 +43,7 @@ struct sent {
     int64_t deadline_ms, lease_seconds;
     unsigned replies;
     bool is_given_up;   /* it was begun so often, and the worker died of it each time, that nobody begins it any more */
+    bool is_gone;       /* from its queue, before it was answered: what was begun must be settled all the same */
     bool success, flag; /* of the first reply; flag: created or deleted */
     char code[48];
     enum effect effect;
@@ -102,7 +103,7 @@ static struct host_keys keys[HOSTS]; /* of all runs */
 
 static struct {
     uint64_t requests, replies, channel_losses, outages, losses, answer_losses, restarts, deaths, returns, refusals,
-        late, busy, duplicates, restored, leases_ended, deadly;
+        late, busy, duplicates, restored, leases_ended, deadly, gone;
 } total;
 
 #define CHECK(what, ...)                                                                                               \
@@ -728,6 +729,11 @@ static void open_leases(void)
         leases_begin(sim.leases, host);
 }
 
+static size_t host_at(const struct work *work)
+{
+    return (size_t)(work->host - sim.hosts);
+}
+
 static bool job_runs(void)
 {
     struct work *work;
@@ -742,6 +748,8 @@ static bool job_runs(void)
     work->state = work_is_late(work, sim.now_ms) ? WORK_LATE : work_advance(work);
     if (work->state == WORK_DONE || work->state == WORK_LATE || (work->state == WORK_AWAY && sim.is_draining))
         not_running(work);
+    if (work->state == WORK_AWAY)
+        to_be_surveyed(host_at(work)); /* the connection was lost: it will be made anew */
     TRACE("advanced %s: %d %s %s", work->id, work->state, work->failed ? work->err.text : "",
           work->record.secret_uuid.text);
     life_advanced(sim.life, work, work->state);
@@ -777,16 +785,39 @@ static void begin_anew(void)
 /* What a job thread was at when it died: some calls to libvirt further, the last of which may be half done. */
 static void job_dies(struct work *work)
 {
-    static const enum fake_fault faults[] = {FAULT_NONE, FAULT_LOST_BEFORE, FAULT_LOST_AFTER, FAULT_LOST_HALF};
+    static const enum fake_fault faults[] = {FAULT_NONE, FAULT_LOST_BEFORE, FAULT_LOST_AFTER, FAULT_LOST_HALF,
+                                             FAULT_LOST_HALF};
     struct hv *hv = work->host->hv;
     unsigned fault_at = hv->fault_at;
     enum fake_fault fault = hv->fault;
 
     work->ledger = ledger;
-    fake_fault_set(hv, 1 + (unsigned)roll(3), faults[roll(COUNT(faults))]);
+    fake_fault_set(hv, 1 + (unsigned)roll(2), faults[roll(COUNT(faults))]);
     (void)work_advance(work);
     hv->fault_at = fault_at;
     hv->fault = fault;
+}
+
+/* Whoever sent it, or looks after the queue, has taken it away. What a pre-migrate has begun elsewhere would end by its lease. */
+static void message_goes(void)
+{
+    struct message_on_queue *m = &sim.messages[roll(sim.message_count)];
+    size_t n = strtoul(m->id + 1, NULL, 10);
+
+    if (strcmp(m->reply_to, "client") != 0 || sim.sent[n].kind == PRE_MIGRATE || m->is_settled || m->is_answered)
+        return;
+    TRACE("%s is gone", m->id);
+    for (size_t i = 0; i < sim.message_count; i++)
+        sim.messages[i].is_settled |= strcmp(sim.messages[i].id, m->id) == 0;
+    sim.sent[n].is_gone = true;
+    total.gone++;
+}
+
+/* Libvirtd is started again, and has lost all. */
+static void libvirtd_restarts(size_t host)
+{
+    memset(sim.hvs[host].secrets, 0, sizeof(sim.hvs[host].secrets));
+    to_be_surveyed(host);
 }
 
 /* kill -9: what was not committed is lost, what libvirt was asked for may have been done, and nobody was told. */
@@ -800,6 +831,10 @@ static void worker_dies(void)
         bytes_free(&sim.copies[--sim.copy_count].body);
     for (size_t i = 0; i < sim.copy_count; i++)
         sim.copies[i].number = 0;
+    if (roll(4) == 0)
+        libvirtd_restarts(roll(HOSTS));
+    if (sim.message_count > 0 && roll(2) == 0)
+        message_goes();
     begin_anew();
     total.deaths++;
 }
@@ -830,10 +865,9 @@ static void something_goes_wrong(void)
     case 0:
         channel_is_lost(host);
         return;
-    case 4: /* libvirtd is started again */
+    case 4:
         TRACE("libvirtd of %zu is started again", host);
-        memset(hv->secrets, 0, sizeof(hv->secrets));
-        to_be_surveyed(host);
+        libvirtd_restarts(host);
         life_host_up(sim.life, host);
         return;
     case 5:
@@ -1008,6 +1042,8 @@ static void outcome_find(size_t n)
 
     snprintf(id.id, sizeof(id.id), "r%zu", n);
     CHECK(inbox_find(ledger, &id, &row, &found, &e), "%s", e.text);
+    if (s->is_gone && (!found || row.state != INBOX_DONE))
+        return;
     s->is_given_up = found && is_given_up(&row, s);
     if (s->is_given_up)
         return;
@@ -1029,6 +1065,10 @@ static void check_order(size_t host, size_t vm)
         const struct sent *s = &sim.sent[i];
         if (s->host != host || s->vm != vm || s->kind == PRE_MIGRATE)
             continue;
+        if (s->is_gone && s->replies == 0) {
+            is_known &= s->kind == GET;
+            continue;
+        }
         if (!s->success && s->kind != GET) {
             CHECK(s->effect == EFFECT_NONE || sim.had_faults, "r%zu: %s with an effect", i, s->code);
             is_known &= s->effect == EFFECT_NONE;
@@ -1273,10 +1313,10 @@ int main(int argc, char **argv)
            " replies, %" PRIu64 " lost channels, %" PRIu64 " outages of libvirt, %" PRIu64
            " failed calls to it, %" PRIu64 " lost reply queues, %" PRIu64 " restarts, %" PRIu64 " deaths, %" PRIu64
            " secrets restored, %" PRIu64 " leases ended, %" PRIu64 " returns, %" PRIu64 " refusals, %" PRIu64
-           " late, %" PRIu64 " busy, %" PRIu64 " deadly\n",
+           " late, %" PRIu64 " busy, %" PRIu64 " deadly, %" PRIu64 " gone\n",
            runs, first, total.requests, total.duplicates, total.replies, total.channel_losses, total.outages,
            total.losses, total.answer_losses, total.restarts, total.deaths, total.restored, total.leases_ended,
-           total.returns, total.refusals, total.late, total.busy, total.deadly);
+           total.returns, total.refusals, total.late, total.busy, total.deadly, total.gone);
     printf("%" PRIu64 " passed, 0 failed\n", runs);
     return 0;
 }
