@@ -73,11 +73,12 @@ struct inbox_row {
     char whole[DIGEST_CHARS + 1];   /* ... with the bytes of its DEKs, clear or sealed, as they came */
     char dek[DIGEST_CHARS + 1];     /* of the clear DEK, once it was known, or "" */
     enum inbox_state state;
-    int64_t attempts;        /* how often it was begun */
-    struct uuid secret_uuid; /* that it set out to make or remove, or "" */
-    bool is_new;             /* ... and that was not there before */
-    int64_t changed_ms;      /* since 1970 */
-    size_t outcome_bytes;    /* a reply as msgpack, addressed to nobody; 0: none yet */
+    int64_t attempts;          /* how often it was begun */
+    struct uuid secret_uuid;   /* that it set out to make or remove, or "" */
+    struct uuid replaced_uuid; /* ... in whose place, or "" */
+    bool is_new;               /* ... and that was not there before */
+    int64_t changed_ms;        /* since 1970 */
+    size_t outcome_bytes;      /* a reply as msgpack, addressed to nobody; 0: none yet */
     uint8_t outcome[OUTCOME_MAX_BYTES];
 };
 

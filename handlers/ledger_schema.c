@@ -20,6 +20,8 @@ static const char *const steps[LEDGER_VERSION] = {
     "  state TEXT NOT NULL CHECK (state IN ('begun', 'undoing', 'done')),"
     "  attempts INTEGER NOT NULL CHECK (attempts >= 0),"
     "  secret_uuid TEXT NOT NULL CHECK (length(secret_uuid) IN (0, 36) AND secret_uuid NOT GLOB '*[^-0-9a-f]*'),"
+    "  replaced_uuid TEXT NOT NULL"
+    "    CHECK (length(replaced_uuid) IN (0, 36) AND replaced_uuid NOT GLOB '*[^-0-9a-f]*'),"
     "  is_new INTEGER NOT NULL CHECK (is_new IN (0, 1)),"
     "  changed_ms INTEGER NOT NULL CHECK (changed_ms >= 0),"
     "  outcome BLOB NOT NULL CHECK (length(outcome) <= 4096 AND (state = 'begun' OR length(outcome) > 0)),"

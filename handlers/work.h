@@ -70,7 +70,8 @@ enum { RECORD_CHANGES_MAX = 2 };
  */
 struct record {
     struct uuid secret_uuid; /* that it sets out to make or remove, or ""; of an earlier attempt, where there was one */
-    bool is_new;             /* ... and that was not there before */
+    struct uuid replaced_uuid;  /* ... and in whose place, or "" */
+    bool is_new;                /* ... and that was not there before */
     char dek[DIGEST_CHARS + 1]; /* of its clear DEK, once that is known: digest_dek(); or "" */
     size_t change_count;
     struct secret_change {

@@ -45,6 +45,8 @@ struct sent {
     bool is_given_up;   /* it was begun so often, and the worker died of it each time, that nobody begins it any more */
     bool is_gone;       /* from its queue, before it was answered: what was begun must be settled all the same */
     bool success, flag; /* of the first reply; flag: created or deleted */
+    struct uuid wanted; /* of a define, or "" */
+    struct uuid uuid, replaced; /* of its first reply */
     char code[48];
     enum effect effect;
 };
@@ -169,6 +171,7 @@ static void fill_in(const struct sent *s, void *request)
         d->dek.len = 4;
         memcpy(d->dek.data, "dek!", 4);
         d->lease_seconds = s->lease_seconds;
+        d->secret_uuid = s->wanted;
     }
     if (s->kind == PRE_MIGRATE) {
         struct pre_migrate_request *p = request;
@@ -230,6 +233,8 @@ static void client_sends(void)
     }
     if (s->kind == DEFINE && roll(3) == 0)
         s->lease_seconds = 30;
+    if (s->kind == DEFINE && s->lease_seconds == 0 && roll(3) == 0)
+        s->wanted = uuid_number(4, 2 * s->vm + roll(2));
     if (roll(6) == 0)
         s->deadline_ms = sim.now_ms + 1 + (int64_t)roll(200);
     head.deadline_ms = s->deadline_ms;
@@ -367,17 +372,24 @@ static void client_receives(const struct copy *c)
     } else if (s->kind == DEFINE || s->kind == DELETE) {
         now.flag = s->kind == DEFINE ? define->created : delete->deleted;
     }
+    if (now.success && s->kind == DEFINE) {
+        now.uuid = define->secret_uuid;
+        now.replaced = define->replaced_secret_uuid;
+    }
     TRACE("reply to %s: %s %d", c->correlation_id, now.success ? "ok" : e.text, now.flag);
     total.late += strcmp(now.code, "SYS.1001") == 0;
     total.busy += strcmp(now.code, "KEY_AGENT_BUSY") == 0;
     total.replies++;
     CHECK(s->replies == 0 || (s->success == now.success && s->flag == now.flag && s->effect == now.effect &&
+                              uuid_equal(&s->uuid, &now.uuid) && uuid_equal(&s->replaced, &now.replaced) &&
                               strcmp(s->code, now.code) == 0),
           "%s is answered once with '%s' %d, and then with '%s' %d", c->correlation_id, s->code, s->flag, now.code,
           now.flag);
     s->replies++;
     s->success = now.success;
     s->flag = now.flag;
+    s->uuid = now.uuid;
+    s->replaced = now.replaced;
     s->effect = now.effect;
     strcpy(s->code, now.code);
 }
@@ -619,13 +631,17 @@ static void world_tell(void *ctx, const struct host_event *event)
 {
     size_t host = strcmp(event->host_uuid.text, sim.hosts[0].uuid.text) != 0, vm = vm_of(event);
     bool is_there = event->kind != HOST_EVENT_SECRET_DELETED && event->kind != HOST_EVENT_LEASE_ENDED;
+    bool was_there = event->kind == HOST_EVENT_SECRET_REPLACED;
 
     (void)ctx;
     CHECK(uuid_is_set(&event->secret_uuid), "an event without a secret");
     if (vm >= STATE_VMS)
         return;
     TRACE("told %s of %zu on %zu", host_event_name(event->kind), vm, host);
-    CHECK(sim.told[host][vm] != is_there || sim.had_faults, "%s was told twice", host_event_name(event->kind));
+    CHECK(sim.told[host][vm] == was_there || !is_there || sim.had_faults, "%s, and it was not as it says",
+          host_event_name(event->kind));
+    CHECK(sim.told[host][vm] != is_there || was_there || sim.had_faults, "%s was told twice",
+          host_event_name(event->kind));
     sim.told[host][vm] = is_there;
 }
 
@@ -1053,6 +1069,20 @@ static void outcome_find(size_t n)
     client_receives(&as_reply);
 }
 
+/* A define that succeeded, of what was there before under `current` (NULL: it was not). */
+static void check_define(size_t n, const struct uuid *current)
+{
+    const struct sent *s = &sim.sent[n];
+    bool is_wanted = uuid_is_set(&s->wanted);
+    bool replaces = current != NULL && is_wanted && !uuid_equal(current, &s->wanted);
+
+    CHECK(s->flag == (current == NULL || replaces), "r%zu: created=%d", n, s->flag);
+    CHECK(!is_wanted || uuid_equal(&s->uuid, &s->wanted), "r%zu: it wants another UUID than %s", n, s->uuid.text);
+    CHECK(is_wanted || current == NULL || uuid_equal(&s->uuid, current), "r%zu: it was there, and not as %s", n,
+          s->uuid.text);
+    CHECK(uuid_equal(&s->replaced, replaces ? current : &(struct uuid){0}), "r%zu: replaced='%s'", n, s->replaced.text);
+}
+
 /*
  * Requests of one identity act in queue order: a walk along the queue explains every outcome, and the end. After one
  * whose effect is unknown, as where libvirt stayed away, the next change tells.
@@ -1060,6 +1090,7 @@ static void outcome_find(size_t n)
 static void check_order(size_t host, size_t vm)
 {
     bool there = false, is_leased = false, is_known = true;
+    struct uuid current = {0};
 
     for (size_t i = 0; i < sim.sent_count; i++) {
         const struct sent *s = &sim.sent[i];
@@ -1075,7 +1106,7 @@ static void check_order(size_t host, size_t vm)
             continue;
         }
         if (is_known && !is_leased && s->kind == DEFINE)
-            CHECK(s->flag == !there, "r%zu: created=%d", i, s->flag);
+            check_define(i, there ? &current : NULL);
         if (is_known && !is_leased && s->kind == DELETE)
             CHECK(s->flag == there, "r%zu: deleted=%d", i, s->flag);
         if (is_known && !is_leased && s->kind == GET &&
@@ -1086,6 +1117,7 @@ static void check_order(size_t host, size_t vm)
         is_leased = s->lease_seconds > 0 && (is_leased || !there);
         is_known = is_known || s->lease_seconds == 0; /* a lease tells nothing of what may have had none */
         there = s->kind == DEFINE;
+        current = s->uuid;
     }
     there = there && !is_leased; /* by now it is over */
     CHECK(!is_known || host_has(host, vm) == there, "at the end the secret of %zu on %zu is%s there", vm, host,
