@@ -73,7 +73,8 @@ class LiveMigration(Scenario):
         with self.assertRaises(libvirt.libvirtError) as failure:
             self.machine.migrate(self.b)
         self.assertGreater(time.monotonic() - began, 0.5)
-        self.assertEqual(libvirt.VIR_ERR_OPERATION_FAILED, failure.exception.get_error_code())
+        self.assertIn(failure.exception.get_error_code(),  # which of them is a race within libvirt
+                      (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_INTERNAL_ERROR))
         self.assertNotIn("secret", str(failure.exception).lower())
         self.assertTrue(self.machine.is_active_on(self.a))
         self.b.undefine_secret(self.secret)
