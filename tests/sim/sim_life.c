@@ -798,6 +798,20 @@ static void begin_anew(void)
     open_leases();
 }
 
+/* Whoever sent it, or looks after the queue, has taken it away. What a pre-migrate has begun elsewhere would end by its lease. */
+static void message_goes(const char *id)
+{
+    size_t n = strtoul(id + 1, NULL, 10);
+
+    if (id[0] != 'r' || sim.sent[n].kind == PRE_MIGRATE || sim.sent[n].replies > 0)
+        return;
+    TRACE("%s is gone", id);
+    for (size_t i = 0; i < sim.message_count; i++)
+        sim.messages[i].is_settled |= strcmp(sim.messages[i].id, id) == 0;
+    sim.sent[n].is_gone = true;
+    total.gone++;
+}
+
 /* What a job thread was at when it died: some calls to libvirt further, the last of which may be half done. */
 static void job_dies(struct work *work)
 {
@@ -810,23 +824,10 @@ static void job_dies(struct work *work)
     work->ledger = ledger;
     fake_fault_set(hv, 1 + (unsigned)roll(2), faults[roll(COUNT(faults))]);
     (void)work_advance(work);
+    if (hv->fault == FAULT_LOST_HALF && roll(2) == 0)
+        message_goes(work->id);
     hv->fault_at = fault_at;
     hv->fault = fault;
-}
-
-/* Whoever sent it, or looks after the queue, has taken it away. What a pre-migrate has begun elsewhere would end by its lease. */
-static void message_goes(void)
-{
-    struct message_on_queue *m = &sim.messages[roll(sim.message_count)];
-    size_t n = strtoul(m->id + 1, NULL, 10);
-
-    if (strcmp(m->reply_to, "client") != 0 || sim.sent[n].kind == PRE_MIGRATE || m->is_settled || m->is_answered)
-        return;
-    TRACE("%s is gone", m->id);
-    for (size_t i = 0; i < sim.message_count; i++)
-        sim.messages[i].is_settled |= strcmp(sim.messages[i].id, m->id) == 0;
-    sim.sent[n].is_gone = true;
-    total.gone++;
 }
 
 /* Libvirtd is started again, and has lost all. */
@@ -850,7 +851,7 @@ static void worker_dies(void)
     if (roll(4) == 0)
         libvirtd_restarts(roll(HOSTS));
     if (sim.message_count > 0 && roll(2) == 0)
-        message_goes();
+        message_goes(sim.messages[roll(sim.message_count)].id);
     begin_anew();
     total.deaths++;
 }
