@@ -283,6 +283,16 @@ static void a_file_that_others_may_read_is_refused(void **state)
     assert_non_null(strstr(e.text, "chmod 600"));
 }
 
+static void a_pipe_in_its_place_is_refused_and_not_waited_for(void **state)
+{
+    (void)state;
+    assert_int_equal(unlink(keys.path), 0);
+    assert_int_equal(mkfifo(keys.path, 0600), 0);
+    alarm(10);
+    assert_unusable(ERR_KEYS_DAMAGED, "KEY_AGENT_KEY_FILES_INTEGRITY_MISMATCH");
+    alarm(0);
+}
+
 static void a_file_of_another_user_is_refused(void **state)
 {
     (void)state;
@@ -345,6 +355,7 @@ int main(void)
         TEST(a_file_that_is_gone_is_told_and_not_made_again_while_we_run),
         TEST(a_change_of_any_byte_is_told),
         TEST(a_file_that_others_may_read_is_refused),
+        TEST(a_pipe_in_its_place_is_refused_and_not_waited_for),
         TEST(a_file_of_another_user_is_refused),
         TEST(a_credential_comes_before_the_state_folder_and_is_not_changed),
         TEST(says_where_it_cannot_make_a_file),
