@@ -109,7 +109,7 @@ enum bus_event {
 
 enum published {
     PUBLISHED_TAKEN,    /* the broker has taken charge of it */
-    PUBLISHED_RETURNED, /* mandatory, and no queue is bound; news.text has the broker's words */
+    PUBLISHED_RETURNED, /* mandatory, and no queue is bound, or the broker fails on it (541); news.text has its words */
     PUBLISHED_REFUSED,  /* nacked, or its exchange does not exist, or we may not write to it; not tried again */
 };
 

@@ -281,12 +281,31 @@ static bool check_addresses(const struct config *c, struct err *e)
     return url_list_read(c->urls, NULL, &urls, e) && (c->http[0] == '\0' || http_address_read(c->http, host, &port, e));
 }
 
+/* The default exchange leads to every queue, and an empty folder is that of the root. */
+static bool check_given(const struct config *c, struct err *e)
+{
+    const struct {
+        const char *value, *what;
+    } needed[] = {
+        {c->urls, "url in [bus]"},
+        {c->exchange, "exchange in [bus]"},
+        {c->dead_exchange, "dead_exchange in [bus]"},
+        {c->events_exchange, "events_exchange in [bus]"},
+        {c->state_dir, "state_dir in [worker]"},
+    };
+
+    for (size_t i = 0; i < COUNT(needed); i++)
+        if (needed[i].value[0] == '\0')
+            return err_set(e, ERR_CONFIG, "%s is required", needed[i].what);
+    return true;
+}
+
 static bool check_whole(struct config *c, struct err *e)
 {
     char host[CONFIG_TEXT_MAX / 2];
 
-    if (c->urls[0] == '\0')
-        return err_set(e, ERR_CONFIG, "url in [bus] is required");
+    if (!check_given(c, e))
+        return false;
     if (c->host_count == 0)
         return err_set(e, ERR_CONFIG, "at least one [host.<uuid>] section is required");
     if (c->senders.require_signature && c->trust.key_count == 0)

@@ -187,6 +187,10 @@ static void wants_a_broker_and_a_host(void **state)
     refuses(HOST, 0, "url in [bus] is required");
     refuses(BUS, 0, "at least one [host.<uuid>] section is required");
     refuses(BUS "[worker]\nname = a b\n" HOST, 0, "name may have only");
+    refuses(BUS "exchange =\n" HOST, 0, "exchange in [bus] is required");
+    refuses(BUS "dead_exchange =\n" HOST, 0, "dead_exchange in [bus] is required");
+    refuses(BUS "events_exchange =\n" HOST, 0, "events_exchange in [bus] is required");
+    refuses(BUS "[worker]\nstate_dir =\n" HOST, 0, "state_dir in [worker] is required");
 }
 
 static void refuses_a_line_that_would_be_cut_off(void **state)
