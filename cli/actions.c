@@ -110,7 +110,7 @@ static const struct {
     { "code",       "CODE", LIST | REPLAY | DROP, take_code,    "dead: only what died of this, such as SYS.1007" },
     { "id",         "ID",   LIST | REPLAY | DROP, take_id,      "dead: only this one; may be given again" },
     { "all",        NULL,   REPLAY | DROP,        take_all,     "replay, drop: all of them" },
-    { "dry-run",    NULL,   REPLAY | DROP,        take_dry_run, "replay, drop: only say which" },
+    { "dry-run",    NULL,   REPLAY | DROP,        take_dry_run, "replay, drop, reconcile: only say which" },
     { "rate",       "N",    REPLAY | DROP,        take_rate,    "replay, drop: at most so many a second" },
     { "audit",      "FILE", REPLAY | DROP,        take_audit,   "replay, drop: where to record it" },
     { "head",       "HASH", VERIFY,               take_head,    "audit verify: this line must be there, too" },
@@ -141,10 +141,10 @@ bool actions_option_take(struct options *o, size_t index, const char *argument)
     return table[index].take(o, argument);
 }
 
-bool actions_absent(const struct options *o, const char *command)
+bool actions_absent(const struct options *o, const char *command, bool may_be_dry)
 {
     for (size_t i = 0; i < COUNT(table); i++)
-        if ((o->action_options >> i & 1) != 0) {
+        if ((o->action_options >> i & 1) != 0 && !(may_be_dry && table[i].take == take_dry_run)) {
             fprintf(stderr, "keyferry: --%s is not an option of %s\n", table[i].option, command);
             return false;
         }

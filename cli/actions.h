@@ -29,8 +29,8 @@ MUST_CHECK bool actions_option_take(struct options *options, size_t index, const
 /* Take what stands behind the command, and check all of it. False: stderr has been told. */
 MUST_CHECK bool actions_take(struct options *options, const char *command, int count, char **words);
 
-/* False where an option of an action was given: stderr has been told. For other commands. */
-MUST_CHECK bool actions_absent(const struct options *options, const char *command);
+/* False where an option of an action was given, but --dry-run if that may be: stderr has been told. For other commands. */
+MUST_CHECK bool actions_absent(const struct options *options, const char *command, bool may_be_dry);
 
 void actions_print_commands(void);
 void actions_print_options(void);

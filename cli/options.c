@@ -58,6 +58,7 @@ static const struct command commands[] = {
     { "host-key",     &host_key_get_message, "the public key that DEKs for a host are sealed to" },
     { "pre-migrate",  &pre_migrate_message,  "put a VM's secret on the destination before it migrates" },
     { "post-migrate", &post_migrate_message, "clean up after a migration" },
+    { "reconcile",    &reconcile_message,    "compare a host's ledger, secrets and VMs, and mend what can be" },
     { "send",         NULL,                  "send a JSON envelope from FILE (- is stdin) to the host it names" },
     { "dead",         NULL,                  NULL },
     { "audit",        NULL,                  NULL },
@@ -238,7 +239,7 @@ static bool take_arguments(struct options *o, int count, char **arguments)
         return false;
     if (actions_has(o->command->name))
         return actions_take(o, o->command->name, count - 1, arguments + 1);
-    if (!actions_absent(o, o->command->name))
+    if (!actions_absent(o, o->command->name, o->command->message == &reconcile_message))
         return false;
     wants_file = o->command->message == NULL;
     if (count == (wants_file ? 2 : 1)) {

@@ -92,6 +92,13 @@ struct hv_users {
 MUST_CHECK bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_id, struct hv_users *out,
                                 struct err *e);
 
+/*
+ * All that domains name here, live or stored: each UUID that any attribute is, and
+ * each usage id; `tell` gets one of the two, the other is NULL. Some more than once.
+ */
+typedef void hv_name(void *arg, const struct uuid *uuid, const char *usage_id);
+MUST_CHECK bool hv_named_each(struct hv *hv, hv_name *tell, void *arg, struct err *e);
+
 /* The TPM of a live domain. ERR_NOT_FOUND where no active domain has this UUID. */
 struct hv_tpm {
     bool present;

@@ -316,6 +316,35 @@ bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_i
     return true;
 }
 
+/* Of one kind of domains. One that vanished since it was listed names nothing. */
+static bool names_tell(struct loan *loan, unsigned list_flags, unsigned xml_flags, hv_name *tell, void *arg,
+                       struct err *e)
+{
+    ON_EXIT(release_domains) struct domains domains = {0};
+
+    domains.count = virConnectListAllDomains(loan->link->conn, &domains.at, list_flags);
+    if (domains.count < 0)
+        return fail(loan, EFFECT_NONE, "list the domains", e);
+    for (int i = 0; i < domains.count; i++) {
+        ON_EXIT(release_text) char *xml = virDomainGetXMLDesc(domains.at[i], xml_flags);
+
+        if (xml == NULL && !fail(loan, EFFECT_NONE, "describe a domain", e) && e->kind != ERR_NOT_FOUND)
+            return false;
+        if (xml != NULL && !domain_xml_each_name(xml, tell, arg))
+            return err_set(e, ERR_LIBVIRT, "libvirt's description of domain '%s' cannot be read",
+                           virDomainGetName(domains.at[i]));
+    }
+    return true;
+}
+
+bool hv_named_each(struct hv *hv, hv_name *tell, void *arg, struct err *e)
+{
+    ON_EXIT(release_loan) struct loan loan = {0};
+
+    return loan_take(hv, &loan, e) && names_tell(&loan, VIR_CONNECT_LIST_DOMAINS_ACTIVE, 0, tell, arg, e) &&
+           names_tell(&loan, VIR_CONNECT_LIST_DOMAINS_PERSISTENT, VIR_DOMAIN_XML_INACTIVE, tell, arg, e);
+}
+
 bool hv_live_tpm(struct hv *hv, const struct uuid *vm_uuid, struct hv_tpm *out, struct err *e)
 {
     ON_EXIT(release_loan) struct loan loan = {0};

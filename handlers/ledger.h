@@ -149,6 +149,17 @@ MUST_CHECK bool secret_row_next_lease(struct ledger *ledger, const struct uuid *
 MUST_CHECK bool secret_row_next_lease_of(struct ledger *ledger, const struct uuid *host, const struct uuid *vm,
                                          const struct uuid *after, struct secret_row *row, bool *found, struct err *e);
 
+/* ---- what a reconciliation found ---- */
+
+/* `what` is there now: since when, as far as is known, and whether somebody was told. */
+MUST_CHECK bool finding_note(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, const char *what,
+                             int64_t now_ms, int64_t *since_ms, bool *is_told, struct err *e);
+MUST_CHECK bool finding_told(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, const char *what,
+                             struct err *e);
+
+/* What was not seen any more since `before_ms` is over. */
+MUST_CHECK bool findings_forget(struct ledger *ledger, const struct uuid *host, int64_t before_ms, struct err *e);
+
 /* ---- who serves a host ---- */
 
 /*

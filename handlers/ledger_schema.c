@@ -57,6 +57,17 @@ static const char *const steps[LEDGER_VERSION] = {
     /* Leases in the order in which they end. */
     "CREATE INDEX secrets_leased ON secrets (host, lease_until_ms, uuid) WHERE lease_until_ms > 0;"
 
+    /* What a reconciliation found, since when, and whether it was told. */
+    "CREATE TABLE findings ("
+    "  host TEXT NOT NULL CHECK (length(host) = 36 AND host NOT GLOB '*[^-0-9a-f]*'),"
+    "  uuid TEXT NOT NULL CHECK (length(uuid) = 36 AND uuid NOT GLOB '*[^-0-9a-f]*'),"
+    "  what TEXT NOT NULL CHECK (what <> ''),"
+    "  since_ms INTEGER NOT NULL CHECK (since_ms >= 0),"
+    "  seen_ms INTEGER NOT NULL CHECK (seen_ms >= 0),"
+    "  is_told INTEGER NOT NULL CHECK (is_told IN (0, 1)),"
+    "  PRIMARY KEY (host, uuid, what)"
+    ") STRICT, WITHOUT ROWID;"
+
     "PRAGMA user_version = 2;",
 };
 

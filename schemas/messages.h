@@ -1,7 +1,7 @@
 /*
  * Every message, as a struct a request decodes into and a struct its reply is
  * written from. The tables are in secret_messages.c, host_key_messages.c,
- * migrate_messages.c and keymanager_messages.c.
+ * migrate_messages.c, keymanager_messages.c and reconcile_messages.c.
  */
 #ifndef SCHEMAS_MESSAGES_H
 #define SCHEMAS_MESSAGES_H
@@ -18,6 +18,9 @@ struct secret_key {
 
 /* "keyferry/<purpose>/<vmUuid>/<usageInstance>/v<keyVersion>": libvirt's usage id, and the identity as one text. */
 void secret_usage_id(const struct secret_key *key, char out[USAGE_ID_MAX_CHARS + 1]);
+
+/* The identity that a usage id is of. False: it is of none of ours, in this very form. */
+bool secret_key_parse(const char *usage_id, struct secret_key *out);
 
 bool secret_key_equal(const struct secret_key *a, const struct secret_key *b);
 
@@ -137,6 +140,17 @@ struct resource_key_reply {
     int64_t key_version;
 };
 
+struct reconcile_request {
+    struct addressed to; /* host_uuid alone */
+    bool dry_run;
+};
+
+struct reconcile_reply {
+    struct finding_list found; /* the first FINDINGS_MAX */
+    int64_t found_count;       /* all of them */
+    int64_t mended;
+};
+
 /* One message: its name on the wire and both its schemas. */
 struct message {
     const char *name; /* "SecretHostDefineMsg" */
@@ -147,6 +161,6 @@ struct message {
 const struct message *message_at(size_t index);
 
 extern const struct message define_message, get_message, delete_message, resolve_message, host_key_get_message,
-    host_key_rotate_message, pre_migrate_message, post_migrate_message, resource_key_message;
+    host_key_rotate_message, pre_migrate_message, post_migrate_message, resource_key_message, reconcile_message;
 
 #endif

@@ -19,14 +19,15 @@
 struct msgpack_object;
 
 enum field_type {
-    FIELD_TEXT,   /* char[]: UTF-8 without control characters, NUL at the end */
-    FIELD_UUID,   /* struct uuid: any form in, libvirt's form out */
-    FIELD_WHOLE,  /* int64_t */
-    FIELD_BOOL,   /* bool */
-    FIELD_CHOICE, /* enum choice: a bool on the wire that may also be absent */
-    FIELD_BYTES,  /* struct dek and its like: bin, or base64 text */
-    FIELD_TEXTS,  /* struct text_list: a list of static texts. Written; when read, only its form is checked */
-    FIELD_MAP,    /* a map with any keys, nothing of it kept. Only its form is checked */
+    FIELD_TEXT,     /* char[]: UTF-8 without control characters, NUL at the end */
+    FIELD_UUID,     /* struct uuid: any form in, libvirt's form out */
+    FIELD_WHOLE,    /* int64_t */
+    FIELD_BOOL,     /* bool */
+    FIELD_CHOICE,   /* enum choice: a bool on the wire that may also be absent */
+    FIELD_BYTES,    /* struct dek and its like: bin, or base64 text */
+    FIELD_TEXTS,    /* struct text_list: a list of static texts. Written; when read, only its form is checked */
+    FIELD_FINDINGS, /* struct finding_list: a list of maps */
+    FIELD_MAP,      /* a map with any keys, nothing of it kept. Only its form is checked */
 };
 
 enum presence {
@@ -61,6 +62,18 @@ enum choice { UNSAID, NO, YES };
 struct text_list {
     const char *const *texts;
     size_t count;
+};
+
+/* What a reconciliation has found: {"what": "orphan", "secretUuid": ..., "since": ms since 1970}. */
+struct finding {
+    char what[FINDING_MAX_CHARS + 1];
+    struct uuid secret_uuid;
+    int64_t since_ms;
+};
+
+struct finding_list {
+    size_t count;
+    struct finding at[FINDINGS_MAX];
 };
 
 struct field {
@@ -123,6 +136,9 @@ struct schema {
 #define TEXTS(T, m, key, must) \
     { .name = (key), .type = FIELD_TEXTS, .presence = (must), .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, struct text_list), .max = TEXT_LIST_MAX }
+#define FINDINGS(T, m, key) \
+    { .name = (key), .type = FIELD_FINDINGS, .presence = REQUIRED, .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct finding_list), .max = FINDINGS_MAX }
 #define CHECKED(key, kind, lo, hi) \
     { .name = (key), .type = (kind), .presence = OPTIONAL, .min = (lo), .max = (hi) }
 

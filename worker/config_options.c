@@ -9,6 +9,7 @@ static const char *const sasls[] = {"plain", "external", NULL};
 static const char *const queue_types[] = {"quorum", "classic", NULL};
 static const char *const plaintexts[] = {"refuse", "loopback", "allow", NULL};
 static const char *const envelopes[] = {"bound", "compatible", "both", NULL};
+static const char *const orphan_policies[] = {"report", "delete", NULL};
 static const char *const dst_keys[] = {"any", "pinned", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
@@ -46,7 +47,7 @@ const struct option options[] = {
     WHOLE_AT("worker", "hypervisor_wait_ms", hypervisor_wait_ms, "30000", 0, 86400000, "how long a request waits for libvirt to come back"),
     WHOLE_AT("worker", "drain_timeout_ms",   drain_timeout_ms,   "20000", 0, 86400000, "how long to finish what runs after SIGTERM"),
     FIXED(   "worker", "hosts_dir",                     "",  "a folder with a file a host"),
-    FIXED(   "worker", "orphan_policy",                 "report", "what becomes of orphans"),
+    WORD_AT( "worker", "orphan_policy", orphan_policy,  "report", orphan_policies, "what no VM has named for a day: report it, or delete it"),
     WORD_AT( "worker", "log_level",    log_level,       "info", log_levels, "error, warn, info or debug"),
     FIXED(   "worker", "log_format",                    "logfmt", "the form of log lines"),
     WORD_AT( "senders", "require_user_id", senders.require_user_id, "no", yes_no, "refuse requests without an AMQP user_id"),

@@ -82,7 +82,11 @@ void life_settle(struct life *life, struct request *r, const char *reply_fate)
 
     life_enter(r, STAGE_SETTLED);
     if (r->is_internal) {
-        w->ended(w->ctx, r->host, &r->work);
+        bool is_own = r->parent == NULL;
+
+        local_ends(life, r, r->work.failed ? &r->work.err : NULL);
+        if (is_own)
+            w->ended(w->ctx, r->host, &r->work);
     } else {
         request_log(r, life_now(life), reply_fate);
         w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
@@ -118,28 +122,6 @@ static void share_outcome(struct life *life, struct request *r)
     }
 }
 
-/* Into `events`, while its request and notes are there: told once its outcome is on disk. */
-static void note_events(struct request *r)
-{
-    struct work *w = &r->work;
-    struct host_event restored = {.kind = HOST_EVENT_SECRET_RESTORED, .host_uuid = r->entry.id.host};
-
-    if (w->restored) {
-        restored.key = ((const struct addressed *)w->request)->key;
-        restored.secret_uuid = w->restored_uuid;
-        r->events[r->event_count++] = restored;
-    }
-    r->event_count += work_event(w, &r->events[r->event_count]);
-}
-
-static void tell_events(const struct life *life, const struct request *r)
-{
-    const struct world *w = &life->config->world;
-
-    for (size_t i = 0; i < r->event_count; i++)
-        w->tell(w->ctx, &r->events[i]);
-}
-
 /*
  * Libvirt is another one than this request has spoken to, and may have lost what it did; when the two were compared, the
  * ledger may not have known of it yet.
@@ -160,7 +142,7 @@ static void conclude(struct life *life, struct request *r)
     compare_again(life, r);
     if (r->lane != NULL)
         next = lane_leave(&life->lanes, r, r->is_waiter);
-    tell_events(life, r);
+    events_tell_of(life, r);
     uncount(life, r);
     forget_key(life, r);
     share_outcome(life, r);
@@ -173,7 +155,7 @@ static void conclude(struct life *life, struct request *r)
 void life_finish(struct life *life, struct request *r)
 {
     if (r->is_admitted) {
-        note_events(r);
+        events_note(r);
         record_dek(r);
     }
     request_release_slots(r, life->config->vault);
@@ -276,6 +258,8 @@ void life_delivery(struct life *life, struct delivery *delivery)
 /* Forget a request that the broker will deliver again. Nothing joined it, and nobody in its lane is begun before it. */
 static void drop(struct life *life, struct request *r)
 {
+    struct err e;
+
     if (r->stage == STAGE_BACKLOG)
         TAILQ_REMOVE(&life->backlog, r, queue);
     if (r->stage == STAGE_JOINED)
@@ -284,6 +268,10 @@ static void drop(struct life *life, struct request *r)
         life_wait_over(life, r);
     if (r->lane != NULL)
         (void)lane_leave(&life->lanes, r, r->is_waiter);
+    if (r->parent != NULL) {
+        err_set(&e, ERR_BUSY, "the worker ends");
+        local_ends(life, r, &e);
+    }
     release(life, r);
 }
 

@@ -30,7 +30,7 @@ struct world {
     bool (*publish)(void *ctx, const struct publication *what, uint64_t *number); /* then life_published() */
     void (*forget)(void *ctx, uint64_t number);
     void (*settle)(void *ctx, struct delivery *delivery, enum verdict verdict);
-    void (*ended)(void *ctx, size_t host, const struct work *work); /* what life_restore() or life_lease() began */
+    void (*ended)(void *ctx, size_t host, const struct work *work); /* what life_restore() and the like began */
     void (*compare)(void *ctx, size_t host);                        /* the ledger and libvirt, once more */
     bool (*host_is_up)(void *ctx, size_t host);                     /* its libvirt */
     void (*wake_at)(void *ctx, int64_t when_ms);                    /* life_tick() is wanted then, or earlier */
@@ -85,6 +85,9 @@ void life_host_up(struct life *life, size_t host);
  */
 bool life_restore(struct life *life, size_t host, const struct restore_request *what);
 bool life_lease(struct life *life, size_t host, const struct lease_request *what);
+
+/* The same: have a host reconciled, as HostReconcileMsg does. */
+bool life_reconcile(struct life *life, size_t host);
 
 /* Time has passed: end the waits that are over. */
 void life_tick(struct life *life);

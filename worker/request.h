@@ -59,6 +59,8 @@ struct request {
     struct request *original; /* JOINED: whose outcome it waits for */
     TAILQ_HEAD(, request) duplicates;
 
+    struct request *child;                /* WAITING: for this one, here */
+    struct request *parent;               /* who waits for it, or NULL */
     char call_id[ID_MAX_CHARS + 1];       /* WAITING: the id of what it asked */
     char call_ticket[UUID_HEX_CHARS + 1]; /* ... and what the answer must bear, which nobody can guess */
     bool was_asked_again;                 /* WAITING: the first asking may have had an effect */

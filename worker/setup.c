@@ -182,6 +182,7 @@ static bool open_life(struct worker *w, struct err *e)
     w->life = life_new(&w->life_config);
     for (size_t i = 0; i < c->host_count; i++) {
         w->hosts[i].accepts_clear_deks = clear;
+        w->hosts[i].deletes_orphans = c->orphan_policy == ORPHANS_DELETE;
         w->hosts[i].hv = hypervisors_of(w->hypervisors, i);
     }
     w->events = events_new(&w->life_config.world, w->config.events_exchange, w->config.name);

@@ -40,7 +40,8 @@ void worker_on_timer(int fd, short what, void *arg)
     w->timer_ms = 0;
     life_tick(w->life);
     leases_tick(w->leases, w->life_config.world.now_ms(w));
-    worker_mind_leases(w);
+    serving_rounds(w, w->life_config.world.now_ms(w));
+    worker_mind_time(w);
     stop_when_idle(w);
 }
 
@@ -59,7 +60,7 @@ void worker_on_recorded(void *arg, struct entry *entry)
     for (size_t i = 0; i < entry->record->change_count; i++)
         if (!entry->record->changes[i].is_removed)
             leases_note(w->leases, &entry->record->changes[i].row);
-    worker_mind_leases(w);
+    worker_mind_time(w);
     life_recorded(w->life, entry);
     stop_when_idle(w);
 }

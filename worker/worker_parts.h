@@ -25,6 +25,7 @@ struct served {
     char why[WHY_BYTES];
     bool is_asked;                           /* another worker wants the host: nothing more is begun */
     struct delivery *waiting, *waiting_last; /* until the tenure is held */
+    int64_t reconcile_ms;                    /* when it is reconciled next; 0: not served yet */
 };
 
 struct worker {
@@ -74,7 +75,8 @@ bool worker_restore(void *arg, size_t host, const struct restore_request *what);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
 void worker_on_arrival(void *arg, size_t host, const struct uuid *vm);
 bool worker_lease(void *arg, size_t host, const struct lease_request *what);
-void worker_mind_leases(struct worker *w); /* whatever has changed: have the timer go off when the next lease ends */
+void worker_mind_time(
+    struct worker *w); /* have the timer go off when the next lease ends, or a host is to be reconciled */
 bool worker_is_well(void *arg);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
 

@@ -1,9 +1,11 @@
 /* The world, as the life cycle sees it: everything it does to the outside. */
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
+#include "handlers/handlers.h"
 #include "worker/log.h"
 #include "worker/worker_parts.h"
 
@@ -88,13 +90,28 @@ static void lease_looked_at(struct worker *w, size_t host, const struct work *wo
               work->failed ? work->err.code : leased_name(reply->what), "details", work->failed ? work->err.text : "",
               (char *)NULL);
     leases_looked(w->leases, host, work);
-    worker_mind_leases(w);
+    worker_mind_time(w);
+}
+
+static void reconciled(struct worker *w, size_t host, const struct work *work)
+{
+    const struct reconcile_reply *reply = (const struct reconcile_reply *)work->reply;
+    char found[24], mended[24];
+
+    if (!work->failed && reply->found_count == 0)
+        return;
+    snprintf(found, sizeof(found), "%lld", (long long)reply->found_count);
+    snprintf(mended, sizeof(mended), "%lld", (long long)reply->mended);
+    log_event(LOG_LEVEL_WARN, "reconcile", "host", w->hosts[host].uuid.text, "found", work->failed ? "" : found,
+              "mended", work->failed ? "" : mended, "details", work->failed ? work->err.text : "", (char *)NULL);
 }
 
 static void world_ended(void *ctx, size_t host, const struct work *work)
 {
     if (work->handler == &lease_handler)
         lease_looked_at(ctx, host, work);
+    else if (work->handler == &reconcile_handler)
+        reconciled(ctx, host, work);
     else
         restored(ctx, host, work);
 }
@@ -136,10 +153,11 @@ static void world_wake_at(void *ctx, int64_t when_ms)
 }
 
 /* Only now and then, so that who is told that something ended does not begin the next from within. */
-void worker_mind_leases(struct worker *w)
+void worker_mind_time(struct worker *w)
 {
-    int64_t next_ms = leases_next(w->leases, world_now_ms(NULL));
+    int64_t next_ms = leases_next(w->leases, world_now_ms(NULL)), reconcile_ms = serving_next_round(w);
 
+    next_ms = reconcile_ms < next_ms ? reconcile_ms : next_ms;
     if (next_ms != INT64_MAX)
         world_wake_at(w, next_ms);
 }

@@ -192,7 +192,7 @@ class Cli(Scenario):
                 self.assertTrue(said)
 
     def test_commands_that_are_yet_to_come_exit_with_2(self):
-        for command in ("status", "queues", "reconcile", "watch", "bench", "doctor"):
+        for command in ("status", "queues", "watch", "bench", "doctor"):
             self.assertEqual(2, self.run_it(*command.split())[0], command)
 
     def test_leases_what_it_defines(self):

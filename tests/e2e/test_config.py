@@ -87,7 +87,7 @@ class Config(Scenario):
 
     def test_an_option_that_is_yet_to_come_is_refused_off_its_default_and_taken_at_it(self):
         yet = {"bus": {"partitions": ("0", "8")},
-               "worker": {"hosts_dir": ("", "/x"), "orphan_policy": ("report", "delete"),
+               "worker": {"hosts_dir": ("", "/x"), 
                           "log_format": ("logfmt", "json")}}
         for section, keys in yet.items():
             for key, (default, other) in keys.items():

@@ -52,6 +52,7 @@ TABLE = {
         "digestSalt": NO_SALT, "leaseSeconds": NO_LEASE,
         "description": NO_TEXT + [("257 characters", "d" * 257), ("a line break", "a\nb"), ("a zero byte", "a\0b")]}),
     "HostEnvelopeKeyGetMsg": (set(), {}),
+    "HostReconcileMsg": (set(), {"dryRun": NO_BOOL}),
     "HostEnvelopeKeyRotateMsg": (set(), {"retire": NO_BOOL}),
     "SecretHostGetMsg": (set(), KEY),
     "SecretHostDeleteMsg": (set(), {**KEY, "secretUuid": NO_UUID, "migrationId": NO_MIGRATION, "force": NO_BOOL}),
@@ -69,6 +70,7 @@ UNKNOWN_HERE = {"SecretHostGetMsg": ["dekBase64", "secretUuid", "force", "migrat
                 "ResolveVtpmLibvirtSecretOnHypervisorMsg": ["purpose", "keyVersion", "usageInstance", "secretUuid"],
                 "VtpmPreMigrateMsg": ["secretUuid", "outcome", "force", "recipientKey", "digestSalt"],
                 "HostEnvelopeKeyGetMsg": ["retire", "vmUuid", "publicKey"], "HostEnvelopeKeyRotateMsg": ["vmUuid"],
+                "HostReconcileMsg": ["vmUuid", "force"],
                 "VtpmPostMigrateMsg": ["dekBase64", "tpmUuid", "secretUuid", "force"]}
 
 
@@ -78,7 +80,7 @@ class Fields(Scenario):
         fields = {"id": new_uuid(), "hostUuid": self.a.uuid, **new_key()}
         if message.startswith("Resolve"):
             fields = {"id": new_uuid(), "hostUuid": self.a.uuid, "vmUuid": new_uuid()}
-        if message.startswith("HostEnvelope"):
+        if message.startswith("Host"):
             fields = {"id": new_uuid(), "hostUuid": self.a.uuid}
         if message.startswith("Vtpm"):
             fields.update(srcHostUuid=self.a.uuid, dstHostUuid=self.b.uuid, migrationId="m-1")

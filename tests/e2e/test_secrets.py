@@ -282,5 +282,5 @@ class Secrets(Scenario):
             self.assertNotIn("dekDigest", self.succeeds(self.define(host, key, dek)).fields)
 
     def test_messages_that_are_yet_to_come_are_refused_by_name(self):
-        for message in ("HostReconcileMsg", "HostCapabilitiesGetMsg"):
+        for message in ("HostCapabilitiesGetMsg",):
             self.refuses(self.client.ask(message, self.a), "SYS.1008")

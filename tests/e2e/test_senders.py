@@ -7,7 +7,7 @@ from tests.lab.client import MIME, encode
 USERS = ("mgmt", "ops", "watch", "host-a", "host-b", "host-c", "mallory")
 READ = ("SecretHostGetMsg", "ResolveVtpmLibvirtSecretOnHypervisorMsg", "HostEnvelopeKeyGetMsg")
 MANAGE = (*READ, "SecretHostDefineMsg", "SecretHostDeleteMsg", "HostEnvelopeKeyRotateMsg", "VtpmPreMigrateMsg",
-          "VtpmPostMigrateMsg")
+          "VtpmPostMigrateMsg", "HostReconcileMsg")
 PEER = ("HostEnvelopeKeyGetMsg", "SecretHostDefineMsg", "SecretHostDeleteMsg", "VtpmPostMigrateMsg")
 MAY = {"mgmt": MANAGE, "ops": MANAGE, "watch": READ, "host-b": PEER, "mallory": ()}
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "fake_hv.h"
+#include "handlers/handlers.h"
 #include "handlers/host_keys.h"
 #include "handlers/ledger_sql.h"
 #include "schemas/envelope.h"
@@ -105,7 +106,7 @@ static struct host_keys keys[HOSTS]; /* of all runs */
 
 static struct {
     uint64_t requests, replies, channel_losses, outages, losses, answer_losses, restarts, deaths, returns, refusals,
-        late, busy, duplicates, restored, leases_ended, deadly, gone;
+        late, busy, duplicates, restored, leases_ended, mended, deadly, gone;
 } total;
 
 #define CHECK(what, ...)                                                                                               \
@@ -599,6 +600,10 @@ static void world_ended(void *ctx, size_t host, const struct work *work)
     const struct lease_reply *reply = (const void *)work->reply;
 
     (void)ctx;
+    if (work->handler == &reconcile_handler) {
+        total.mended += (uint64_t)((const struct reconcile_reply *)(const void *)work->reply)->mended;
+        return;
+    }
     if (work->handler != &lease_handler) {
         restored(work);
         return;
@@ -922,7 +927,10 @@ static void step(void)
         ledger_tells();
         return;
     case 11:
-        recovers(roll(HOSTS));
+        if (roll(60) == 0)
+            (void)life_reconcile(sim.life, roll(HOSTS));
+        else
+            recovers(roll(HOSTS));
         return;
     case 0:
         if (sim.sent_count < REQUESTS)
@@ -1345,11 +1353,11 @@ int main(int argc, char **argv)
     printf("simulation: %" PRIu64 " runs from seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " duplicates, %" PRIu64
            " replies, %" PRIu64 " lost channels, %" PRIu64 " outages of libvirt, %" PRIu64
            " failed calls to it, %" PRIu64 " lost reply queues, %" PRIu64 " restarts, %" PRIu64 " deaths, %" PRIu64
-           " secrets restored, %" PRIu64 " leases ended, %" PRIu64 " returns, %" PRIu64 " refusals, %" PRIu64
-           " late, %" PRIu64 " busy, %" PRIu64 " deadly, %" PRIu64 " gone\n",
+           " secrets restored, %" PRIu64 " leases ended, %" PRIu64 " mended by reconciling, %" PRIu64
+           " returns, %" PRIu64 " refusals, %" PRIu64 " late, %" PRIu64 " busy, %" PRIu64 " deadly, %" PRIu64 " gone\n",
            runs, first, total.requests, total.duplicates, total.replies, total.channel_losses, total.outages,
            total.losses, total.answer_losses, total.restarts, total.deaths, total.restored, total.leases_ended,
-           total.returns, total.refusals, total.late, total.busy, total.deadly, total.gone);
+           total.mended, total.returns, total.refusals, total.late, total.busy, total.deadly, total.gone);
     printf("%" PRIu64 " passed, 0 failed\n", runs);
     return 0;
 }

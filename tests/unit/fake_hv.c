@@ -275,6 +275,21 @@ bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_i
     return true;
 }
 
+bool hv_named_each(struct hv *hv, hv_name *tell, void *arg, struct err *e)
+{
+    if (!call_end(hv, call_begin(hv), false, true, e))
+        return false;
+    for (size_t i = 0; i < FAKE_DOMAINS_MAX; i++) {
+        const struct fake_domain *d = &hv->domains[i];
+
+        if (uuid_is_set(&d->uuid) && d->tpm.encrypted)
+            tell(arg, &d->tpm.secret_uuid, NULL);
+        if (uuid_is_set(&d->uuid) && d->usage_id != NULL)
+            tell(arg, NULL, d->usage_id);
+    }
+    return true;
+}
+
 bool hv_live_tpm(struct hv *hv, const struct uuid *vm_uuid, struct hv_tpm *out, struct err *e)
 {
     if (!call_end(hv, call_begin(hv), false, true, e))

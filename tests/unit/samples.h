@@ -52,6 +52,10 @@ static inline struct say sample_of(const char *field)
         TRUTH("skipped", false),
         STRING("dekSource", "request"),
         STRING("deletedOn", "destination"),
+        TRUTH("dryRun", true),
+        LIST("found", NULL, 0),
+        NUMBER("foundCount", 3),
+        NUMBER("mended", 2),
     };
 
     for (size_t i = 0; i < COUNT(samples); i++)

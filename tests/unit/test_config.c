@@ -119,7 +119,7 @@ static void refuses_what_this_version_cannot_do(void **state)
 {
     (void)state;
     refuses(BUS "partitions = 4\n" HOST, 3, "partitions cannot be set in this version");
-    refuses(BUS "[worker]\norphan_policy = delete\n" HOST, 4, "orphan_policy cannot be set");
+    refuses(BUS "[worker]\norphan_policy = keep\n" HOST, 4, "orphan_policy");
 }
 
 #define A "aaaaaaaa-0000-4000-8000-00000000000a"

@@ -219,7 +219,7 @@ static void a_file_of_an_earlier_version_is_brought_up_and_keeps_what_it_has(voi
     (void)state;
     must(secret_row_write(ledger, &one, &e));
     shut();
-    outside("DROP INDEX secrets_leased; PRAGMA user_version = 1");
+    outside("DROP INDEX secrets_leased; DROP TABLE findings; PRAGMA user_version = 1");
     ledger = opened();
     must(secret_row_next_lease(ledger, &host_a, 0, NULL, &row, &found, &e));
     assert_true(found);
