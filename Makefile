@@ -57,6 +57,8 @@ help:
 	@echo 'make demo           the whole main job on this machine, live migration included; KEEP=1 leaves it running'
 	@echo 'make check          every test; make unit | sim | corpus | real | e2e for one kind; E2E=name for one file of e2e'
 	@echo 'make canary         the search of the whole system for known secrets, which make e2e does as well'
+	@echo 'make storm          20,000 requests under 300 faults, a quarter of an hour; then storm-broken; STORM="--seed 1 …" for tests/storm/run'
+	@echo 'make storm-broken   the four broken variants that a storm has to catch; storm-short is what make check does'
 	@echo 'make asan tsan      the unit tests under the sanitizers; MODE=asan before any other target does the same'
 	@echo 'make lint           formatting, layers, lengths, warnings of both compilers, clang-tidy, gcc -fanalyzer'
 	@echo 'make format         lay the code out as lint wants it'
@@ -115,6 +117,13 @@ release:
 	@$(MAKE) --no-print-directory MODE=release CC=gcc all
 canary: $(SHIPPED)
 	KEYFERRY_BUILD=build tests/e2e/run canary:
+storm: $(SHIPPED)
+	KEYFERRY_BUILD=build tests/storm/run $(STORM)
+	@$(MAKE) --no-print-directory storm-broken
+storm-short: $(SHIPPED)
+	KEYFERRY_BUILD=build tests/storm/run --requests 600 --faults 12 $(STORM)
+storm-broken: $(SHIPPED)
+	tests/storm/run-broken
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
 	KEYFERRY_BUILD=$(BUILD) tests/e2e/run order: crosswise duplicates "in the midst"
 fuzz:
@@ -156,7 +165,7 @@ install: all
 clean:
 	rm -rf build compile_commands.json
 
-.PHONY: all help unit sim corpus real release canary e2e e2e-threads fuzz fuzz-run asan tsan deps deps-demo deps-check check demo \
-        bench lint format compile_commands.json install clean
+.PHONY: all help unit sim corpus real release canary e2e e2e-threads storm storm-short storm-broken fuzz fuzz-run asan tsan deps \
+        deps-demo deps-check check demo bench lint format compile_commands.json install clean
 .SECONDARY:
 -include $(OBJ:.o=.d)
