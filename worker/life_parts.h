@@ -6,10 +6,10 @@
 
 struct life {
     const struct life_config *config;
-    struct map *by_key;     /* host and id: requests that a duplicate may join */
-    struct map *by_call;    /* the ticket of its call: requests that wait for an answer */
-    struct map *by_number;  /* publication: requests that wait for its confirm */
-    struct map *lanes;      /* identity: its lane */
+    struct map *by_key;    /* host and id: requests that a duplicate may join */
+    struct map *by_call;   /* the ticket of its call: requests that wait for an answer */
+    struct map *by_number; /* publication: requests that wait for its confirm */
+    struct map *lanes;     /* identity: its lane */
     struct of_host {
         size_t waiting; /* requests that count against the cap */
         size_t in_hand;
