@@ -166,7 +166,7 @@ class Config(Scenario):
         files = [os.path.join(self.wa.state_dir, name) for name in os.listdir(self.wa.state_dir)]
         self.assertTrue(files)
         for path in files:
-            self.assertEqual(0o600, os.stat(path).st_mode & 0o777, path)
+            self.assertEqual(0o700 if os.path.isdir(path) else 0o600, os.stat(path).st_mode & 0o777, path)
 
     # What a running worker does with it.
     def test_the_password_may_come_by_file_or_environment_and_urls_are_percent_decoded(self):
