@@ -126,7 +126,7 @@ struct schema {
       .size = SIZE_IF(T, m, struct dek), .min = (lo), .max = (hi) }
 #define SEALED_DEK(T, m, key, must) \
     { .name = (key), .type = FIELD_BYTES, .presence = (must), .sealed = true, .offset = offsetof(T, m), \
-      .size = SIZE_IF(T, m, struct sealed_dek), .min = SEALED_MIN_BYTES, .max = SEALED_MAX_BYTES }
+      .size = SIZE_IF(T, m, struct sealed_dek), .min = 1, .max = SEALED_MAX_BYTES }
 #define PUBLIC_KEY(T, m, key, must) \
     { .name = (key), .type = FIELD_BYTES, .presence = (must), .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, struct public_key), .min = PUBLIC_KEY_BYTES, .max = PUBLIC_KEY_BYTES }

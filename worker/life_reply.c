@@ -10,7 +10,8 @@
 
 enum {
     RESEND_MS = 1000,
-    SENDINGS_MAX = 5, /* of a reply; a dead letter is sent until it is taken */
+    SENDINGS_MAX =
+        2, /* of a reply, which keeps a place in the window meanwhile; a dead letter is sent until it is taken */
     DEAD_HEADERS_MOST = 8,
 };
 

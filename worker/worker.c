@@ -145,6 +145,12 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
         event_base_loopbreak(w->base);
 }
 
+/* What is refused with a code, as no such exchange and no right are, will not be taken by another try: nobody gets it. */
+static enum published fate_of(const struct bus_news *news)
+{
+    return news->how == PUBLISHED_REFUSED && news->code != 0 ? PUBLISHED_RETURNED : news->how;
+}
+
 static void on_news(struct worker *w, struct bus_news *news)
 {
     switch (news->event) {
@@ -159,7 +165,7 @@ static void on_news(struct worker *w, struct bus_news *news)
         return;
     case BUS_PUBLISHED:
         if (!events_published(w->events, news))
-            life_published(w->life, news->number, news->how, news->text);
+            life_published(w->life, news->number, fate_of(news), news->text);
         return;
     case BUS_QUEUE_UP:
     case BUS_QUEUE_DOWN:

@@ -92,7 +92,7 @@ class Replies(Scenario):
 
     def test_to_an_address_that_the_broker_fails_on_disturbs_nobody_for_long(self):
         """RabbitMQ crashes the channel that publishes to what looks like a direct reply-to and is none."""
-        bad = [self.send(self.fields(), reply_to=DIRECT_REPLY_TO + ".AAAA.BBBB") for _ in range(3)]
+        bad = [self.send(self.fields(), reply_to=DIRECT_REPLY_TO + ".AAAA.BBBB") for _ in range(20)]
         self.succeeds(self.define(self.a, new_key()))
         self.broker.wait_for_drained("keyferry.host." + self.a.hex)
         wait_until(lambda: self.wa.log_text().count(DIRECT_REPLY_TO + ".AAAA.BBBB reply=\"returned") == len(bad), 60,
