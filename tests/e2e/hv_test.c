@@ -516,10 +516,9 @@ static void vms_that_begin_to_run_are_told_over_restarts_of_libvirtd(void **stat
     assert_true(becomes(watched, true));
     for (unsigned i = 1; i <= 2; i++) {
         assert_true(virsh("define /dev/stdin", DOMAIN("hv-test", VM, "")));
-        assert_int_equal(arrivals.count, i - 1);
+        assert_true(arrived(&arrivals, i - 1));
         assert_true(virsh("start hv-test --paused", ""));
         assert_true(arrived(&arrivals, i));
-        assert_string_equal(arrivals.last.text, vm.text);
         no_domain(NULL);
         if (i == 1) {
             libvirtd("restart");
@@ -530,7 +529,8 @@ static void vms_that_begin_to_run_are_told_over_restarts_of_libvirtd(void **stat
     }
     hv_close(watched);
     assert_true(virsh("create /dev/stdin --paused", DOMAIN("hv-test", VM, "")));
-    assert_int_equal(arrivals.count, 2);
+    assert_int_equal(arrivals.count, 2); /* nobody else has it any more */
+    assert_string_equal(arrivals.last.text, vm.text);
 }
 
 static void closing_waits_a_second_for_a_frozen_libvirtd_and_no_longer(void **state)
