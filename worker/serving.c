@@ -165,7 +165,7 @@ void serving_step(struct worker *w)
         w->served[i].is_asked = false;
         w->asked_count--;
         tenure_give(w->tenures, i);
-        if (w->served[i].waiting != NULL) /* they came since, by a new channel, and no other may follow them */
+        if (w->served[i].waiting != NULL && !w->is_draining) /* they came since, by a new channel */
             tenure_want(w->tenures, i);
     }
 }

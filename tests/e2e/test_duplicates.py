@@ -1,7 +1,7 @@
 """The same id again while the first still runs: one effect, and an answer to each who asked."""
 import time
 
-from tests.e2e.base import CONFLICT, INVALID, Scenario, b64, new_dek, new_key, new_uuid
+from tests.e2e.base import CONFLICT, INVALID, LATE, Scenario, b64, new_dek, new_key, new_uuid
 
 
 class Duplicates(Scenario):
@@ -59,6 +59,13 @@ class Duplicates(Scenario):
         replies = self.client.wait_many(asked)
         self.assertEqual(1, len({self.succeeds(reply)["secretUuid"] for reply in replies}))
         self.holds(self.a, key, replies[0]["secretUuid"])
+
+    def test_another_envelope_of_what_was_refused_before_it_was_opened_is_a_duplicate(self):
+        key, dek, late = new_key(), new_dek(), {"id": new_uuid(), "messageDeadline": int(time.time() * 1000) - 1000}
+        first = self.define_sealed(self.a, key, self.sealed(self.a, key, dek), **late)
+        self.refuses(first, LATE)
+        self.assertEqual(first.outcome, self.define_sealed(self.a, key, self.sealed(self.a, key, dek), **late).outcome)
+        self.refuses(self.define_sealed(self.a, key, self.sealed(self.a, key, new_dek()), **late), INVALID, field="id")
 
     def test_a_redelivered_pre_migrate_makes_one_secret_and_asks_with_the_same_ids(self):
         fake = self.fake_host()

@@ -15,6 +15,7 @@ from .hypervisor import Hypervisor, VM
 from .worker import Worker
 from .client import Client, Reply
 from .keymanager import KeyManager
+from .link import Link
 from .listener import Listener
 from .notify import NotifySocket
 from .proxy import Proxy
@@ -24,5 +25,5 @@ from .wire import Wire
 from .lab import Lab, REPO, program
 
 __all__ = ["Lab", "LabError", "Authority", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
-           "Listener", "NotifySocket", "Search", "Service", "FakeHost", "Proxy", "Wire", "REPO", "patience", "program",
+           "Link", "Listener", "NotifySocket", "Search", "Service", "FakeHost", "Proxy", "Wire", "REPO", "patience", "program",
            "refusal", "wait_until"]

@@ -12,6 +12,7 @@ from .broker import Broker
 from .client import Client
 from .hypervisor import Hypervisor
 from .keymanager import KeyManager
+from .link import Link
 from .listener import Listener
 from .process import LabError, start_time
 from .proxy import Proxy
@@ -85,6 +86,9 @@ class Lab:
 
     def listener(self, broker, key="#"):
         return self._add(Listener(broker.connection(), key))
+
+    def link(self, broker, name="link"):
+        return self._add(Link(broker, name))
 
     def wire(self, broker):
         return self._add(Wire(broker))

@@ -17,7 +17,8 @@ class Link:
         self.pairs = set()  # (near writer, far writer) of each connection
         self.loop = asyncio.new_event_loop()
         started = threading.Event()
-        threading.Thread(target=self._run, args=(started,), name=name, daemon=True).start()
+        self.thread = threading.Thread(target=self._run, args=(started,), name=name, daemon=True)
+        self.thread.start()
         started.wait()
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
 
@@ -27,9 +28,14 @@ class Link:
         self.port = server.sockets[0].getsockname()[1]
         started.set()
         self.loop.run_forever()
+        passing = asyncio.all_tasks(self.loop)
+        for task in passing:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*passing, return_exceptions=True))
 
     def end(self):
         self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(5)
 
     def processes(self):
         return []

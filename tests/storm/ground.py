@@ -9,7 +9,6 @@ import time
 
 from tests.lab import Lab, LabError, Worker, patience, wait_until
 from tests.lab.client import DEAD
-from tests.lab.link import Link
 
 USAGE = re.compile(r"<name>keyferry/")
 SETTINGS = {"bus": {"prefetch": 16}, "worker": {"request_timeout_ms": 8000, "hypervisor_wait_ms": 8000, "http": None}}
@@ -61,8 +60,8 @@ class Ground:
         for host in self.hosts:
             state = lab.make_folder("state-" + host.name)
             for number in "12":
-                link = lab._add(Link(self.broker, f"link-{host.name}{number}"))
-                self.workers.append(lab._add(StormWorker(lab, link, host, host.name + number, state)))
+                link = lab.link(self.broker, f"link-{host.name}{number}")
+                self.workers.append(StormWorker(lab, link, host, host.name + number, state))
         for worker in self.workers:  # one after the other: the first makes what both share
             worker.start()
         self.others = [{}, {}]

@@ -243,7 +243,7 @@ class Load:
         self.hosts, self.seed, self.violations = hosts, seed, violations
         self.rng = random.Random(f"{seed}/load")
         self.actors, self.active = [], []
-        self.allowance, self.takes_new_actors = 0, True
+        self.allowance, self.is_paused, self.is_finishing, self.enough = 0, False, False, 0
         self.asked = self.published = self.answered = self.duplicates = self.late = 0
         self.open, self.by_correlation = set(), {}
         self.later, self.counter = [], itertools.count()  # (when, number, ask)
@@ -255,19 +255,23 @@ class Load:
     def allow(self, count):
         self.allowance += count
 
-    def finish(self):
-        """Let every actor come to its end, and begin no other."""
-        self.takes_new_actors = False
-        self.allowance = 10 ** 9
-
     def pause(self):
-        self.allowance = 0
+        """Until resume() nothing new is asked."""
+        self.is_paused = True
+
+    def resume(self):
+        self.is_paused = False
+
+    def finish(self, enough):
+        """Ask so many in all, let every actor come to its end, and begin no other."""
+        self.is_finishing, self.enough = True, enough
+        self.resume()
 
     def is_quiet(self):
         return not self.open and not self.later
 
     def is_finished(self):
-        return self.is_quiet() and not self.active
+        return self.asked >= self.enough and self.is_quiet() and not self.active
 
     def prove(self):
         """Every actor asks what shows that its secret is the right one."""
@@ -297,9 +301,9 @@ class Load:
                 self.publish_again(ask.request, 0)
 
     def ask(self, now):
-        if self.allowance <= 0:
+        if not self.may_ask():
             return
-        while self.takes_new_actors and len(self.active) < AT_ONCE:
+        while not (self.is_finishing and self.asked >= self.enough) and len(self.active) < AT_ONCE:
             kind = Mover if random.Random(f"{self.seed}:{len(self.actors)}").random() < 0.35 else Plain
             self.actors.append(kind(self.seed, len(self.actors)))
             self.active.append(self.actors[-1])
@@ -309,8 +313,11 @@ class Load:
                 self.begin(request)
             elif actor.is_done and actor.in_flight() == 0 and not actor.extra:
                 self.active.remove(actor)
-            if self.allowance <= 0:
+            if not self.may_ask():
                 return
+
+    def may_ask(self):
+        return not self.is_paused and (self.is_finishing or self.allowance > 0)
 
     def begin(self, request):
         rng = request.actor.rng
