@@ -24,6 +24,7 @@ SAN  := -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all
 FLAGS_release := -O2 -D_FORTIFY_SOURCE=3
 FLAGS_asan    := $(SAN) -fsanitize=address,undefined
 FLAGS_tsan    := $(SAN) -fsanitize=thread
+FLAGS_fuzz    := $(SAN) -fsanitize=fuzzer-no-link,address,undefined
 export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp
 
 # -Wno-cpp: librabbitmq from 0.14 on wants its headers by names that 0.11 does not have.
@@ -36,13 +37,15 @@ SRC     := $(wildcard $(ROOMS:%=%/*.c))
 HEADERS := $(wildcard $(ROOMS:%=%/*.h))
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 LIB_OBJ := $(filter-out $(BUILD)/worker/main.o $(BUILD)/cli/%,$(OBJ))
+ALL_OBJ := $(filter-out $(BUILD)/worker/main.o $(BUILD)/cli/main.o,$(OBJ))
 CLI_OBJ := $(filter $(BUILD)/cli/% $(BUILD)/bus/% $(BUILD)/schemas/%,$(OBJ))
 TESTS   := $(wildcard tests/unit/test_*.c)
 UNIT    := $(TESTS:tests/unit/%.c=$(BUILD)/tests/%)
 SIM     := $(patsubst tests/sim/%.c,$(BUILD)/tests/%,$(wildcard tests/sim/sim_*.c))
 REAL    := $(BUILD)/tests/bus_test $(BUILD)/tests/hv_test
-FUZZ    := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-REPLAY  := $(FUZZ:build/fuzz/%=$(BUILD)/tests/replay_%)
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ    := $(FUZZERS:%=$(BUILD)/tests/fuzz_%)
+REPLAY  := $(FUZZERS:%=$(BUILD)/tests/replay_%)
 
 # A sanitizer keeps what is freed: where memory is searched for secrets, it is that of the programs as they are shipped.
 SHIPPED := $(if $(filter build,$(BUILD)),build/keyferryd build/keyferry,release)
@@ -70,7 +73,7 @@ $(BUILD)/keyferry: $(CLI_OBJ)
 $(BUILD)/keyferryd $(BUILD)/keyferry:
 	@echo $@; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(BUILD)/libkeyferry.a: $(LIB_OBJ)
+$(BUILD)/libkeyferry.a: $(ALL_OBJ)
 	@rm -f $@; echo $@; ar rcs $@ $^
 
 $(BUILD)/%.o: %.c
@@ -89,11 +92,14 @@ $(REAL): $(BUILD)/tests/%: tests/e2e/%.c $(TEST_DEPS)
 	$(LINK_TEST)
 $(BUILD)/tests/open_envelope: tests/open_envelope.c $(TEST_DEPS)
 	$(LINK_TEST)
-$(REPLAY): $(BUILD)/tests/replay_%: tests/fuzz/%.c tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a
-	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $< tests/fuzz/replay_main.c $(BUILD)/libkeyferry.a $(LDLIBS) -o $@
-build/fuzz/%: tests/fuzz/%.c $(SRC) $(HEADERS)
-	@mkdir -p $(@D); echo $@; clang $(CPPFLAGS) -std=c17 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< \
-	    $(filter-out worker/main.c cli/%,$(SRC)) $(LDLIBS) -o $@
+# A fuzzer may define what it stands in for; of the archive that file is then not taken.
+LINK_FUZZER = @mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(filter %.c %.o %.a,$^) $(LDLIBS)
+FUZZ_DEPS  := $(BUILD)/cli/settings.o $(BUILD)/libkeyferry.a | tests/fuzz/fuzz.h
+
+$(REPLAY): $(BUILD)/tests/replay_%: tests/fuzz/fuzz_%.c tests/fuzz/replay_main.c $(FUZZ_DEPS)
+	$(LINK_FUZZER) -o $@
+$(FUZZ): $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_DEPS)
+	$(LINK_FUZZER) -fsanitize=fuzzer -o $@
 
 unit: $(UNIT) $(BUILD)/tests/open_envelope
 	@set -e; for t in $(UNIT); do $$t; done
@@ -101,7 +107,7 @@ unit: $(UNIT) $(BUILD)/tests/open_envelope
 sim: $(SIM)
 	@set -e; for t in $(SIM); do $$t; done
 corpus: $(REPLAY)
-	@set -e; for t in $(REPLAY); do $$t tests/fuzz/corpus/$${t##*/replay_fuzz_}; done
+	@set -e; for f in $(FUZZERS); do $(BUILD)/tests/replay_$$f tests/fuzz/corpus/$$f; done
 real: $(REAL)
 	tests/lab/with --broker -- $(BUILD)/tests/bus_test
 	tests/lab/with --hypervisor -- $(BUILD)/tests/hv_test
@@ -120,9 +126,11 @@ storm-broken: $(SHIPPED)
 	tests/storm/run-broken
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
 	KEYFERRY_BUILD=$(BUILD) tests/e2e/run order: crosswise duplicates "in the midst"
-fuzz: $(FUZZ)
-	@set -e; for f in $(FUZZ); do n=$${f##*/fuzz_}; mkdir -p build/corpus/$$n; \
-	    $$f -max_total_time=$(FUZZ_SECONDS) -malloc_limit_mb=16 build/corpus/$$n tests/fuzz/corpus/$$n; done
+fuzz:
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzz-run
+fuzz-run: $(FUZZ)
+	@set -e; for f in $(FUZZERS); do mkdir -p build/corpus/$$f; $(BUILD)/tests/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) \
+	    -malloc_limit_mb=16 $$(ls tests/fuzz/$$f.dict 2>&- | sed s/^/-dict=/) build/corpus/$$f tests/fuzz/corpus/$$f; done
 asan tsan:
 	$(MAKE) MODE=$@ unit
 
@@ -157,7 +165,7 @@ install: all
 clean:
 	rm -rf build compile_commands.json
 
-.PHONY: all help unit sim corpus real release canary e2e e2e-threads storm storm-short storm-broken fuzz asan tsan deps deps-demo deps-check check demo bench lint \
-        format compile_commands.json install clean
+.PHONY: all help unit sim corpus real release canary e2e e2e-threads storm storm-short storm-broken fuzz fuzz-run asan tsan deps \
+        deps-demo deps-check check demo bench lint format compile_commands.json install clean
 .SECONDARY:
 -include $(OBJ:.o=.d)

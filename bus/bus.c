@@ -338,11 +338,21 @@ void bus_queue_close(struct bus *bus, size_t queue)
     consumer_queue_close(bus->consumer, queue);
 }
 
+void bus_queue_count(struct bus *bus, size_t queue)
+{
+    consumer_queue_count(bus->consumer, queue);
+}
+
 void bus_stop(struct bus *bus)
 {
     bus->stopping = true;
     consumer_stop(bus->consumer);
     publisher_stop(bus->publisher);
+}
+
+const char *bus_user(const struct bus *bus)
+{
+    return publisher_user(bus->publisher);
 }
 
 const char *bus_reply_queue(const struct bus *bus)

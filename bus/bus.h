@@ -41,11 +41,18 @@ struct bus_config {
     const char *exchange, *dead_exchange, *events_exchange, *reply_exchange; /* reply_exchange "": the default one */
     unsigned quiet_ms;       /* after so long without a delivery a queue's consumer must be proven; 0: never */
     uint32_t body_max_bytes; /* a larger delivery is rejected from its header frame */
+    bool looks; /* only looks through its queues, which are there: a larger delivery comes without its body */
     const struct bus_queue *queues;
     size_t queue_count;
 };
 
 #define DELIVERY_ANSWER SIZE_MAX
+
+/* What a header says of who somebody is: the broker vouches for user_id, and for this nobody does. */
+struct claim {
+    bool is_made;                      /* the header is there */
+    char user[SHORTSTR_MAX_CHARS + 1]; /* "" too where it is no text, or cannot be a user's name */
+};
 
 /* A message that came. Flat: one free, by bus_settle() or delivery_free(). */
 struct delivery {
@@ -61,8 +68,13 @@ struct delivery {
     char user_id[SHORTSTR_MAX_CHARS + 1];
     char routing_key[SHORTSTR_MAX_CHARS + 1];
     char signature[SIGNATURE_CHARS + 1]; /* the header x-keyferry-signature; "?" where that is no text, or longer */
+    struct claim on_behalf_of;           /* the header x-keyferry-on-behalf-of: whose message an operator sends again */
+    struct claim vouched_by;             /* the header x-keyferry-vouched-by: who wrote down whose it was */
+    uint64_t timestamp_s;                /* AMQP's timestamp; 0: absent */
+    uint64_t whole_bytes;                /* of its body; more than body_bytes: that is too large, and is not here */
     size_t body_bytes;
-    uint8_t body[]; /* wiped when the delivery is freed */
+    size_t headers_bytes; /* 0 but where the bus only looks; behind the body, for header_next() */
+    uint8_t body[];       /* wiped, and the headers, when the delivery is freed */
 };
 
 void delivery_free(struct delivery *delivery); /* NULL is fine */
@@ -97,7 +109,7 @@ enum bus_event {
 
 enum published {
     PUBLISHED_TAKEN,    /* the broker has taken charge of it */
-    PUBLISHED_RETURNED, /* mandatory, and no queue is bound; news.text has the broker's words */
+    PUBLISHED_RETURNED, /* mandatory, and no queue is bound, or the broker fails on it (541); news.text has its words */
     PUBLISHED_REFUSED,  /* nacked, or its exchange does not exist, or we may not write to it; not tried again */
 };
 
@@ -107,7 +119,8 @@ struct bus_news {
     uint64_t number;
     enum published how;
     size_t queue;
-    uint16_t code; /* BUS_PUBLISHED: AMQP's reply code of a return or refusal, such as 312, 403, 404; else 0 */
+    uint32_t messages; /* BUS_QUEUE_UP, where the bus only looks or counts: how many wait in the queue */
+    uint16_t code;     /* BUS_PUBLISHED: AMQP's reply code of a return or refusal, such as 312, 403, 404; else 0 */
     char text[512];
 };
 
@@ -173,10 +186,19 @@ void bus_queue_renew(struct bus *bus, size_t queue, const char *why);
 void bus_queue_close(struct bus *bus, size_t queue);
 
 /*
+ * Ask how many messages wait in a queue that was closed: BUS_QUEUE_UP follows, with
+ * `messages`, and nothing is consumed. To ask again, close it again.
+ */
+void bus_queue_count(struct bus *bus, size_t queue);
+
+/*
  * Tell the broker goodbye on both connections. BUS_LINK_DOWN with the text "closed"
  * follows when it has answered, or after 2 s. Nothing is opened again.
  */
 void bus_stop(struct bus *bus);
+
+/* Whose user_id publications carry now; "" where none is said. Valid as long as the bus. */
+const char *bus_user(const struct bus *bus);
 
 /* The name of this program's reply queue; valid as long as the bus. */
 const char *bus_reply_queue(const struct bus *bus);

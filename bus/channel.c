@@ -63,6 +63,8 @@ static enum channel_event take_answer(struct channel *channel, const struct wire
                 frame->method_id & 0xffff, channel->number);
         return CHANNEL_BROKEN;
     }
+    if (frame->method == METHOD_QUEUE_OK)
+        channel->messages = frame->message_count;
     if (++channel->at < channel->row.count)
         return CHANNEL_NOTHING;
     channel->state = CHANNEL_READY;

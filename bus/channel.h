@@ -19,6 +19,7 @@ struct channel {
     uint16_t number;
     struct ask_row row;
     size_t at;
+    uint32_t messages; /* how many waited in the queue that its row declares */
 };
 
 /* What a frame meant. */

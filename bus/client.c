@@ -14,6 +14,7 @@ struct client {
     struct event *alarm;
     struct bus *bus;
     bool timed_out;
+    uint32_t waiting; /* messages in the queue to look through, when that was opened */
 };
 
 /* What a call waits for. */
@@ -55,13 +56,19 @@ static void release_client(struct client **client)
     client_close(*client);
 }
 
-static bool client_connect(struct client *client, struct err *e)
+/*
+ * Until answers can come or, of a queue to look through, until it is open: deliveries
+ * come only after that, and who publishes then may be waited for later.
+ */
+static bool client_connect(struct client *client, enum bus_event wanted, struct err *e)
 {
     for (struct bus_news news;;) {
         enum bus_event event = news_wait(client, &news);
-        if (event == BUS_LINK_UP)
+        if (event == wanted) {
+            client->waiting = news.messages;
             return true;
-        if (event == BUS_LINK_DOWN)
+        }
+        if (event == BUS_LINK_DOWN || event == BUS_QUEUE_DOWN)
             return err_set(e, ERR_BUS, "%s", news.text);
         if (event == BUS_QUIET)
             return err_set(e, ERR_BUS, "no broker answered in time");
@@ -77,7 +84,11 @@ bool client_open(const struct client_config *config, unsigned timeout_ms, struct
         .tls = config->tls,
         .name = config->name,
         .heartbeat_s = config->heartbeat_s,
-        .answers_wanted = true,
+        .answers_wanted = config->queue == NULL,
+        .looks = config->queue != NULL,
+        .prefetch = UINT16_MAX,
+        .queues = &(struct bus_queue){.name = config->queue, .routing_key = ""},
+        .queue_count = config->queue != NULL,
         .exchange = "",
         .dead_exchange = "",
         .events_exchange = "",
@@ -95,7 +106,7 @@ bool client_open(const struct client_config *config, unsigned timeout_ms, struct
     if (!bus_open(client->base, &bus, on_wake, client, &client->bus, e))
         return false;
     alarm_set(client, timeout_ms);
-    if (!client_connect(client, e))
+    if (!client_connect(client, config->queue != NULL ? BUS_QUEUE_UP : BUS_LINK_UP, e))
         return false;
     *out = TAKE(client);
     return true;
@@ -170,6 +181,22 @@ bool client_call(struct client *client, const struct client_request *request, un
 
     bus_forget(client->bus, waiting.number);
     return !failed && answer_keep(waiting.answer, out, e);
+}
+
+enum bus_event client_next(struct client *client, unsigned wait_ms, struct bus_news *news)
+{
+    alarm_set(client, wait_ms);
+    return news_wait(client, news);
+}
+
+uint32_t client_waiting(const struct client *client)
+{
+    return client->waiting;
+}
+
+struct bus *client_bus(struct client *client)
+{
+    return client->bus;
 }
 
 static void client_part(struct client *client)

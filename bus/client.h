@@ -1,11 +1,12 @@
 /*
- * Ask and wait: a bus of its own for a program that has nothing else to do, such
- * as the CLI. It declares nothing but its own exclusive reply queue.
+ * Ask and wait, or look through a queue: a bus of its own for a program that has
+ * nothing else to do, such as the CLI. It declares nothing but its own exclusive
+ * reply queue, if it asks.
  */
 #ifndef BUS_CLIENT_H
 #define BUS_CLIENT_H
 
-#include "bus/tls.h"
+#include "bus/bus.h"
 
 struct client;
 
@@ -17,6 +18,7 @@ struct client_config {
     const char *reply_exchange; /* where answers come by; NULL or "": the default exchange */
     unsigned heartbeat_s;
     uint32_t body_max_bytes; /* a larger answer is dropped, and its call runs out of time */
+    const char *queue;       /* to look through, with client_next(); NULL: none, it asks */
 };
 
 /* What is asked. Points to the caller's memory, only during client_call(). */
@@ -34,7 +36,7 @@ struct client_answer {
 };
 
 /*
- * Connect; blocks until all is ready, `timeout_ms` at most. Fails with ERR_CONFIG (a
+ * Connect; blocks until all is ready (to look through a queue: until it is open), `timeout_ms` at most. Fails with ERR_CONFIG (a
  * URL cannot be read, TLS is not possible with these files), ERR_BUS (no broker could be reached, or it refused: told as
  * soon as all URLs were tried once) or ERR_LOCAL. *out is the caller's: client_close().
  */
@@ -50,6 +52,20 @@ MUST_CHECK bool client_open(const struct client_config *config, unsigned timeout
  */
 MUST_CHECK bool client_call(struct client *client, const struct client_request *request, unsigned timeout_ms,
                             struct client_answer *out, struct err *e);
+
+/*
+ * The next thing that happens, `wait_ms` at most; BUS_QUIET: nothing did. To a client
+ * that looks through a queue the messages come that lie there, the 65,535 that
+ * AMQP's prefetch can name at most. What is not settled with VERDICT_ACK goes back,
+ * in its order, when the client is closed.
+ */
+enum bus_event client_next(struct client *client, unsigned wait_ms, struct bus_news *news);
+
+/* How many messages lay in the queue when it was opened. */
+uint32_t client_waiting(const struct client *client);
+
+/* To publish by and to settle deliveries; the client's. */
+struct bus *client_bus(struct client *client);
 
 /* Parts from the broker in good order where it answers soon. NULL is fine. */
 void client_close(struct client *client);

@@ -82,6 +82,12 @@ static void wait_for_next_round(struct connection *c, uint64_t held_ms)
     timer_set(c->timer, backoff_next_ms(&c->backoff, held_ms, random_bits()));
 }
 
+void connection_hurry(struct connection *c)
+{
+    if (c->state == CONNECTION_WAITING)
+        timer_set(c->timer, 0);
+}
+
 /* What was open, or being opened, is no more. */
 static void connection_lose(struct connection *c, const char *text)
 {

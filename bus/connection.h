@@ -59,6 +59,9 @@ void connection_stop(struct connection *connection);
 /* End it as if it had been lost for this reason, and begin anew. Not from within one of the owner's functions. */
 void connection_cut(struct connection *connection, const char *why);
 
+/* Where it waits to be tried again: now. From the owner's lost(), too. */
+void connection_hurry(struct connection *connection);
+
 bool connection_is_open(const struct connection *connection);
 bool connection_is_over(const struct connection *connection); /* stopped, and told so */
 

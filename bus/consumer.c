@@ -205,6 +205,7 @@ bool consumer_new(struct event_base *base, const struct bus_config *config, cons
         .tray = tray,
         .values = topology_values(config),
         .body_max_bytes = config->body_max_bytes,
+        .looks = config->looks,
         .stride = (uint16_t)(CHANNEL_FIRST_QUEUE - 1 + config->queue_count),
         .opened = on_intake_opened,
         .lost = on_intake_lost,
@@ -301,6 +302,14 @@ void consumer_queue_close(struct consumer *c, size_t queue)
 
     if (source->intake.wanted)
         intake_close(&source->intake);
+}
+
+void consumer_queue_count(struct consumer *c, size_t queue)
+{
+    struct intake *intake = &c->sources[queue].intake;
+
+    intake->row = topology_counted;
+    intake_open(intake);
 }
 
 bool consumer_is_over(const struct consumer *c)

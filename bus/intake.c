@@ -178,18 +178,29 @@ void intake_reset(struct intake *intake)
 
 /* From here on bytes are put together. */
 
+static void claim_copy(struct wire_text text, struct claim *out)
+{
+    out->is_made = text.at != NULL;
+    wire_text_copy(text, out->user, sizeof(out->user));
+}
+
 static struct delivery *delivery_new(const struct intake *intake, const struct wire_frame *header)
 {
-    struct delivery *d = malloc(sizeof(*d) + (size_t)header->body_bytes);
+    size_t body = header->body_bytes > intake->host->body_max_bytes ? 0 : (size_t)header->body_bytes;
+    size_t headers = intake->host->looks ? wire_headers_list(header, NULL, 0) : 0;
+    struct delivery *d = malloc(sizeof(*d) + body + headers);
 
     if (d == NULL)
         return NULL;
+    d->headers_bytes = headers == 0 ? 0 : wire_headers_list(header, (char *)d->body + body, headers);
     d->next = NULL;
     d->queue = intake->queue;
     d->tag = intake->tag;
     d->generation = intake->generation;
     d->redelivered = intake->redelivered;
-    d->body_bytes = (size_t)header->body_bytes;
+    d->body_bytes = body;
+    d->whole_bytes = header->body_bytes;
+    d->timestamp_s = header->timestamp_s;
     memcpy(d->routing_key, intake->routing_key, sizeof(d->routing_key));
     wire_text_copy(header->content_type, d->content_type, sizeof(d->content_type));
     wire_text_copy(header->message_id, d->message_id, sizeof(d->message_id));
@@ -199,6 +210,8 @@ static struct delivery *delivery_new(const struct intake *intake, const struct w
     wire_text_copy(header->signature, d->signature, sizeof(d->signature));
     if (header->signature.len > 0 && d->signature[0] == '\0')
         strcpy(d->signature, "?");
+    claim_copy(header->on_behalf_of, &d->on_behalf_of);
+    claim_copy(header->vouched_by, &d->vouched_by);
     return d;
 }
 
@@ -206,7 +219,7 @@ void delivery_free(struct delivery *delivery)
 {
     if (delivery == NULL)
         return;
-    wipe(delivery->body, delivery->body_bytes);
+    wipe(delivery->body, delivery->body_bytes + delivery->headers_bytes);
     free(delivery);
 }
 
@@ -219,11 +232,11 @@ static bool is_canary(const struct wire_frame *header)
 static bool take_header(struct intake *intake, const struct wire_frame *frame, struct err *e)
 {
     intake->unsettled++;
-    if (is_canary(frame) && !intake->no_ack) {
+    if (is_canary(frame) && !intake->no_ack && !intake->host->looks) {
         intake_settle(intake, intake->tag, VERDICT_ACK);
         return true;
     }
-    if (frame->body_bytes <= intake->host->body_max_bytes) {
+    if (frame->body_bytes <= intake->host->body_max_bytes || intake->host->looks) {
         intake->coming = delivery_new(intake, frame);
         return intake->coming != NULL || err_set(e, ERR_LOCAL, "no memory for a delivery");
     }
@@ -237,7 +250,7 @@ static void take_body(struct intake *intake, const struct wire_frame *frame)
 {
     struct delivery *d = intake->coming;
 
-    if (d != NULL)
+    if (d != NULL && d->body_bytes == d->whole_bytes)
         memcpy(d->body + (d->body_bytes - intake->content.body_left - frame->piece_bytes), frame->piece,
                frame->piece_bytes);
 }

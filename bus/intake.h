@@ -20,6 +20,7 @@ struct intake_host {
     struct tray *tray;
     struct ask_values values; /* but for queue and key */
     uint32_t body_max_bytes;
+    bool looks;          /* as bus_config's */
     uint16_t stride;     /* how many intakes there are: a further number for an intake's channel is so much higher */
     uint64_t generation; /* of the newest channel */
     void (*opened)(void *arg, struct intake *intake);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { AMQP_INTERNAL_ERROR = 541 }; /* AMQP 0-9-1 1.2 */
+
 void pending_init(struct pending *p, struct tray *tray)
 {
     *p = (struct pending){.tray = tray, .end = &p->first};
@@ -119,12 +121,24 @@ void pending_return(struct pending *p, const struct returned *returned, const st
     }
 }
 
+/*
+ * A broker that fails on a publication itself (541) does not name it as the cause, and may have failed for another
+ * reason: one alone is to blame the second time. RabbitMQ up to 4.0 fails so on a routing key that looks like a direct
+ * reply-to and is none.
+ */
+static bool is_alone_to_blame(const struct pending *p, const struct ending *ending)
+{
+    return p->outstanding == 1 && (ending->code != AMQP_INTERNAL_ERROR || p->first->number <= p->suspect);
+}
+
 bool pending_again(struct pending *p, const struct ending *ending)
 {
-    bool is_blamed = ending->cause_id == wire_publish_id && p->outstanding > 0;
+    bool is_cause = ending->cause_id == wire_publish_id || ending->code == AMQP_INTERNAL_ERROR;
+    bool is_blamed = is_cause && p->outstanding > 0;
 
-    if (is_blamed && p->outstanding == 1) {
-        outcome_set(p->first, PUBLISHED_REFUSED, ending->code, ending->text);
+    if (is_blamed && is_alone_to_blame(p, ending)) {
+        outcome_set(p->first, ending->code == AMQP_INTERNAL_ERROR ? PUBLISHED_RETURNED : PUBLISHED_REFUSED,
+                    ending->code, ending->text);
         settle(p, &p->first);
     }
     for (struct outgoing **at = &p->first; *at != NULL && (*at)->tag != 0;) {

@@ -49,7 +49,9 @@ struct ending {
  * The channel is gone: all that was sent is to be sent again, but for what was
  * forgotten. If a publication was the cause, and only one was on the way, it is to
  * blame, and refused; if several were, they go one at a time from now on, so that
- * the next time it is known. True: a publication was the cause.
+ * the next time it is known. True: a publication was the cause. One that the broker
+ * fails on (541 INTERNAL_ERROR) is to blame when it is alone for the second time, and
+ * counts as returned: to send it once more would cost everybody the connection again.
  */
 bool pending_again(struct pending *pending, const struct ending *ending);
 

@@ -33,6 +33,11 @@ bool publisher_is_ready(const struct publisher *p)
     return p->channel.state == CHANNEL_READY;
 }
 
+const char *publisher_user(const struct publisher *p)
+{
+    return connection_user(p->connection);
+}
+
 static void send_waiting(struct publisher *p)
 {
     const struct publication *next;
@@ -176,6 +181,16 @@ static void on_blocked(void *arg, const char *why)
     send_waiting(p);
 }
 
+/* Where it was a publication's fault, and that one is out of the way, the others need not wait. */
+static void begin_again(struct publisher *p, const struct loss *loss)
+{
+    const struct outgoing *first = p->pending.first;
+
+    if (pending_again(&p->pending, &(struct ending){loss->cause_id, loss->code, loss->text}) &&
+        p->pending.first != first)
+        connection_hurry(p->connection);
+}
+
 static void on_lost(void *arg, const struct loss *loss)
 {
     struct publisher *p = arg;
@@ -183,7 +198,7 @@ static void on_lost(void *arg, const struct loss *loss)
     evtimer_del(p->retry);
     channel_reset(&p->channel);
     p->content = (struct content){0};
-    pending_again(&p->pending, &(struct ending){loss->cause_id, loss->code, loss->text});
+    begin_again(p, loss);
     if (p->blocked)
         on_blocked(p, NULL);
     p->owner->lost(p->arg, loss->text);

@@ -29,6 +29,9 @@ bool publisher_is_over(const struct publisher *publisher); /* as connection_is_o
 /* True while the connection and its channel are open. */
 bool publisher_is_ready(const struct publisher *publisher);
 
+/* As bus_user(). */
+const char *publisher_user(const struct publisher *publisher);
+
 /* Let publications go, or hold them: there may be no exchange yet for them to go to. Held at first. */
 void publisher_release(struct publisher *publisher, bool release);
 

@@ -22,6 +22,7 @@ static void source_tell(struct tray_item *item, struct bus_news *news)
 
     news->event = events[source->state];
     news->queue = source->intake.queue;
+    news->messages = source->intake.channel.messages;
     snprintf(news->text, sizeof(news->text), "%s", source->intake.why);
 }
 

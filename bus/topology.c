@@ -13,7 +13,8 @@ static const struct argument host_arguments[] = {
 };
 
 static const struct argument dead_arguments[] = {
-    { .name = "x-queue-type", .text = "quorum" },  /* even where the host queues are classic */
+    { .name = "x-queue-type",     .text = "quorum" },    /* even where the host queues are classic */
+    { .name = "x-delivery-limit", .number = INT32_MAX }, /* each look counts, and from 4.0 on 20 would be the last */
 };
 
 #define ARGUMENTS(table) .arguments = (table), .argument_count = COUNT(table)
@@ -38,9 +39,14 @@ static const struct ask host_queue[] = {
 
 static const struct ask host_queue_as_it_is[] = {
     { .kind = ASK_CHANNEL },
-    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_PASSIVE },  /* to be told how many consume */
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_PASSIVE },  /* to be told how much it holds, and how many consume */
     { .kind = ASK_QOS },
     { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE },
+};
+
+static const struct ask counted[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_PASSIVE },
 };
 
 static const struct ask reply_queue[] = {
@@ -63,6 +69,7 @@ static const struct ask publisher[] = {
 
 const struct ask_row topology_shared = ROW(shared);
 const struct ask_row topology_publisher = ROW(publisher);
+const struct ask_row topology_counted = ROW(counted);
 /* clang-format on */
 
 struct ask_row topology_host_queue(bool declare)

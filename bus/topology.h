@@ -60,6 +60,8 @@ struct ask_values {
 extern const struct ask_row topology_shared; /* exchanges and dead letters: complete before any host queue */
 extern const struct ask_row topology_publisher;
 struct ask_row topology_host_queue(bool declare);
+extern const struct ask_row topology_looked_at;  /* a queue that must be there */
+extern const struct ask_row topology_counted;    /* the same, only to ask how much it holds */
 struct ask_row topology_reply_queue(bool bound); /* bound: to the reply exchange */
 
 /* The values of a configuration; the queue's name and key are left for the caller to add. */

@@ -232,6 +232,28 @@ bool url_list_read(const char *text, const char *password, struct url_list *out,
     return true;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+bool url_list_add(char *list, size_t size, const char *line)
+{
+    size_t used = strlen(list), more = 0;
+
+    while (line[more] != '\0' && !(line[more] == ';' && more > 0 && is_blank(line[more - 1])))
+        more++;
+    while (more > 0 && is_blank(line[more - 1]))
+        more--;
+    if (used + more + 2 > size)
+        return false;
+    if (used != 0 && list[used - 1] != ',' && more != 0)
+        list[used++] = ',';
+    memcpy(list + used, line, more);
+    list[used + more] = '\0';
+    return true;
+}
+
 void url_list_done(struct url_list *list)
 {
     if (list->urls != NULL)

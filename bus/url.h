@@ -39,6 +39,13 @@ struct url_list {
  */
 MUST_CHECK bool url_list_read(const char *text, const char *password, struct url_list *out, struct err *e);
 
+/*
+ * Add to `list`, text of `size` bytes, what one line of a configuration file says of
+ * it: a comma comes between, and a comment is left away, which inih leaves on lines
+ * that go on. False, and nothing added: it does not fit.
+ */
+MUST_CHECK bool url_list_add(char *list, size_t size, const char *line);
+
 /* Wipes and frees. Safe on an empty one, and twice. */
 void url_list_done(struct url_list *list);
 

@@ -78,12 +78,16 @@ struct wire_frame {
     uint32_t consumers;                     /* queue.declare-ok: how many consume from it */
     uint16_t channel_max, heartbeat_s;      /* tune */
     uint32_t frame_max;                     /* tune */
+    uint32_t message_count;                 /* queue.declare-ok */
     struct wire_text mechanisms;            /* start */
     struct wire_text product, version;      /* start: of the server's properties */
     uint64_t body_bytes;                    /* header: of the whole content */
+    uint64_t timestamp_s;                   /* header: since 1970; 0: absent */
     struct wire_text content_type, message_id, correlation_id, reply_to, user_id; /* header */
     struct wire_text signature; /* header: of its own headers, x-keyferry-signature; "?" where that is no text */
-    const uint8_t *piece;       /* body: points into the bytes given to wire_read() */
+    struct wire_text on_behalf_of, vouched_by; /* likewise; `at` NULL: absent; "" where that is no text */
+    const void *headers;                       /* header: all of its own, for wire_headers_list(); NULL: none */
+    const uint8_t *piece;                      /* body: points into the bytes given to wire_read() */
     size_t piece_bytes;
 };
 
@@ -108,6 +112,12 @@ MUST_CHECK bool wire_read(struct wire_reader *reader, const uint8_t *bytes, size
 
 /* Copy a text into `out`, or leave "" there when it is absent, does not fit or holds a NUL. */
 void wire_text_copy(struct wire_text text, char *out, size_t size);
+
+/*
+ * Write the headers of a header frame, the last that was read, into `room` bytes as
+ * bus/headers.h has them, as many as fit; gives how many bytes they take.
+ */
+size_t wire_headers_list(const struct wire_frame *header, char *out, size_t room);
 
 /*
  * True if `bytes` is one whole AMQP table, its own length in front, of known

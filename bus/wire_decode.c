@@ -3,6 +3,7 @@
 #include <amqp_framing.h>
 #include <string.h>
 
+#include "schemas/headers.h"
 #include "schemas/signature.h"
 
 enum { METHOD_ID_BYTES = 4, PROPERTIES_AT = 12 }; /* class 2, weight 2, body size 8 (AMQP 0-9-1 4.2.6.1) */
@@ -52,6 +53,18 @@ static struct wire_text table_signature(const amqp_table_t *table)
     if ((value->kind == AMQP_FIELD_KIND_UTF8 || value->kind == AMQP_FIELD_KIND_BYTES) && value->value.bytes.len > 0)
         return text_of(value->value.bytes);
     return (struct wire_text){"?", 1};
+}
+
+/* Nor must a claim: one that cannot be a user's name is nobody's. */
+static struct wire_text table_claim(const amqp_table_t *table, const char *key)
+{
+    const amqp_field_value_t *value = table_value(table, key);
+
+    if (value == NULL)
+        return (struct wire_text){0};
+    if (value->kind == AMQP_FIELD_KIND_UTF8 && value->value.bytes.len > 0)
+        return text_of(value->value.bytes);
+    return (struct wire_text){"", 0};
 }
 
 static void take_start(const void *decoded, struct wire_frame *out)
@@ -133,7 +146,10 @@ static void take_nack(const void *decoded, struct wire_frame *out)
 
 static void take_queue_ok(const void *decoded, struct wire_frame *out)
 {
-    out->consumers = ((const amqp_queue_declare_ok_t *)decoded)->consumer_count;
+    const amqp_queue_declare_ok_t *m = decoded;
+
+    out->message_count = m->message_count;
+    out->consumers = m->consumer_count;
 }
 
 static void take_nothing(const void *decoded, struct wire_frame *out)
@@ -281,7 +297,13 @@ bool wire_decode_header(amqp_pool_t *pool, amqp_bytes_t payload, struct wire_fra
     out->correlation_id = property(p, AMQP_BASIC_CORRELATION_ID_FLAG, p->correlation_id);
     out->reply_to = property(p, AMQP_BASIC_REPLY_TO_FLAG, p->reply_to);
     out->user_id = property(p, AMQP_BASIC_USER_ID_FLAG, p->user_id);
-    if ((p->_flags & AMQP_BASIC_HEADERS_FLAG) != 0)
-        out->signature = table_signature(&p->headers);
+    if ((p->_flags & AMQP_BASIC_TIMESTAMP_FLAG) != 0)
+        out->timestamp_s = p->timestamp;
+    if ((p->_flags & AMQP_BASIC_HEADERS_FLAG) == 0)
+        return true;
+    out->headers = &p->headers;
+    out->signature = table_signature(&p->headers);
+    out->on_behalf_of = table_claim(&p->headers, ON_BEHALF_OF_HEADER);
+    out->vouched_by = table_claim(&p->headers, VOUCHED_BY_HEADER);
     return true;
 }

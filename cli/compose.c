@@ -83,7 +83,7 @@ static bool write_body(const struct options *o, const char *id, const struct dek
         return err_set(e, ERR_LOCAL, "out of memory");
     writer_map(w, 1);
     writer_key(w, schema->name);
-    writer_map(w, 3 + count_values(o) + (o->dek_file != NULL));
+    writer_map(w, 3 + count_values(o) + (o->dek_file != NULL) + o->dry_run);
     writer_key(w, "id"), writer_text(w, id);
     writer_key(w, "createdTime"), writer_whole(w, session_now_ms());
     writer_key(w, "timeout"), writer_whole(w, o->timeout_ms);
@@ -92,6 +92,8 @@ static bool write_body(const struct options *o, const char *id, const struct dek
         if (o->values[i] != NULL && field != NULL)
             writer_key(w, name), write_value(w, field, o->values[i]);
     }
+    if (o->dry_run)
+        writer_key(w, "dryRun"), writer_bool(w, true);
     if (o->dek_file != NULL)
         writer_key(w, "dekBase64"), writer_bytes(w, dek->data, dek->len);
     return writer_finish(w, out, e);

@@ -38,25 +38,6 @@ static int print_reply(const struct options *o, const struct client_answer *answ
     return ok ? EXIT_SUCCESS : complain_of_reply(&e);
 }
 
-/* Why there is no answer, in words and as exit status. */
-static int explain(const struct err *e)
-{
-    static const struct {
-        enum err_kind kind;
-        int status;
-    } statuses[] = {
-        {ERR_TIMEOUT, EXIT_NO_REPLY},
-        {ERR_NO_ROUTE, EXIT_NO_ROUTE},
-        {ERR_CONFIG, EXIT_USAGE},
-    };
-
-    fprintf(stderr, "keyferry: %s\n", e->text);
-    for (size_t i = 0; i < COUNT(statuses); i++)
-        if (statuses[i].kind == e->kind)
-            return statuses[i].status;
-    return EXIT_UNREACHABLE;
-}
-
 static int ask(struct session *session, const struct options *o, struct composed *request, struct vault *vault)
 {
     struct client_answer answer = {.content_type = ""};
@@ -65,11 +46,11 @@ static int ask(struct session *session, const struct options *o, struct composed
     int status;
 
     if (!sealing_apply(session, o, request, &answered, &e))
-        return answered ? complain_of_reply(&e) : explain(&e);
+        return answered ? complain_of_reply(&e) : exit_explain(&e);
     if (session_send(session, &request->host, request->id, &request->body, &answer, &e))
         status = print_reply(o, &answer, vault);
     else
-        status = explain(&e);
+        status = exit_explain(&e);
     bytes_free(&answer.body);
     return status;
 }
@@ -83,7 +64,7 @@ static int compose_and_ask(const struct options *o, const struct settings *s, st
 
     if (o->file != NULL ? !compose_from_file(o->file, &request, &e) : !compose(o, vault, &request, &e))
         return complain(&e, EXIT_USAGE);
-    status = session_open(s, o->timeout_ms, &session, &e) ? ask(&session, o, &request, vault) : explain(&e);
+    status = session_open(s, o->timeout_ms, NULL, &session, &e) ? ask(&session, o, &request, vault) : exit_explain(&e);
     session_close(&session);
     composed_done(&request, vault);
     return status;
@@ -100,6 +81,8 @@ int main(int argc, char **argv)
     process_harden();
     if (!options_read(argc, argv, &options, &status))
         return status;
+    if (options.action != NULL)
+        return options.action->run(&options);
     if (!settings_read(&options, &settings, &e) || !vault_open(VAULT_SLOTS, &vault, &e))
         return complain(&e, EXIT_USAGE);
     status = compose_and_ask(&options, &settings, vault);

@@ -9,9 +9,11 @@
 #include "cli/exit.h"
 #include "schemas/version.h"
 
-enum { DEFAULT_TIMEOUT_MS = 30000, GENERAL_OPTIONS_MAX = 12 };
+enum { DEFAULT_TIMEOUT_MS = 30000, GENERAL_OPTIONS_MAX = 12, OPTIONS_MAX = 48 };
 
-/* What getopt_long() returns for the options that are no field; a field option returns FIELD + its index. */
+_Static_assert(OPTIONS_MAX >= GENERAL_OPTIONS_MAX + ACTION_OPTIONS_MAX + FIELD_OPTIONS_MAX, "room for every option");
+
+/* What getopt_long() returns for the options that are no field; of actions one returns ACTION + its index, of fields FIELD + its index. */
 enum {
     OPTION_HELP = 'h',
     OPTION_VERSION = 'V',
@@ -23,7 +25,8 @@ enum {
     OPTION_SEAL,
     OPTION_NO_SEAL,
     OPTION_ROTATE,
-    FIELD
+    ACTION,
+    FIELD = ACTION + ACTION_OPTIONS_MAX
 };
 
 /* clang-format off */
@@ -38,6 +41,7 @@ static const struct {
     { "secret-uuid",    "secretUuid",    NULL,   "UUID",    "define: the UUID wanted; delete: only if it is this one" },
     { "description",    "description",   NULL,   "TEXT",    "define: for people, at most 256 bytes" },
     { "migration-id",   "migrationId",   NULL,   "ID",      "the migration; delete: only if it made the secret" },
+    { "lease",          "leaseSeconds",  NULL,   "SECONDS", "define, pre-migrate: how long it lives unless it comes to be used" },
     { "src",            "srcHostUuid",   NULL,   "UUID",    "the host a migration leaves" },
     { "dst",            "dstHostUuid",   NULL,   "UUID",    "the host it goes to" },
     { "tpm",            "tpmUuid",       NULL,   "UUID",    "pre-migrate: the TPM, for the key manager" },
@@ -54,7 +58,10 @@ static const struct command commands[] = {
     { "host-key",     &host_key_get_message, "the public key that DEKs for a host are sealed to" },
     { "pre-migrate",  &pre_migrate_message,  "put a VM's secret on the destination before it migrates" },
     { "post-migrate", &post_migrate_message, "clean up after a migration" },
+    { "reconcile",    &reconcile_message,    "compare a host's ledger, secrets and VMs, and mend what can be" },
     { "send",         NULL,                  "send a JSON envelope from FILE (- is stdin) to the host it names" },
+    { "dead",         NULL,                  NULL },
+    { "audit",        NULL,                  NULL },
 };
 /* clang-format on */
 
@@ -79,11 +86,14 @@ static void print_help(void)
          "\n"
          "Commands:");
     for (size_t i = 0; i < COUNT(commands); i++)
-        printf("  %-22s %s\n", commands[i].name, commands[i].help);
+        if (!actions_has(commands[i].name))
+            printf("  %-22s %s\n", commands[i].name, commands[i].help);
+    actions_print_commands();
     puts("\nOptions of commands:");
     for (size_t i = 0; i < COUNT(fields); i++)
         printf("  --%-15s%-8s %s\n", fields[i].option, fields[i].argument != NULL ? fields[i].argument : "",
                fields[i].help);
+    actions_print_options();
     puts("  --dek-file     FILE     the DEK, as raw bytes; - is stdin\n"
          "  --seal                  seal the DEK to the host it is for, or fail; by default it goes\n"
          "                          in clear where that host has no key\n"
@@ -98,17 +108,25 @@ static void print_help(void)
          "  -V, --version\n"
          "  -h, --help\n"
          "\n"
-         "Exit status: 0 success; 1 the reply was an error; 2 usage; 3 no reply in time;\n"
-         "4 no route: nobody serves that host; 5 the broker could not be reached.\n"
+         "What replay and drop do is recorded first, in state_dir/audit.log with -c, with\n"
+         "--url in $XDG_STATE_HOME/keyferry/audit.log. A letter is sent again in the name of\n"
+         "its sender, which workers believe from those whom [senders] makes operators.\n"
+         "\n"
+         "Exit status: 0 success; 1 the reply was an error, or not all that was meant was\n"
+         "done; 2 usage; 3 no reply in time; 4 no route: nobody serves that host; 5 the broker\n"
+         "could not be reached.\n"
          "\n"
          "Examples:\n"
          "  keyferry define --host $HOST --vm $VM --key-version 1 --dek-file /run/dek\n"
          "  keyferry get --host $HOST --vm $VM --key-version 1 --json\n"
-         "  keyferry pre-migrate --src $A --dst $B --vm $VM --key-version 1 --tpm $TPM");
+         "  keyferry pre-migrate --src $A --dst $B --vm $VM --key-version 1 --tpm $TPM\n"
+         "  keyferry dead list --host $HOST --newer-than 1h\n"
+         "  keyferry dead replay --code delivery_limit --rate 50 --dry-run\n"
+         "  keyferry dead drop --older-than 30d");
 }
 
-/* getopt's table: the general options, then one for each field. */
-static void list_options(struct option list[FIELD_OPTIONS_MAX + GENERAL_OPTIONS_MAX])
+/* getopt's table: the general options, those of actions, then one for each field. */
+static void list_options(struct option list[OPTIONS_MAX])
 {
     static const struct option general[] = {
         {"help", no_argument, NULL, OPTION_HELP},
@@ -122,10 +140,14 @@ static void list_options(struct option list[FIELD_OPTIONS_MAX + GENERAL_OPTIONS_
         {"no-seal", no_argument, NULL, OPTION_NO_SEAL},
         {"rotate", no_argument, NULL, OPTION_ROTATE},
     };
+    const char *name;
+    bool has_argument;
     size_t n = 0;
 
     for (; n < COUNT(general); n++)
         list[n] = general[n];
+    for (size_t i = 0; (name = actions_option(i, &has_argument)) != NULL; i++)
+        list[n++] = (struct option){name, has_argument ? required_argument : no_argument, NULL, ACTION + (int)i};
     for (size_t i = 0; i < COUNT(fields); i++)
         list[n++] = (struct option){fields[i].option, fields[i].argument != NULL ? required_argument : no_argument,
                                     NULL, FIELD + (int)i};
@@ -185,8 +207,10 @@ static bool take_option(struct options *o, int option, int *status)
         *status = EXIT_SUCCESS;
         return false;
     default:
-        if (option < FIELD)
+        if (option < ACTION)
             return false; /* getopt has said what is wrong */
+        if (option < FIELD)
+            return actions_option_take(o, (size_t)(option - ACTION), optarg);
         o->values[option - FIELD] = optarg != NULL ? optarg : "true";
         return true;
     }
@@ -202,7 +226,7 @@ static bool take_command(struct options *o, const char *name)
     return o->command != NULL;
 }
 
-/* What stands beside the options: the command, and for send its file. */
+/* What stands beside the options: the command, for send its file, and what an action takes. */
 static bool take_arguments(struct options *o, int count, char **arguments)
 {
     bool wants_file;
@@ -212,6 +236,10 @@ static bool take_arguments(struct options *o, int count, char **arguments)
         return false;
     }
     if (!take_command(o, arguments[0]))
+        return false;
+    if (actions_has(o->command->name))
+        return actions_take(o, o->command->name, count - 1, arguments + 1);
+    if (!actions_absent(o, o->command->name, o->command->message == &reconcile_message))
         return false;
     wants_file = o->command->message == NULL;
     if (count == (wants_file ? 2 : 1)) {
@@ -294,7 +322,7 @@ static void default_host(struct options *o)
 
 bool options_read(int argc, char **argv, struct options *out, int *status)
 {
-    struct option list[FIELD_OPTIONS_MAX + GENERAL_OPTIONS_MAX];
+    struct option list[OPTIONS_MAX];
     int option;
 
     *out = (struct options){.timeout_ms = DEFAULT_TIMEOUT_MS};

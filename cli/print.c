@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "schemas/base64.h"
 
@@ -12,6 +13,23 @@ static void print_bytes(const void *at)
 
     base64_write((const uint8_t *)at + offsetof(struct dek, data), *(const uint16_t *)at, text, sizeof(text));
     fputs(text, stdout);
+}
+
+/* One a line, with its time as people have it. */
+static void print_findings(const struct finding_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        time_t since = (time_t)(list->at[i].since_ms / 1000);
+        char when[32] = "";
+        struct tm utc;
+
+        if (gmtime_r(&since, &utc) != NULL)
+            (void)!strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+        printf("%s%-14s %s since %s", i == 0 ? "" : "\n                   ", list->at[i].what,
+               list->at[i].secret_uuid.text, when);
+    }
+    if (list->count == 0)
+        fputs("nothing", stdout);
 }
 
 static void print_value(const struct field *f, const void *at)
@@ -39,6 +57,9 @@ static void print_value(const struct field *f, const void *at)
     case FIELD_TEXTS:
         for (size_t i = 0; i < list->count; i++)
             printf("%s%s", i == 0 ? "" : " ", list->texts[i]);
+        return;
+    case FIELD_FINDINGS:
+        print_findings(at);
         return;
     case FIELD_BYTES:
         print_bytes(at);

@@ -40,7 +40,8 @@ void session_new_id(char out[UUID_HEX_CHARS + 1])
     uuid_hex(&uuid, out);
 }
 
-bool session_open(const struct settings *settings, int64_t timeout_ms, struct session *out, struct err *e)
+bool session_open(const struct settings *settings, int64_t timeout_ms, const char *queue, struct session *out,
+                  struct err *e)
 {
     char id[UUID_HEX_CHARS + 1], name[64];
     struct client_config config = {
@@ -50,7 +51,8 @@ bool session_open(const struct settings *settings, int64_t timeout_ms, struct se
         .name = name,
         .reply_exchange = settings->reply_exchange,
         .heartbeat_s = HEARTBEAT_S,
-        .body_max_bytes = BODY_MAX_BYTES};
+        .body_max_bytes = BODY_MAX_BYTES,
+        .queue = queue};
 
     *out = (struct session){.settings = settings, .timeout_ms = (unsigned)timeout_ms};
     session_new_id(id);

@@ -14,8 +14,9 @@ struct session {
 int64_t session_now_ms(void);
 void session_new_id(char out[UUID_HEX_CHARS + 1]);
 
-/* As client_open(). To be ended with session_close(). */
-MUST_CHECK bool session_open(const struct settings *settings, int64_t timeout_ms, struct session *out, struct err *e);
+/* As client_open(), to ask or, with a `queue`, to look through that. To be ended with session_close(). */
+MUST_CHECK bool session_open(const struct settings *settings, int64_t timeout_ms, const char *queue,
+                             struct session *out, struct err *e);
 void session_close(struct session *session);
 
 /* Send a body to a host, and wait for its answer. As client_call(); no route names the host. */

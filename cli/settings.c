@@ -6,21 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "schemas/digest.h"
+#include "bus/url.h"
 
 static const char default_path[] = "/etc/keyferry/keyferry.conf";
 
 struct reading {
     struct settings *settings;
     char password_file[256];
+    bool has_too_many_urls;
 };
-
-static void add_url(struct settings *s, const char *value)
-{
-    size_t used = strlen(s->urls);
-
-    snprintf(s->urls + used, sizeof(s->urls) - used, "%s%s", used != 0 && s->urls[used - 1] != ',' ? "," : "", value);
-}
 
 static int on_key(void *arg, const char *section, const char *key, const char *value)
 {
@@ -33,6 +27,7 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
     } texts[] = {
         {"exchange", s->exchange, sizeof(s->exchange)},
         {"reply_exchange", s->reply_exchange, sizeof(s->reply_exchange)},
+        {"dead_exchange", s->dead_exchange, sizeof(s->dead_exchange)},
         {"password_file", r->password_file, sizeof(r->password_file)},
         {"ca_file", s->ca_file, sizeof(s->ca_file)},
         {"cert_file", s->cert_file, sizeof(s->cert_file)},
@@ -40,10 +35,12 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
         {"sasl", s->sasl, sizeof(s->sasl)},
     };
 
+    if (strcmp(section, "worker") == 0 && strcmp(key, "state_dir") == 0)
+        snprintf(s->state_dir, sizeof(s->state_dir), "%s", value);
     if (strcmp(section, "bus") != 0)
         return 1;
     if (strcmp(key, "url") == 0)
-        add_url(s, value);
+        r->has_too_many_urls |= !url_list_add(s->urls, sizeof(s->urls), value);
     for (size_t i = 0; i < COUNT(texts); i++)
         if (strcmp(key, texts[i].key) == 0)
             snprintf(texts[i].at, texts[i].size, "%s", value);
@@ -74,12 +71,17 @@ static bool read_password(struct reading *r, struct err *e)
 
 static bool read_file(const char *path, struct reading *r, struct err *e)
 {
-    int bad = ini_parse(path, on_key, r);
+    int bad;
+
+    strcpy(r->settings->state_dir, "/var/lib/keyferry");
+    bad = ini_parse(path, on_key, r);
 
     if (bad < 0)
         return err_set(e, ERR_CONFIG, "%s: %s; give -c FILE or --url URL", path, strerror(errno));
     if (bad > 0)
         return err_set(e, ERR_CONFIG, "%s:%d: neither a section, nor 'key = value', nor a comment", path, bad);
+    if (r->has_too_many_urls)
+        return err_set(e, ERR_CONFIG, "%s: url is longer than %zu characters", path, sizeof(r->settings->urls) - 1);
     if (r->settings->urls[0] == '\0')
         return err_set(e, ERR_CONFIG, "%s: no url in [bus]", path);
     if (strcmp(r->settings->sasl, "plain") != 0 && strcmp(r->settings->sasl, "external") != 0)
@@ -92,7 +94,7 @@ bool settings_read(const struct options *options, struct settings *out, struct e
     struct reading r = {.settings = out};
     const char *path = options->config_path != NULL ? options->config_path : default_path;
 
-    *out = (struct settings){.exchange = "keyferry.p2p", .sasl = "plain"};
+    *out = (struct settings){.exchange = "keyferry.p2p", .dead_exchange = "keyferry.dead", .sasl = "plain"};
     if ((options->url == NULL || options->config_path != NULL) && !read_file(path, &r, e))
         return false;
     if (options->url != NULL)

@@ -75,6 +75,20 @@ static bool keep(struct work *work, const struct uuid *uuid, const struct mark *
     return true;
 }
 
+/*
+ * Under another UUID than it is to have: whoever finds this half done shall know that it is on its way out. Where it is
+ * still there then, it stays.
+ */
+static bool intend_replacement(struct work *work, struct err *e)
+{
+    const struct define_notes *notes = work->notes;
+
+    if (!uuid_is_set(&notes->known))
+        return true;
+    work->record.replaced_uuid = notes->known;
+    return kept_state(work, &notes->known, SECRET_DELETING, e);
+}
+
 /* What the ledger does not know yet, it is told now; what it knows already must only be told of when it is done. */
 static enum step_result intend_run(struct work *work, struct err *e)
 {
@@ -94,24 +108,42 @@ static enum step_result intend_run(struct work *work, struct err *e)
     if (uuid_equal(&notes->known, &notes->uuid))
         return STEP_RECORD;
     define_mark(work, NULL, &mark);
+    if (uuid_is_set(&notes->known) && row.lease_until_ms == 0)
+        mark.until_ms = 0; /* what has no lease is to be replaced */
     work->record.is_new = true;
-    return keep(work, &notes->uuid, &mark, SECRET_DEFINING, e) ? STEP_RECORD : STEP_FAIL;
+    return keep(work, &notes->uuid, &mark, SECRET_DEFINING, e) && intend_replacement(work, e) ? STEP_RECORD : STEP_FAIL;
 }
 
 /* What was to be, or was, under another UUID than it is now, is not any more. */
 static void forget(struct work *work, const struct uuid *now)
 {
     const struct define_notes *notes = work->notes;
-    const struct uuid *intended = &work->record.secret_uuid;
+    const struct record *record = &work->record;
+    const struct uuid *gone = !uuid_equal(&record->secret_uuid, &notes->known) ? &record->secret_uuid : now;
 
-    if (!uuid_equal(intended, &notes->known) && !uuid_equal(intended, now))
-        kept_remove(work, intended);
-    else if (notes->old_is_gone && !uuid_equal(&notes->old.uuid, now))
-        kept_remove(work, &notes->old.uuid);
+    if (uuid_equal(gone, now))
+        gone = uuid_is_set(&record->replaced_uuid) ? &record->replaced_uuid
+               : notes->old_is_gone                ? &notes->old.uuid
+                                                   : now;
+    if (!uuid_equal(gone, now))
+        kept_remove(work, gone);
+}
+
+/* Of this attempt, or of an earlier one that was not answered. */
+static struct uuid replaced(const struct work *work, const struct uuid *now)
+{
+    const struct define_notes *notes = work->notes;
+    bool by_an_earlier_one = work->was_begun && notes->made && !notes->old_is_gone;
+    struct uuid uuid = by_an_earlier_one    ? work->record.replaced_uuid
+                       : notes->old_is_gone ? notes->old.uuid
+                                            : (struct uuid){0};
+
+    return uuid_equal(&uuid, now) ? (struct uuid){0} : uuid;
 }
 
 static enum step_result run(struct work *work, struct err *e)
 {
+    const struct define_request *request = work->request;
     const struct define_notes *notes = work->notes;
     struct define_reply *reply = (struct define_reply *)work->reply;
 
@@ -122,22 +154,26 @@ static enum step_result run(struct work *work, struct err *e)
         return STEP_FAIL;
     }
     forget(work, &reply->secret_uuid);
-    reply->created = notes->made;
-    if (notes->old_is_gone && uuid_equal(&notes->old.uuid, &reply->secret_uuid))
-        reply->created = false;
-    else if (notes->old_is_gone)
-        reply->replaced_secret_uuid = notes->old.uuid;
+    if (request->digest_salt.len > 0)
+        digest_dek_salted(&request->digest_salt, define_dek(work), reply->dek_digest);
+    reply->created = notes->made && !(notes->old_is_gone && uuid_equal(&notes->old.uuid, &reply->secret_uuid));
+    reply->replaced_secret_uuid = replaced(work, &reply->secret_uuid);
     return STEP_NEXT;
 }
 
+/* What cannot be known is found half made, and settled, when libvirt is back. */
 static enum step_result undo(struct work *work)
 {
+    const struct record *record = &work->record;
     bool removed = define_secret_undo(work);
+    struct err e;
 
     work->record.change_count = 0;
-    if (removed && work->record.is_new)
-        kept_remove(work,
-                    &work->record.secret_uuid); /* else it is found half made, and settled, when libvirt is back */
+    if (removed && record->is_new)
+        kept_remove(work, &record->secret_uuid);
+    if (uuid_is_set(&record->replaced_uuid) && work->err.effect == EFFECT_NONE &&
+        !kept_state(work, &record->replaced_uuid, SECRET_ACTIVE, &e))
+        work->err.effect = EFFECT_UNKNOWN;
     return STEP_NEXT;
 }
 
@@ -192,7 +228,11 @@ static bool peer_may(const struct peer *peer, const void *request, struct err *e
     const struct define_request *m = request;
 
     (void)peer;
-    return peer_migrates(&m->to.key, m->migration_id, e);
+    if (!peer_migrates(&m->to.key, m->migration_id, e))
+        return false;
+    return m->lease_seconds > 0 ||
+           err_field(e, ERR_SENDER, "leaseSeconds",
+                     "leaseSeconds must be given where a peer sends this: it may make nothing that stays");
 }
 
 const struct handler define_handler = {

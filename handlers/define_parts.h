@@ -22,8 +22,8 @@ const struct dek *define_dek(const struct work *work);
 /*
  * The mark that this define leaves. `before` is the mark of the secret that keeps
  * its UUID, or NULL: one that a migration made is taken over by a newer one and
- * made permanent by a define outside of any; one that is permanent stays so, and
- * of it a peer changes nothing but that it is not leaving any more.
+ * made permanent by a define outside of any; one that is permanent stays so, with
+ * or without a lease that is asked for, and of it a peer changes nothing but that it is not leaving any more.
  */
 void define_mark(const struct work *work, const struct mark *before, struct mark *out);
 

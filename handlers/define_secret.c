@@ -26,6 +26,19 @@ static const struct uuid *uuid_bound(const struct work *work)
     return uuid_is_set(&notes->old.uuid) ? &notes->uuid : &request->secret_uuid;
 }
 
+/*
+ * When the lease is over; 0: never. `before`: the secret whose place it takes, or
+ * NULL. One that has no lease, or is given none, has none.
+ */
+static int64_t lease_until(const struct work *work, const struct mark *before)
+{
+    const struct define_request *request = work->request;
+
+    if (request->lease_seconds == 0 || (before != NULL && before->until_ms == 0))
+        return 0;
+    return work->now_ms + request->lease_seconds * 1000;
+}
+
 void define_mark(const struct work *work, const struct mark *before, struct mark *out)
 {
     const struct define_request *request = work->request;
@@ -36,6 +49,7 @@ void define_mark(const struct work *work, const struct mark *before, struct mark
     out->leaving[0] = '\0';
     if (work->peer != NULL && before != NULL && !mark_is_provisional(before))
         return;
+    out->until_ms = lease_until(work, before);
     if (!by_migration || before == NULL || mark_is_provisional(before)) {
         snprintf(out->by, sizeof(out->by), "%s", by_migration ? MADE_BY_MIGRATION : MADE_BY_REQUEST);
         snprintf(out->peer, sizeof(out->peer), "%s", work->peer != NULL ? work->peer->mark : "");
@@ -80,6 +94,8 @@ static bool secret_create(struct work *work, struct err *e)
 
     mark_read(notes->old.description, &before);
     define_mark(work, same_uuid ? &before : NULL, &notes->mark);
+    if (notes->old_is_gone)
+        notes->mark.until_ms = lease_until(work, &before);
     secret_identify(&request->to.key, &secret);
     secret.uuid = reply->secret_uuid = notes->uuid;
 

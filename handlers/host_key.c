@@ -29,13 +29,25 @@ static enum step_result get_run(struct work *work, struct err *e)
     return STEP_NEXT;
 }
 
+/*
+ * What is kept goes under the present key, or one that a rotation beside this makes
+ * meanwhile: these stay.
+ */
+static bool retire(struct work *work, struct public_key *out, struct err *e)
+{
+    struct public_key present;
+
+    return host_keys_current(work->host->keys, &present, e) && kept_reseal(work, e) &&
+           host_keys_retire(work->host->keys, work->id, &present, out, e);
+}
+
 static enum step_result rotate_run(struct work *work, struct err *e)
 {
     const struct host_key_rotate_request *request = work->request;
     struct rotate_notes *notes = work->notes;
     struct public_key key;
-    bool ok = request->retire ? kept_reseal(work, e) && host_keys_retire(work->host->keys, work->id, &key, e)
-                              : host_keys_rotate(work->host->keys, work->id, &key, &notes->is_new, e);
+    bool ok =
+        request->retire ? retire(work, &key, e) : host_keys_rotate(work->host->keys, work->id, &key, &notes->is_new, e);
 
     if (!ok)
         return STEP_FAIL;

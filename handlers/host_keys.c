@@ -188,14 +188,20 @@ bool host_keys_recall(const struct host_keys *keys, const struct seal_use *use, 
 
 /* ---- changing them: one at a time, whichever thread or worker ---- */
 
-/* Change *ring, and set *index to the pair that answers; *is_done: it had been changed already. */
-typedef bool ring_change(struct key_ring *ring, const char id[DIGEST_CHARS], size_t *index, bool *is_done,
-                         struct err *e);
+/* Who asks for a change. */
+struct asking {
+    const char *id;                  /* of the request */
+    const struct public_key *oldest; /* to retire: the oldest key that is kept */
+    char made_for[ID_MAX_CHARS + 1]; /* a digest of the id */
+};
 
-static bool rotate(struct key_ring *ring, const char id[DIGEST_CHARS], size_t *index, bool *is_done, struct err *e)
+/* Change *ring, and set *index to the pair that answers; *is_done: it had been changed already. */
+typedef bool ring_change(struct key_ring *ring, const struct asking *by, size_t *index, bool *is_done, struct err *e);
+
+static bool rotate(struct key_ring *ring, const struct asking *by, size_t *index, bool *is_done, struct err *e)
 {
     for (*index = 0; *index < ring->count; (*index)++) {
-        *is_done = memcmp(ring->made_for[*index], id, DIGEST_CHARS) == 0;
+        *is_done = memcmp(ring->made_for[*index], by->made_for, DIGEST_CHARS) == 0;
         if (*is_done)
             return true;
     }
@@ -203,35 +209,44 @@ static bool rotate(struct key_ring *ring, const char id[DIGEST_CHARS], size_t *i
     if (ring->count == HOST_KEYS_MAX)
         return err_set(e, ERR_LOCAL, "%d keys of this host are kept already: retire the earlier ones first",
                        HOST_KEYS_MAX);
-    return ring_add(ring, id, e);
+    return ring_add(ring, by->made_for, e);
 }
 
-static bool retire(struct key_ring *ring, const char id[DIGEST_CHARS], size_t *index, bool *is_done, struct err *e)
+/* How many there are down to this one. Where it is gone, all of them are later. */
+static size_t pairs_down_to(const struct key_ring *ring, const struct public_key *oldest)
 {
+    for (size_t i = 0; i < ring->count; i++)
+        if (memcmp(ring->pairs[i].public_key, oldest->data, PUBLIC_KEY_BYTES) == 0)
+            return i + 1;
+    return ring->count;
+}
+
+static bool retire(struct key_ring *ring, const struct asking *by, size_t *index, bool *is_done, struct err *e)
+{
+    size_t left = pairs_down_to(ring, by->oldest);
+
     (void)e;
     *index = 0;
-    *is_done = memcmp(ring->retired_for, id, DIGEST_CHARS) == 0;
+    *is_done = memcmp(ring->retired_for, by->made_for, DIGEST_CHARS) == 0;
     if (*is_done)
         return true;
-    ring->count = 1;
-    wipe(ring->pairs + 1, sizeof(ring->pairs) - sizeof(ring->pairs[0]));
-    wipe(ring->made_for + 1, sizeof(ring->made_for) - sizeof(ring->made_for[0]));
-    memcpy(ring->retired_for, id, DIGEST_CHARS);
+    ring->count = (uint8_t)left;
+    wipe(ring->pairs + left, sizeof(ring->pairs) - left * sizeof(ring->pairs[0]));
+    wipe(ring->made_for + left, sizeof(ring->made_for) - left * sizeof(ring->made_for[0]));
+    memcpy(ring->retired_for, by->made_for, DIGEST_CHARS);
     return true;
 }
 
-static bool ring_update(const struct host_keys *keys, ring_change *change, const char *id, struct public_key *out,
-                        bool *is_done, struct err *e)
+static bool ring_update(const struct host_keys *keys, ring_change *change, const struct asking *by,
+                        struct public_key *out, bool *is_done, struct err *e)
 {
-    char of_id[ID_MAX_CHARS + 1];
     struct key_ring *ring = ring_read(keys, e);
     size_t index;
     bool ok;
 
     if (ring == NULL)
         return false;
-    digest_derived_id(id, "keys", of_id);
-    ok = change(ring, of_id, &index, is_done, e);
+    ok = change(ring, by, &index, is_done, e);
     if (ok)
         public_copy(&ring->pairs[index], out);
     ring_finish(ring);
@@ -240,29 +255,31 @@ static bool ring_update(const struct host_keys *keys, ring_change *change, const
     return ok;
 }
 
-static bool ring_update_alone(const struct host_keys *keys, ring_change *change, const char *id, struct public_key *out,
-                              bool *is_done, struct err *e)
+static bool ring_update_alone(const struct host_keys *keys, ring_change *change, struct asking by,
+                              struct public_key *out, bool *is_done, struct err *e)
 {
     ON_EXIT(close_fd) int lock = -1;
 
     *is_done = false;
     if (keys->is_credential)
         return err_set(e, ERR_LOCAL, "the key of this host is a systemd credential, %s: change it there", keys->path);
+    digest_derived_id(by.id, "keys", by.made_for);
     lock = private_folder_lock(keys->path, e);
-    return lock >= 0 && ring_update(keys, change, id, out, is_done, e);
+    return lock >= 0 && ring_update(keys, change, &by, out, is_done, e);
 }
 
 bool host_keys_rotate(const struct host_keys *keys, const char *id, struct public_key *out, bool *is_new, struct err *e)
 {
-    bool is_done, ok = ring_update_alone(keys, rotate, id, out, &is_done, e);
+    bool is_done, ok = ring_update_alone(keys, rotate, (struct asking){.id = id}, out, &is_done, e);
 
     *is_new = ok && !is_done;
     return ok;
 }
 
-bool host_keys_retire(const struct host_keys *keys, const char *id, struct public_key *out, struct err *e)
+bool host_keys_retire(const struct host_keys *keys, const char *id, const struct public_key *oldest,
+                      struct public_key *out, struct err *e)
 {
     bool is_done;
 
-    return ring_update_alone(keys, retire, id, out, &is_done, e);
+    return ring_update_alone(keys, retire, (struct asking){.id = id, .oldest = oldest}, out, &is_done, e);
 }

@@ -40,8 +40,12 @@ MUST_CHECK bool host_keys_current(const struct host_keys *keys, struct public_ke
 MUST_CHECK bool host_keys_rotate(const struct host_keys *keys, const char *id, struct public_key *out, bool *is_new,
                                  struct err *e);
 
-/* Forget all but the current one, once for an id: the last one again does nothing. Fails as above. */
-MUST_CHECK bool host_keys_retire(const struct host_keys *keys, const char *id, struct public_key *out, struct err *e);
+/*
+ * Forget those before `oldest`, once for an id: the last one again does nothing. Later ones, which a rotation beside this
+ * may make, stay. *out is the current one. Fails as above.
+ */
+MUST_CHECK bool host_keys_retire(const struct host_keys *keys, const char *id, const struct public_key *oldest,
+                                 struct public_key *out, struct err *e);
 
 /* seal_open() with every key that is kept. */
 MUST_CHECK bool host_keys_unseal(const struct host_keys *keys, enum seal_layout layouts, const struct seal_use *use,

@@ -37,6 +37,14 @@ void hv_close(struct hv *hv);
 
 bool hv_is_up(struct hv *hv);
 
+/*
+ * Tell which VMs begin to run here, having started or arrived: from now on, each as
+ * often as libvirt says so. `on_arrival` is called on libvirt's thread, must be quick and
+ * call nothing above or below. It is not called any more once hv_close() has been.
+ */
+typedef void hv_arrival(void *arg, const struct uuid *vm);
+void hv_watch_arrivals(struct hv *hv, hv_arrival *on_arrival, void *arg);
+
 enum hv_usage { HV_USAGE_VTPM, HV_USAGE_VOLUME };
 
 /* One libvirt secret, without its value, which libvirt never gives back (private='yes'). */
@@ -78,10 +86,18 @@ MUST_CHECK bool hv_secret_undefine(struct hv *hv, const struct uuid *uuid, struc
  */
 struct hv_users {
     bool used, named;
-    char domain[64]; /* the name of one that does, the active before the others; may be cut off */
+    bool is_arriving; /* used by one that is still on its way: paused, until its migration to here has ended */
+    char domain[64];  /* the name of one that does, the active before the others; may be cut off */
 };
 MUST_CHECK bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_id, struct hv_users *out,
                                 struct err *e);
+
+/*
+ * All that domains name here, live or stored: each UUID that any attribute is, and
+ * each usage id; `tell` gets one of the two, the other is NULL. Some more than once.
+ */
+typedef void hv_name(void *arg, const struct uuid *uuid, const char *usage_id);
+MUST_CHECK bool hv_named_each(struct hv *hv, hv_name *tell, void *arg, struct err *e);
 
 /* The TPM of a live domain. ERR_NOT_FOUND where no active domain has this UUID. */
 struct hv_tpm {

@@ -77,6 +77,29 @@ virConnectPtr conn_open(const char *uri, virConnectCloseFunc on_close, void *arg
     return conn;
 }
 
+int conn_watch_domains(virConnectPtr conn, virConnectDomainEventCallback on_event, void *arg, virFreeCallback release)
+{
+    int watch = virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                                 VIR_DOMAIN_EVENT_CALLBACK(on_event), arg, release);
+
+    if (watch < 0)
+        release(arg);
+    return watch;
+}
+
+void conn_unwatch_domains(virConnectPtr conn, int watch)
+{
+    if (watch >= 0)
+        (void)virConnectDomainEventDeregisterAny(conn, watch);
+}
+
+/* A domain that is migrated to here is started, and only resumed when it has come: libvirt 9.0.0. */
+bool conn_event_is_arrival(int event, int detail)
+{
+    return event == VIR_DOMAIN_EVENT_RESUMED ||
+           (event == VIR_DOMAIN_EVENT_STARTED && detail != VIR_DOMAIN_EVENT_STARTED_MIGRATED);
+}
+
 /* The callback keeps a reference of its own on the connection. */
 void conn_close(virConnectPtr conn, virConnectCloseFunc on_close)
 {

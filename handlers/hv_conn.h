@@ -28,6 +28,17 @@ MUST_CHECK bool conn_library_start(void);
 virConnectPtr conn_open(const char *uri, virConnectCloseFunc on_close, void *arg, virFreeCallback release, char *why,
                         size_t room);
 
+/*
+ * Have `on_event` called on libvirt's event thread with what becomes of domains. -1:
+ * the driver cannot; else conn_unwatch_domains() must come before conn_close().
+ * `release` as above. Blocks.
+ */
+int conn_watch_domains(virConnectPtr conn, virConnectDomainEventCallback on_event, void *arg, virFreeCallback release);
+void conn_unwatch_domains(virConnectPtr conn, int watch); /* -1 is fine */
+
+/* True of an event that says that a domain runs here now, and will stay. */
+bool conn_event_is_arrival(int event, int detail);
+
 /* Ends it. May block as any call does. */
 void conn_close(virConnectPtr conn, virConnectCloseFunc on_close);
 

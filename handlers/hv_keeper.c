@@ -42,6 +42,8 @@ struct hv {
     char *uri;
     hv_watch *watch;
     void *arg;
+    hv_arrival *tell_arrival;
+    void *arrival_arg;
 };
 
 static void hv_unref_locked(struct hv *hv)
@@ -117,20 +119,49 @@ static void on_close(virConnectPtr conn, int reason, void *arg)
     pthread_mutex_unlock(&hv->lock);
 }
 
+/* Likewise. The lock is held, so that hv_close() need not wait for it. */
+static int on_domain(virConnectPtr conn, virDomainPtr domain, int event, int detail, void *arg)
+{
+    struct hv *hv = arg;
+    struct uuid vm = {0};
+
+    (void)conn;
+    if (!conn_event_is_arrival(event, detail) || virDomainGetUUIDString(domain, vm.text) < 0)
+        return 0;
+    pthread_mutex_lock(&hv->lock);
+    if (hv->tell_arrival != NULL && !hv->closing)
+        hv->tell_arrival(hv->arrival_arg, &vm);
+    pthread_mutex_unlock(&hv->lock);
+    return 0;
+}
+
+static int watch_domains(struct hv *hv, virConnectPtr conn)
+{
+    pthread_mutex_lock(&hv->lock);
+    hv->users++; /* the callback */
+    pthread_mutex_unlock(&hv->lock);
+    return conn_watch_domains(conn, on_domain, hv, hv_unref);
+}
+
+/* The first of them hears of domains, too. */
 static bool link_open(struct hv *hv)
 {
     char why[sizeof(hv->why)] = "";
+    bool is_first = hv->open == 0;
+    int watch = -1;
     virConnectPtr conn;
 
     hv->in_libvirt = true;
     hv->users++; /* the callback */
     pthread_mutex_unlock(&hv->lock);
     conn = conn_open(hv->uri, on_close, hv, hv_unref, why, sizeof(why));
+    if (conn != NULL && is_first)
+        watch = watch_domains(hv, conn);
     pthread_mutex_lock(&hv->lock);
     hv->in_libvirt = false;
     hv->wants_link = false;
     if (conn != NULL)
-        hv->links[hv->open++] = (struct link){.conn = conn};
+        hv->links[hv->open++] = (struct link){.conn = conn, .watch = watch};
     else if (!hv->up)
         memcpy(hv->why, why, sizeof(why));
     return conn != NULL;
@@ -143,10 +174,11 @@ static void links_close(struct hv *hv)
         pthread_cond_wait(&hv->changed, &hv->lock);
     hv->in_libvirt = true;
     while (hv->open > 0) {
-        virConnectPtr conn = hv->links[--hv->open].conn;
+        struct link link = hv->links[--hv->open];
 
         pthread_mutex_unlock(&hv->lock);
-        conn_close(conn, on_close);
+        conn_unwatch_domains(link.conn, link.watch);
+        conn_close(link.conn, on_close);
         pthread_mutex_lock(&hv->lock);
     }
     hv->in_libvirt = false;
@@ -270,6 +302,14 @@ bool hv_is_up(struct hv *hv)
     up = hv->up;
     pthread_mutex_unlock(&hv->lock);
     return up;
+}
+
+void hv_watch_arrivals(struct hv *hv, hv_arrival *on_arrival, void *arg)
+{
+    pthread_mutex_lock(&hv->lock);
+    hv->tell_arrival = on_arrival;
+    hv->arrival_arg = arg;
+    pthread_mutex_unlock(&hv->lock);
 }
 
 static struct link *link_find_idle(struct hv *hv)

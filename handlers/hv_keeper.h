@@ -18,6 +18,7 @@
 struct link {
     virConnectPtr conn;
     bool busy;
+    int watch; /* of domains; -1: none */
 };
 
 /*

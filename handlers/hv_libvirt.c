@@ -266,9 +266,22 @@ static bool domain_names(struct loan *loan, virDomainPtr domain, unsigned xml_fl
     return err_set(e, ERR_LIBVIRT, "libvirt's description of domain '%s' cannot be read", virDomainGetName(domain));
 }
 
-/* The first of a kind of domains that names the secret, or "" in `name`. */
+/* What libvirt keeps paused until its migration to here has ended. Seen with 9.0.0: (3, 11), then (3, 2), then (1, 2). */
+static bool domain_is_arriving(struct loan *loan, virDomainPtr domain, bool *out, struct err *e)
+{
+    int state, reason;
+
+    *out = false;
+    if (virDomainGetState(domain, &state, &reason, 0) < 0)
+        return fail(loan, EFFECT_NONE, "give the state of a domain", e) || e->kind == ERR_NOT_FOUND;
+    *out = state == VIR_DOMAIN_PAUSED &&
+           (reason == VIR_DOMAIN_PAUSED_MIGRATION || reason == VIR_DOMAIN_PAUSED_STARTING_UP);
+    return true;
+}
+
+/* The first of a kind of domains that names the secret, or nobody. */
 static bool user_find(struct loan *loan, unsigned list_flags, unsigned xml_flags, const struct uuid *uuid,
-                      const char *usage_id, bool *found, char name[64], struct err *e)
+                      const char *usage_id, bool *found, struct hv_users *out, struct err *e)
 {
     ON_EXIT(release_domains) struct domains domains = {0};
 
@@ -279,8 +292,10 @@ static bool user_find(struct loan *loan, unsigned list_flags, unsigned xml_flags
     for (int i = 0; i < domains.count && !*found; i++) {
         if (!domain_names(loan, domains.at[i], xml_flags, uuid, usage_id, found, e))
             return false;
-        if (*found)
-            snprintf(name, 64, "%s", virDomainGetName(domains.at[i]));
+        if (!*found)
+            continue;
+        snprintf(out->domain, sizeof(out->domain), "%s", virDomainGetName(domains.at[i]));
+        return domain_is_arriving(loan, domains.at[i], &out->is_arriving, e);
     }
     return true;
 }
@@ -291,14 +306,43 @@ bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_i
     struct hv_users users = {0};
 
     if (!loan_take(hv, &loan, e) ||
-        !user_find(&loan, VIR_CONNECT_LIST_DOMAINS_ACTIVE, 0, uuid, usage_id, &users.used, users.domain, e))
+        !user_find(&loan, VIR_CONNECT_LIST_DOMAINS_ACTIVE, 0, uuid, usage_id, &users.used, &users, e))
         return false;
     users.named = users.used;
     if (!users.named && !user_find(&loan, VIR_CONNECT_LIST_DOMAINS_PERSISTENT, VIR_DOMAIN_XML_INACTIVE, uuid, usage_id,
-                                   &users.named, users.domain, e))
+                                   &users.named, &users, e))
         return false;
     *out = users;
     return true;
+}
+
+/* Of one kind of domains. One that vanished since it was listed names nothing. */
+static bool names_tell(struct loan *loan, unsigned list_flags, unsigned xml_flags, hv_name *tell, void *arg,
+                       struct err *e)
+{
+    ON_EXIT(release_domains) struct domains domains = {0};
+
+    domains.count = virConnectListAllDomains(loan->link->conn, &domains.at, list_flags);
+    if (domains.count < 0)
+        return fail(loan, EFFECT_NONE, "list the domains", e);
+    for (int i = 0; i < domains.count; i++) {
+        ON_EXIT(release_text) char *xml = virDomainGetXMLDesc(domains.at[i], xml_flags);
+
+        if (xml == NULL && !fail(loan, EFFECT_NONE, "describe a domain", e) && e->kind != ERR_NOT_FOUND)
+            return false;
+        if (xml != NULL && !domain_xml_each_name(xml, tell, arg))
+            return err_set(e, ERR_LIBVIRT, "libvirt's description of domain '%s' cannot be read",
+                           virDomainGetName(domains.at[i]));
+    }
+    return true;
+}
+
+bool hv_named_each(struct hv *hv, hv_name *tell, void *arg, struct err *e)
+{
+    ON_EXIT(release_loan) struct loan loan = {0};
+
+    return loan_take(hv, &loan, e) && names_tell(&loan, VIR_CONNECT_LIST_DOMAINS_ACTIVE, 0, tell, arg, e) &&
+           names_tell(&loan, VIR_CONNECT_LIST_DOMAINS_PERSISTENT, VIR_DOMAIN_XML_INACTIVE, tell, arg, e);
 }
 
 bool hv_live_tpm(struct hv *hv, const struct uuid *vm_uuid, struct hv_tpm *out, struct err *e)

@@ -140,6 +140,33 @@ bool domain_xml_names(const char *xml, const struct uuid *uuid, const char *usag
     return true;
 }
 
+static void element_tell(const xmlNode *node, hv_name *tell, void *arg)
+{
+    for (const xmlAttr *attr = node->properties; attr != NULL; attr = attr->next) {
+        ON_EXIT(release_text) xmlChar *value = xmlNodeGetContent((const xmlNode *)attr);
+        struct uuid uuid;
+
+        if (value == NULL)
+            continue;
+        if (uuid_parse((const char *)value, strlen((const char *)value), &uuid))
+            tell(arg, &uuid, NULL);
+        if (strcmp((const char *)attr->name, "usage") == 0)
+            tell(arg, NULL, (const char *)value);
+    }
+}
+
+bool domain_xml_each_name(const char *xml, hv_name *tell, void *arg)
+{
+    ON_EXIT(release_doc) xmlDoc *doc = doc_read(xml, "domain");
+
+    if (doc == NULL)
+        return false;
+    for (const xmlNode *node = xmlDocGetRootElement(doc); node != NULL; node = next_node(node))
+        if (node->type == XML_ELEMENT_NODE)
+            element_tell(node, tell, arg);
+    return true;
+}
+
 /* <tpm><backend><encryption secret='UUID'/></backend></tpm> */
 static bool tpm_read(xmlNode *tpm, struct hv_tpm *out)
 {

@@ -13,7 +13,7 @@
 char *secret_xml_write(const struct hv_secret *secret);
 
 /*
- * The three below fail where `xml` is not the well-formed description that it
+ * The four below fail where `xml` is not the well-formed description that it
  * should be; *out is then untouched.
  */
 
@@ -22,6 +22,9 @@ MUST_CHECK bool secret_xml_read(const char *xml, struct hv_secret *out);
 
 /* True in *out if any attribute is this UUID, in any of its forms, or one called "usage" is `usage_id` (NULL: none). */
 MUST_CHECK bool domain_xml_names(const char *xml, const struct uuid *uuid, const char *usage_id, bool *out);
+
+/* All of them: hv_named_each(). */
+MUST_CHECK bool domain_xml_each_name(const char *xml, hv_name *tell, void *arg);
 
 /* The TPM, and whether the domain is live: only then libvirt gives it an id. */
 MUST_CHECK bool domain_xml_tpm(const char *xml, bool *live, struct hv_tpm *out);

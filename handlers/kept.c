@@ -50,6 +50,7 @@ bool kept_compose(const struct work *work, const struct uuid *uuid, const struct
     out->uuid = *uuid;
     out->key = to.key;
     out->state = state;
+    out->lease_until_ms = mark->until_ms;
     mark_write(mark, out->mark);
     return true;
 }
@@ -90,8 +91,10 @@ static bool change(struct work *work, const struct uuid *uuid, const struct mark
         return false;
     if (!found)
         return true;
-    if (mark != NULL)
+    if (mark != NULL) {
         mark_write(mark, row.mark);
+        row.lease_until_ms = mark->until_ms;
+    }
     if (mark == NULL || row.state != SECRET_RESTORING)
         row.state = state;
     row.sealed.len = 0;

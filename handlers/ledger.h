@@ -29,7 +29,8 @@ struct ledger;
 
 enum {
     LEDGER_BUSY_MS = 5000,
-    LEDGER_VERSION = 1, /* PRAGMA user_version */
+    LEDGER_VERSION = 2, /* PRAGMA user_version */
+    INBOX_KEEP_DAYS = 7,
 };
 
 /*
@@ -72,11 +73,12 @@ struct inbox_row {
     char whole[DIGEST_CHARS + 1];   /* ... with the bytes of its DEKs, clear or sealed, as they came */
     char dek[DIGEST_CHARS + 1];     /* of the clear DEK, once it was known, or "" */
     enum inbox_state state;
-    int64_t attempts;        /* how often it was begun */
-    struct uuid secret_uuid; /* that it set out to make or remove, or "" */
-    bool is_new;             /* ... and that was not there before */
-    int64_t changed_ms;      /* since 1970 */
-    size_t outcome_bytes;    /* a reply as msgpack, addressed to nobody; 0: none yet */
+    int64_t attempts;          /* how often it was begun */
+    struct uuid secret_uuid;   /* that it set out to make or remove, or "" */
+    struct uuid replaced_uuid; /* ... in whose place, or "" */
+    bool is_new;               /* ... and that was not there before */
+    int64_t changed_ms;        /* since 1970 */
+    size_t outcome_bytes;      /* a reply as msgpack, addressed to nobody; 0: none yet */
     uint8_t outcome[OUTCOME_MAX_BYTES];
 };
 
@@ -135,6 +137,28 @@ MUST_CHECK bool secret_row_find(struct ledger *ledger, const struct uuid *host, 
 /* The first row of a host behind `after` in the order of UUIDs (NULL: the very first): a walk over all, any change between. */
 MUST_CHECK bool secret_row_next(struct ledger *ledger, const struct uuid *host, const struct uuid *after,
                                 struct secret_row *row, bool *found, struct err *e);
+
+/*
+ * The same of those that have a lease, in the order in which they end, behind
+ * `after_ms` and `after` (0, NULL: the very first).
+ */
+MUST_CHECK bool secret_row_next_lease(struct ledger *ledger, const struct uuid *host, int64_t after_ms,
+                                      const struct uuid *after, struct secret_row *row, bool *found, struct err *e);
+
+/* The same of those that have a lease and are a VM's, in the order of UUIDs. */
+MUST_CHECK bool secret_row_next_lease_of(struct ledger *ledger, const struct uuid *host, const struct uuid *vm,
+                                         const struct uuid *after, struct secret_row *row, bool *found, struct err *e);
+
+/* ---- what a reconciliation found ---- */
+
+/* `what` is there now: since when, as far as is known, and whether somebody was told. */
+MUST_CHECK bool finding_note(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, const char *what,
+                             int64_t now_ms, int64_t *since_ms, bool *is_told, struct err *e);
+MUST_CHECK bool finding_told(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, const char *what,
+                             struct err *e);
+
+/* What was not seen any more since `before_ms` is over. */
+MUST_CHECK bool findings_forget(struct ledger *ledger, const struct uuid *host, int64_t before_ms, struct err *e);
 
 /* ---- who serves a host ---- */
 

@@ -14,22 +14,23 @@ static const struct column row_columns[] = {
     TEXT_COLUMN(struct inbox_row, name),          TEXT_COLUMN(struct inbox_row, content),
     TEXT_COLUMN(struct inbox_row, whole),         TEXT_COLUMN(struct inbox_row, dek),
     WORD_COLUMN(struct inbox_row, state, states), WHOLE_COLUMN(struct inbox_row, attempts),
-    UUID_COLUMN(struct inbox_row, secret_uuid),   BOOL_COLUMN(struct inbox_row, is_new),
-    WHOLE_COLUMN(struct inbox_row, changed_ms),
+    UUID_COLUMN(struct inbox_row, secret_uuid),   UUID_COLUMN(struct inbox_row, replaced_uuid),
+    BOOL_COLUMN(struct inbox_row, is_new),        WHOLE_COLUMN(struct inbox_row, changed_ms),
 };
 
 enum { ROW_FIRST = 1 + COUNT(id_columns), OUTCOME_PARAMETER = ROW_FIRST + COUNT(row_columns) };
 
-#define ROW_COLUMNS "name, content, whole, dek, state, attempts, secret_uuid, is_new, changed_ms, outcome"
+#define ROW_COLUMNS                                                                                                    \
+    "name, content, whole, dek, state, attempts, secret_uuid, replaced_uuid, is_new, changed_ms, outcome"
 
 static const char find_text[] = "SELECT " ROW_COLUMNS " FROM inbox WHERE host = ?1 AND sender = ?2 AND id = ?3";
 
 static const char write_text[] =
-    "INSERT INTO inbox (host, sender, id, " ROW_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO inbox (host, sender, id, " ROW_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (host, sender, id) DO UPDATE SET name = excluded.name, content = excluded.content,"
     " whole = excluded.whole, dek = excluded.dek, state = excluded.state, attempts = excluded.attempts,"
-    " secret_uuid = excluded.secret_uuid, is_new = excluded.is_new, changed_ms = excluded.changed_ms,"
-    " outcome = excluded.outcome";
+    " secret_uuid = excluded.secret_uuid, replaced_uuid = excluded.replaced_uuid, is_new = excluded.is_new,"
+    " changed_ms = excluded.changed_ms, outcome = excluded.outcome";
 
 static bool row_read(const struct ledger *ledger, sqlite3_stmt *statement, struct inbox_row *out, struct err *e)
 {

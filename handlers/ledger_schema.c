@@ -20,6 +20,8 @@ static const char *const steps[LEDGER_VERSION] = {
     "  state TEXT NOT NULL CHECK (state IN ('begun', 'undoing', 'done')),"
     "  attempts INTEGER NOT NULL CHECK (attempts >= 0),"
     "  secret_uuid TEXT NOT NULL CHECK (length(secret_uuid) IN (0, 36) AND secret_uuid NOT GLOB '*[^-0-9a-f]*'),"
+    "  replaced_uuid TEXT NOT NULL"
+    "    CHECK (length(replaced_uuid) IN (0, 36) AND replaced_uuid NOT GLOB '*[^-0-9a-f]*'),"
     "  is_new INTEGER NOT NULL CHECK (is_new IN (0, 1)),"
     "  changed_ms INTEGER NOT NULL CHECK (changed_ms >= 0),"
     "  outcome BLOB NOT NULL CHECK (length(outcome) <= 4096 AND (state = 'begun' OR length(outcome) > 0)),"
@@ -51,6 +53,22 @@ static const char *const steps[LEDGER_VERSION] = {
     ") STRICT, WITHOUT ROWID;"
 
     "PRAGMA user_version = 1;",
+
+    /* Leases in the order in which they end. */
+    "CREATE INDEX secrets_leased ON secrets (host, lease_until_ms, uuid) WHERE lease_until_ms > 0;"
+
+    /* What a reconciliation found, since when, and whether it was told. */
+    "CREATE TABLE findings ("
+    "  host TEXT NOT NULL CHECK (length(host) = 36 AND host NOT GLOB '*[^-0-9a-f]*'),"
+    "  uuid TEXT NOT NULL CHECK (length(uuid) = 36 AND uuid NOT GLOB '*[^-0-9a-f]*'),"
+    "  what TEXT NOT NULL CHECK (what <> ''),"
+    "  since_ms INTEGER NOT NULL CHECK (since_ms >= 0),"
+    "  seen_ms INTEGER NOT NULL CHECK (seen_ms >= 0),"
+    "  is_told INTEGER NOT NULL CHECK (is_told IN (0, 1)),"
+    "  PRIMARY KEY (host, uuid, what)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "PRAGMA user_version = 2;",
 };
 
 static bool step_take(struct ledger *ledger, const char *text, struct err *e)

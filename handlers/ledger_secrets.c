@@ -54,6 +54,14 @@ static const char find_text[] =
 static const char next_text[] =
     "SELECT " ROW_COLUMNS " FROM secrets WHERE host = ?1 AND uuid > ?2 ORDER BY uuid LIMIT 1";
 
+static const char next_lease_text[] = "SELECT " ROW_COLUMNS " FROM secrets INDEXED BY secrets_leased"
+                                      " WHERE host = ?1 AND lease_until_ms > 0 AND (lease_until_ms, uuid) > (?2, ?3)"
+                                      " ORDER BY lease_until_ms, uuid LIMIT 1";
+
+static const char next_lease_of_text[] =
+    "SELECT " ROW_COLUMNS " FROM secrets INDEXED BY secrets_identity"
+    " WHERE host = ?1 AND vm_uuid = ?2 AND lease_until_ms > 0 AND uuid > ?3 ORDER BY uuid LIMIT 1";
+
 bool secret_row_write(struct ledger *ledger, const struct secret_row *row, struct err *e)
 {
     bool whole = row->sealed.len > 0;
@@ -132,5 +140,31 @@ bool secret_row_next(struct ledger *ledger, const struct uuid *host, const struc
         return false;
     sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, after != NULL ? after->text : "", -1, SQLITE_STATIC);
+    return row_step(ledger, statement, row, found, e);
+}
+
+bool secret_row_next_lease(struct ledger *ledger, const struct uuid *host, int64_t after_ms, const struct uuid *after,
+                           struct secret_row *row, bool *found, struct err *e)
+{
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_NEXT_LEASE, next_lease_text, e);
+
+    if (statement == NULL)
+        return false;
+    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, after_ms);
+    sqlite3_bind_text(statement, 3, after != NULL ? after->text : "", -1, SQLITE_STATIC);
+    return row_step(ledger, statement, row, found, e);
+}
+
+bool secret_row_next_lease_of(struct ledger *ledger, const struct uuid *host, const struct uuid *vm,
+                              const struct uuid *after, struct secret_row *row, bool *found, struct err *e)
+{
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_NEXT_LEASE_OF, next_lease_of_text, e);
+
+    if (statement == NULL)
+        return false;
+    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 2, vm->text, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 3, after != NULL ? after->text : "", -1, SQLITE_STATIC);
     return row_step(ledger, statement, row, found, e);
 }

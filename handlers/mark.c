@@ -1,9 +1,12 @@
 #include "handlers/mark.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define VERSION "keyferry1"
+
+enum { UNTIL_MAX_DIGITS = 15 }; /* the year 33658 */
 
 /* clang-format off */
 static const struct word {
@@ -34,6 +37,18 @@ static void read_digest(const char *value, size_t len, struct mark *out)
     copy_value(out->digest, sizeof(out->digest), value + DIGEST_KEY_NAME_CHARS + 1, DIGEST_CHARS);
 }
 
+/* Digits, and no more of them than any time has. In any other form it counts as absent. */
+static void read_until(const char *value, size_t len, struct mark *out)
+{
+    int64_t until_ms = 0;
+
+    if (len == 0 || len > UNTIL_MAX_DIGITS || strspn(value, "0123456789") < len)
+        return;
+    for (size_t i = 0; i < len; i++)
+        until_ms = 10 * until_ms + (value[i] - '0');
+    out->until_ms = until_ms;
+}
+
 static bool is_word(const char *word, size_t len, const char *name)
 {
     return len == strlen(name) && memcmp(word, name, len) == 0;
@@ -50,6 +65,8 @@ static void read_word(const char *word, size_t len, struct mark *out)
         out->confirmed |= is_word(word, len, "confirmed");
     else if (is_word(word, name_len, "dek"))
         read_digest(value, value_len, out);
+    else if (is_word(word, name_len, "until"))
+        read_until(value, value_len, out);
     for (size_t i = 0; equals != NULL && i < COUNT(words); i++)
         if (is_word(word, name_len, words[i].name))
             copy_value((char *)out + words[i].offset, words[i].size, value, value_len);
@@ -86,6 +103,8 @@ void mark_write(const struct mark *mark, char out[MARK_MAX_BYTES + 1])
         if (value[0] != '\0')
             ADD(" %s=%s", words[i].name, value);
     }
+    if (mark->until_ms > 0)
+        ADD(" until=%" PRId64, mark->until_ms);
     if (mark->confirmed)
         ADD(" confirmed");
     ADD(mark->text[0] != '\0' ? "; %s" : ";%s", mark->text);
@@ -94,5 +113,5 @@ void mark_write(const struct mark *mark, char out[MARK_MAX_BYTES + 1])
 
 bool mark_is_provisional(const struct mark *mark)
 {
-    return mark->migration_id[0] != '\0' && !mark->confirmed;
+    return mark->until_ms != 0 || (mark->migration_id[0] != '\0' && !mark->confirmed);
 }

@@ -2,7 +2,7 @@
  * The machine-readable part in front of a secret's description, from which a
  * worker that lost its own state can tell what it sees:
  *
- *     keyferry1 dek=<key name>:<digest> by=<who> mig=<id> peer=<user> leaving=<id> confirmed; <given text>
+ *     keyferry1 dek=<key name>:<digest> by=<who> mig=<id> peer=<user> leaving=<id> until=<ms> confirmed; <given text>
  *
  * Words that do not apply are left out; words not known here are passed over, so
  * that a newer worker may add some. A change that an older worker must not
@@ -16,7 +16,7 @@
 
 enum {
     MARK_BY_MAX_CHARS = 15,
-    MARK_MAX_BYTES = 640, /* every word at its longest is under 270, and the text 256 */
+    MARK_MAX_BYTES = 640, /* every word at its longest is under 300, and the text 256 */
 };
 
 #define MADE_BY_REQUEST   "request"
@@ -31,6 +31,7 @@ struct mark {
     char peer[DIGEST_CHARS + 1];                   /* ... and the mark of the peer that sent it, or "" */
     bool confirmed;                                /* ... and succeeded: the secret is permanent */
     char leaving[MIGRATION_ID_MAX_CHARS + 1];      /* the migration that is taking the VM elsewhere */
+    int64_t until_ms;                              /* when its lease ends, since 1970; 0: it has none */
     char text[DESCRIPTION_MAX_BYTES + 1];          /* for people, as it was given */
 };
 
@@ -39,7 +40,7 @@ void mark_read(const char *description, struct mark *out);
 
 void mark_write(const struct mark *mark, char out[MARK_MAX_BYTES + 1]);
 
-/* Made by a migration that nobody confirmed yet: it may be taken over, or undone. */
+/* Leased, or made by a migration that nobody confirmed yet: it may be taken over, or undone. */
 bool mark_is_provisional(const struct mark *mark);
 
 #endif

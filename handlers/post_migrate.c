@@ -113,6 +113,7 @@ static bool mark_it(struct work *work, struct err *e)
     if (!is_destination(request))
         return secret_stays(work, &held, request->migration_id, e);
     held.mark.confirmed = true;
+    held.mark.until_ms = 0;
     return secret_mark(work, &held, &held.mark, e);
 }
 

@@ -105,10 +105,14 @@ static enum step_result define_run(struct work *work, struct err *e)
     const struct pre_migrate_request *request = work->request;
     struct pre_migrate_notes *notes = work->notes;
     struct define_request *ask = &notes->define.ask;
+    struct salt salt;
 
     (void)e;
     wipe(&notes->key, sizeof(notes->key)); /* a clear DEK may have come */
+    pre_migrate_compare_ask(work, &salt);
     memset(ask, 0, sizeof(*ask));
+    ask->lease_seconds = request->lease_seconds > 0 ? request->lease_seconds : LEASE_MIGRATION_SECONDS;
+    ask->digest_salt = salt;
     ask->to = request->to;
     ask->to.host_uuid = request->dst_host_uuid;
     ask->secret_uuid = notes->secret_uuid;
@@ -132,7 +136,7 @@ static enum step_result define_answered(struct work *work, struct err *e)
     if (work->call.failed)
         return peer_failed(work, "the destination", e);
     if (uuid_equal(&notes->define.answer.secret_uuid, &notes->secret_uuid))
-        return STEP_NEXT;
+        return pre_migrate_compare_answer(work, &notes->define.answer, e) ? STEP_NEXT : STEP_FAIL;
     err_set(e, ERR_CONFLICT, "the destination answered with secret %s instead of %s",
             notes->define.answer.secret_uuid.text, notes->secret_uuid.text);
     return STEP_FAIL;

@@ -44,7 +44,7 @@ enum step_result pre_migrate_host_key_run(struct work *work, struct err *e)
     const struct pre_migrate_request *request = work->request;
     struct pre_migrate_notes *notes = work->notes;
 
-    if (!dek_can_be_had(work, e))
+    if (!dek_can_be_had(work, e) || !pre_migrate_compare_clear(work, e))
         return STEP_FAIL;
     if (request->encrypted_dek.len > 0 && request->dst_key_fingerprint[0] == '\0')
         return STEP_NEXT;
@@ -124,20 +124,11 @@ static enum step_result dek_ask(struct work *work)
 /* From the host's own seal to the destination's. */
 static enum step_result dek_reseal(struct work *work, struct err *e)
 {
-    const struct pre_migrate_request *request = work->request;
     struct pre_migrate_notes *notes = work->notes;
-    struct addressed to = request->to;
-    struct seal_use use = {&to, &notes->secret_uuid};
-    struct secret_row row;
     enum step_result result = STEP_FAIL;
-    bool found;
 
-    if (!secret_row_get(work->ledger, &work->host->uuid, &notes->secret_uuid, &row, &found, e))
-        return STEP_FAIL;
-    if (found && host_keys_recall(work->host->keys, &use, &row.sealed, &notes->dek, e))
+    if (pre_migrate_own_dek(work, e))
         result = seal(work, &notes->dek, e);
-    else if (!found)
-        err_set(e, ERR_NOT_FOUND, "secret %s was forgotten while its migration was prepared", notes->secret_uuid.text);
     wipe(&notes->dek, sizeof(notes->dek));
     return result;
 }

@@ -53,9 +53,10 @@ bool private_file_check(const char *path, struct err *e)
     return check_owner(&st, path, ERR_LOCAL, e);
 }
 
+/* O_NONBLOCK: a pipe in its place is no reason to wait for who never writes. */
 bool private_file_read(const char *path, bool is_credential, void *out, size_t len, struct err *e)
 {
-    ON_EXIT(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ON_EXIT(close_fd) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0)
         return fail(e, ERR_KEYS_MISSING, "open", path);

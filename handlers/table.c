@@ -5,8 +5,8 @@
 #include "handlers/work.h"
 
 static const struct handler *const handlers[] = {
-    &define_handler,          &get_handler,         &delete_handler,       &resolve_handler, &host_key_get_handler,
-    &host_key_rotate_handler, &pre_migrate_handler, &post_migrate_handler,
+    &define_handler,          &get_handler,         &delete_handler,       &resolve_handler,   &host_key_get_handler,
+    &host_key_rotate_handler, &pre_migrate_handler, &post_migrate_handler, &reconcile_handler,
 };
 
 const struct handler *handler_at(size_t index)

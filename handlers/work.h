@@ -27,6 +27,7 @@ struct host {
     const struct host_keys *keys;
     struct pins pins;          /* of other hosts' keys */
     enum seal_layout envelope; /* what it opens, and what it seals */
+    bool deletes_orphans;      /* orphan_policy = delete */
     bool accepts_clear_deks;   /* plaintext_dek allows a clear DEK on this broker */
 };
 
@@ -52,11 +53,13 @@ struct call {
     char route[ROUTE_MAX_CHARS + 1]; /* routing key: "host.<hex>" or "service.keymanager" */
     struct uuid host;                /* whose worker is asked; "": it is a service */
     const struct message *message;
-    const char *step;      /* derives the id of the request: digest_derived_id() */
-    bool without_deadline; /* an undo: it must be done however late */
-    void *request;         /* by message->request; in the work's own memory */
-    void *answer;          /* by message->reply; likewise; written by the worker */
-    bool failed;           /* then `err` says why, and `answer` is all zero */
+    const char *step;            /* derives the id of the request: digest_derived_id() */
+    bool without_deadline;       /* an undo: it must be done however late */
+    const struct handler *local; /* not sent: this handler, here, in the lane of its identity; NULL: it is */
+    size_t request_bytes;        /* of a local one */
+    void *request;               /* by message->request; in the work's own memory */
+    void *answer; /* by message->reply; likewise; written by the worker. Of a local one: an int64_t, what came of it */
+    bool failed;  /* then `err` says why, and `answer` is all zero */
     struct err err;
 };
 
@@ -70,7 +73,8 @@ enum { RECORD_CHANGES_MAX = 2 };
  */
 struct record {
     struct uuid secret_uuid; /* that it sets out to make or remove, or ""; of an earlier attempt, where there was one */
-    bool is_new;             /* ... and that was not there before */
+    struct uuid replaced_uuid;  /* ... and in whose place, or "" */
+    bool is_new;                /* ... and that was not there before */
     char dek[DIGEST_CHARS + 1]; /* of its clear DEK, once that is known: digest_dek(); or "" */
     size_t change_count;
     struct secret_change {
@@ -98,7 +102,7 @@ enum step_result {
 struct step {
     const char *name;
     enum step_result (*run)(struct work *work, struct err *e);
-    enum step_result (*answered)(struct work *work, struct err *e); /* never STEP_CALL */
+    enum step_result (*answered)(struct work *work, struct err *e); /* STEP_CALL: the next call of a row of them */
     enum step_result (*undo)(struct work *work);
 };
 
@@ -153,7 +157,7 @@ struct handler {
 const struct handler *handler_find(const char *name);
 const struct handler *handler_at(size_t index); /* NULL past the last */
 
-enum { WORK_REPLY_MAX_BYTES = 512 };
+enum { WORK_REPLY_MAX_BYTES = 2304 };
 
 /* How far a row has come. */
 enum work_state {
@@ -182,6 +186,7 @@ struct work {
     const void *request;     /* decoded by handler->message->request */
     void *notes;             /* a vault slot, zeroed; NULL where the handler wants none */
     int64_t deadline_ms;     /* since 1970; 0: none */
+    int64_t now_ms;          /* since 1970, when its thread got it last */
     int64_t attempts;        /* how often it was begun */
     bool was_begun;          /* ... by workers that died before it ended */
     struct ledger *ledger;   /* of the thread that advances it; NULL: nothing is known of secrets */

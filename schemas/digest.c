@@ -12,11 +12,13 @@
 #define USE_DERIVED_ID "keyferry step id"
 #define USE_DAMAGE     "keyferry damage "
 #define USE_NAME       "keyferry name   "
+#define USE_SALT       "keyferry salt   "
 
 _Static_assert(sizeof(USE_KEY_NAME) == crypto_generichash_blake2b_PERSONALBYTES + 1, "personalisations are 16 bytes");
 _Static_assert(sizeof(USE_DEK) == sizeof(USE_KEY_NAME) && sizeof(USE_CONTENT) == sizeof(USE_KEY_NAME) &&
                    sizeof(USE_DERIVED_ID) == sizeof(USE_KEY_NAME) && sizeof(USE_DAMAGE) == sizeof(USE_KEY_NAME) &&
-                   sizeof(USE_NAME) == sizeof(USE_KEY_NAME) && sizeof(USE_WHOLE) == sizeof(USE_KEY_NAME),
+                   sizeof(USE_NAME) == sizeof(USE_KEY_NAME) && sizeof(USE_WHOLE) == sizeof(USE_KEY_NAME) &&
+                   sizeof(USE_SALT) == sizeof(USE_KEY_NAME),
                "as above");
 
 enum { DIGEST_BYTES = DIGEST_CHARS / 2 };
@@ -91,9 +93,35 @@ void digest_whole(const struct digest_key *key, const struct schema *schema, con
     digest_fields(USE_WHOLE, key, schema, message, true, out);
 }
 
+_Static_assert(crypto_auth_hmacsha256_KEYBYTES == SALT_BYTES && crypto_auth_hmacsha256_BYTES * 2 == DEK_DIGEST_CHARS,
+               "a salt is a key, and a digest its hex");
+
+void digest_dek_salted(const struct salt *salt, const struct dek *dek, char out[DEK_DIGEST_CHARS + 1])
+{
+    uint8_t raw[crypto_auth_hmacsha256_BYTES];
+
+    crypto_auth_hmacsha256(raw, dek->data, dek->len, salt->data);
+    sodium_bin2hex(out, DEK_DIGEST_CHARS + 1, raw, sizeof(raw));
+}
+
+void digest_salt(const struct digest_key *key, const char *what, struct salt *out)
+{
+    crypto_generichash_blake2b_salt_personal(out->data, SALT_BYTES, (const uint8_t *)what, strlen(what), key->bytes,
+                                             DIGEST_KEY_BYTES, NULL, (const uint8_t *)USE_SALT);
+    out->len = SALT_BYTES;
+}
+
 void digest_damage(const void *data, size_t len, char out[DIGEST_CHARS + 1])
 {
     digest(USE_DAMAGE, NULL, "", data, len, out);
+}
+
+void digest_sha256(const void *data, size_t len, char out[SHA256_CHARS + 1])
+{
+    uint8_t hash[crypto_hash_sha256_BYTES];
+
+    crypto_hash_sha256(hash, data, len);
+    sodium_bin2hex(out, SHA256_CHARS + 1, hash, sizeof(hash));
 }
 
 void digest_name(const char *name, char out[DIGEST_CHARS + 1])

@@ -10,6 +10,7 @@ enum {
     DIGEST_KEY_NAME_CHARS = 8, /* hex: tells keys apart, says nothing about them */
     DIGEST_CHARS = 32,         /* hex of 128 bits */
     DIGEST_STEP_MAX_CHARS = 31,
+    SHA256_CHARS = 64, /* hex */
 };
 
 /* A secret of this machine: lives in a vault slot. */
@@ -36,8 +37,20 @@ void digest_content(const struct digest_key *key, const struct schema *schema, c
 void digest_whole(const struct digest_key *key, const struct schema *schema, const void *message,
                   char out[DIGEST_CHARS + 1]);
 
+/*
+ * For two hosts to see whether they hold the same DEK, without either's keys: hex
+ * HMAC-SHA256 (RFC 2104, FIPS 180-4) of the DEK under a salt of one use.
+ */
+void digest_dek_salted(const struct salt *salt, const struct dek *dek, char out[DEK_DIGEST_CHARS + 1]);
+
+/* A salt that follows from `what` and the key, and that nobody without the key can tell in advance. */
+void digest_salt(const struct digest_key *key, const char *what, struct salt *out);
+
 /* Of what a file holds: shows damage, and says little of secrets in it. Unkeyed, so it shows no malice. */
 void digest_damage(const void *data, size_t len, char out[DIGEST_CHARS + 1]);
+
+/* SHA-256, as hex: for what others check with tools of their own. */
+void digest_sha256(const void *data, size_t len, char out[SHA256_CHARS + 1]);
 
 /* A name of any length and form, as one word. Unkeyed: it hides nothing. */
 void digest_name(const char *name, char out[DIGEST_CHARS + 1]);

@@ -146,6 +146,31 @@ static bool decode_texts(const struct field *f, const msgpack_object *v, void *o
     return true;
 }
 
+static bool decode_finding(const msgpack_object *v, struct finding *out)
+{
+    static const struct field what = {.min = 1, .max = FINDING_MAX_CHARS, .size = FINDING_MAX_CHARS + 1};
+    static const struct field since = {.min = 0, .max = WHOLE_MAX};
+    const msgpack_object *words = map_value(v, "what"), *uuid = map_value(v, "secretUuid"), *ms = map_value(v, "since");
+
+    return words != NULL && uuid != NULL && ms != NULL && decode_text(&what, words, out->what) &&
+           decode_uuid(NULL, uuid, &out->secret_uuid) && decode_whole(&since, ms, &out->since_ms);
+}
+
+static bool decode_findings(const struct field *f, const msgpack_object *v, void *out)
+{
+    struct finding_list *list = out;
+
+    if (v->type != MSGPACK_OBJECT_ARRAY || v->via.array.size > f->max)
+        return false;
+    for (; list->count < v->via.array.size; list->count++)
+        if (!decode_finding(&v->via.array.ptr[list->count], &list->at[list->count]))
+            break;
+    if (list->count == v->via.array.size)
+        return true;
+    memset(list, 0, sizeof(*list));
+    return false;
+}
+
 /* NOLINTBEGIN(misc-no-recursion): a body is at most BODY_MAX_DEPTH deep */
 static bool tree_is_fine(const msgpack_object *v);
 
@@ -193,6 +218,7 @@ static const struct {
     [FIELD_CHOICE] = {decode_choice, NULL, NULL},
     [FIELD_BYTES]  = {decode_bytes,  "bytes, or strict base64, of", " bytes"},
     [FIELD_TEXTS]  = {decode_texts,  "a list of", " texts"},
+    [FIELD_FINDINGS] = {decode_findings, "a list of", " maps of what, secretUuid and since"},
     [FIELD_MAP]    = {decode_map,    "a map of", " keys, none given twice"},
     /* clang-format on */
 };

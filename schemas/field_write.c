@@ -64,6 +64,24 @@ static void encode_texts(const void *member, struct writer *w)
         writer_text(w, list->texts[i]);
 }
 
+static bool has_findings(const void *member)
+{
+    return ((const struct finding_list *)member)->count != 0;
+}
+
+static void encode_findings(const void *member, struct writer *w)
+{
+    const struct finding_list *list = member;
+
+    writer_list(w, list->count);
+    for (size_t i = 0; i < list->count; i++) {
+        writer_map(w, 3);
+        writer_key(w, "what"), writer_text(w, list->at[i].what);
+        writer_key(w, "secretUuid"), writer_text(w, list->at[i].secret_uuid.text);
+        writer_key(w, "since"), writer_whole(w, list->at[i].since_ms);
+    }
+}
+
 static const struct {
     bool (*is_set)(const void *member);
     void (*encode)(const void *member, struct writer *w);
@@ -76,6 +94,7 @@ static const struct {
     [FIELD_CHOICE] = {has_choice, encode_choice},
     [FIELD_BYTES]  = {has_bytes,  encode_bytes},
     [FIELD_TEXTS]  = {has_texts,  encode_texts},
+    [FIELD_FINDINGS] = {has_findings, encode_findings},
     /* clang-format on */
 };
 

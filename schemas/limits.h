@@ -23,7 +23,14 @@ enum {
     SEALED_MAX_BYTES   = 2 + 32 + DEK_MAX_BYTES + 16, /* and the id of the AEAD before them */
     PUBLIC_KEY_BYTES   = 32,         /* X25519 */
     FINGERPRINT_CHARS  = 64,         /* hex SHA-256 */
+    SALT_BYTES         = 32,         /* digestSalt: a key of HMAC-SHA256 */
+    DEK_DIGEST_CHARS   = 64,         /* dekDigest: hex HMAC-SHA256 */
     SIGNATURE_CHARS    = 88,         /* base64 of Ed25519's 64 bytes */
+    LEASE_MIN_SECONDS  = 30,         /* shorter, and a live migration of a small VM would outlast it */
+    LEASE_MAX_SECONDS  = 86400,
+    LEASE_MIGRATION_SECONDS = 900,   /* of a migration that names none */
+    FINDINGS_MAX       = 32,         /* of a reconciliation, in one reply: about 80 bytes each */
+    FINDING_MAX_CHARS  = 15,
     TEXT_LIST_MAX      = 64,         /* systemTags, userTags: elements */
     MAP_MAX_PAIRS      = 128,        /* headers, and any map in them: finding a key given twice takes time squared */
 };

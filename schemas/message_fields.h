@@ -23,6 +23,9 @@
 #define MIGRATION_FIELD(T, must) \
     TEXT(T, migration_id, "migrationId", must, 1, MIGRATION_ID_MAX_CHARS, is_migration_id, "1 to 64 of [A-Za-z0-9._-]")
 
+#define LEASE_FIELD(T) \
+    WHOLE(T, lease_seconds, "leaseSeconds", OPTIONAL, LEASE_MIN_SECONDS, LEASE_MAX_SECONDS)
+
 /* A DEK, clear or sealed; how many there must be says one_dek_check(). */
 #define DEK_FIELDS(T) \
     SECRET_BYTES(T, dek, "dekBase64", OPTIONAL, 1, DEK_MAX_BYTES), \

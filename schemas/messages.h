@@ -1,7 +1,7 @@
 /*
  * Every message, as a struct a request decodes into and a struct its reply is
  * written from. The tables are in secret_messages.c, host_key_messages.c,
- * migrate_messages.c and keymanager_messages.c.
+ * migrate_messages.c, keymanager_messages.c and reconcile_messages.c.
  */
 #ifndef SCHEMAS_MESSAGES_H
 #define SCHEMAS_MESSAGES_H
@@ -19,6 +19,9 @@ struct secret_key {
 /* "keyferry/<purpose>/<vmUuid>/<usageInstance>/v<keyVersion>": libvirt's usage id, and the identity as one text. */
 void secret_usage_id(const struct secret_key *key, char out[USAGE_ID_MAX_CHARS + 1]);
 
+/* The identity that a usage id is of. False: it is of none of ours, in this very form. */
+bool secret_key_parse(const char *usage_id, struct secret_key *out);
+
 bool secret_key_equal(const struct secret_key *a, const struct secret_key *b);
 
 #define KEYFERRY_USAGE_PREFIX "keyferry/"
@@ -34,6 +37,8 @@ struct define_request {
     struct uuid secret_uuid; /* wanted, or "" */
     char description[DESCRIPTION_MAX_BYTES + 1];
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
+    int64_t lease_seconds;           /* how long it lives if nobody comes to use it; 0: for ever */
+    struct salt digest_salt;         /* wanted: the reply's dek_digest under it */
     struct dek dek;                  /* either this */
     struct sealed_dek encrypted_dek; /* or this; the other has len 0 */
 };
@@ -42,6 +47,7 @@ struct define_reply {
     struct uuid secret_uuid;
     bool created;
     struct uuid replaced_secret_uuid;
+    char dek_digest[DEK_DIGEST_CHARS + 1]; /* hex, or "": no salt was given */
 };
 
 struct get_request {
@@ -91,6 +97,7 @@ struct pre_migrate_request {
     struct addressed to; /* host_uuid = src_host_uuid */
     struct uuid src_host_uuid, dst_host_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
+    int64_t lease_seconds; /* of what is made on the destination; 0: LEASE_MIGRATION_SECONDS */
     struct uuid tpm_uuid, key_provider_uuid;
     char key_provider_name[PROVIDER_MAX_BYTES + 1];
     char dst_key_fingerprint[FINGERPRINT_CHARS + 1]; /* what the destination's key must have, or "" */
@@ -103,7 +110,7 @@ struct pre_migrate_reply {
     struct uuid secret_uuid;
     char migration_id[MIGRATION_ID_MAX_CHARS + 1];
     enum choice created; /* UNSAID when skipped */
-    char dek_source[12]; /* "request", "keymanager" */
+    char dek_source[12]; /* "request", "ledger", "keymanager" */
 };
 
 struct post_migrate_request {
@@ -133,6 +140,17 @@ struct resource_key_reply {
     int64_t key_version;
 };
 
+struct reconcile_request {
+    struct addressed to; /* host_uuid alone */
+    bool dry_run;
+};
+
+struct reconcile_reply {
+    struct finding_list found; /* the first FINDINGS_MAX */
+    int64_t found_count;       /* all of them */
+    int64_t mended;
+};
+
 /* One message: its name on the wire and both its schemas. */
 struct message {
     const char *name; /* "SecretHostDefineMsg" */
@@ -143,6 +161,6 @@ struct message {
 const struct message *message_at(size_t index);
 
 extern const struct message define_message, get_message, delete_message, resolve_message, host_key_get_message,
-    host_key_rotate_message, pre_migrate_message, post_migrate_message, resource_key_message;
+    host_key_rotate_message, pre_migrate_message, post_migrate_message, resource_key_message, reconcile_message;
 
 #endif

@@ -23,6 +23,7 @@ static const struct field pre_migrate_request_fields[] = {
     UUID(struct pre_migrate_request, dst_host_uuid, "dstHostUuid", REQUIRED),
     KEY_FIELDS(struct pre_migrate_request),
     MIGRATION_FIELD(struct pre_migrate_request, OPTIONAL),
+    LEASE_FIELD(struct pre_migrate_request),
     UUID(struct pre_migrate_request, tpm_uuid,          "tpmUuid",         OPTIONAL),
     UUID(struct pre_migrate_request, key_provider_uuid, "keyProviderUuid", OPTIONAL),
     TEXT(struct pre_migrate_request, key_provider_name, "keyProviderName", OPTIONAL, 1, PROVIDER_MAX_BYTES, NULL, NULL),

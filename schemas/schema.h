@@ -19,14 +19,15 @@
 struct msgpack_object;
 
 enum field_type {
-    FIELD_TEXT,   /* char[]: UTF-8 without control characters, NUL at the end */
-    FIELD_UUID,   /* struct uuid: any form in, libvirt's form out */
-    FIELD_WHOLE,  /* int64_t */
-    FIELD_BOOL,   /* bool */
-    FIELD_CHOICE, /* enum choice: a bool on the wire that may also be absent */
-    FIELD_BYTES,  /* struct dek and its like: bin, or base64 text */
-    FIELD_TEXTS,  /* struct text_list: a list of static texts. Written; when read, only its form is checked */
-    FIELD_MAP,    /* a map with any keys, nothing of it kept. Only its form is checked */
+    FIELD_TEXT,     /* char[]: UTF-8 without control characters, NUL at the end */
+    FIELD_UUID,     /* struct uuid: any form in, libvirt's form out */
+    FIELD_WHOLE,    /* int64_t */
+    FIELD_BOOL,     /* bool */
+    FIELD_CHOICE,   /* enum choice: a bool on the wire that may also be absent */
+    FIELD_BYTES,    /* struct dek and its like: bin, or base64 text */
+    FIELD_TEXTS,    /* struct text_list: a list of static texts. Written; when read, only its form is checked */
+    FIELD_FINDINGS, /* struct finding_list: a list of maps */
+    FIELD_MAP,      /* a map with any keys, nothing of it kept. Only its form is checked */
 };
 
 enum presence {
@@ -50,12 +51,29 @@ struct public_key {
     uint8_t data[PUBLIC_KEY_BYTES];
 };
 
+struct salt {
+    uint16_t len; /* SALT_BYTES, or 0: none */
+    uint8_t data[SALT_BYTES];
+};
+
 enum choice { UNSAID, NO, YES };
 
 /* For replies that list what is known at compile time. */
 struct text_list {
     const char *const *texts;
     size_t count;
+};
+
+/* What a reconciliation has found: {"what": "orphan", "secretUuid": ..., "since": ms since 1970}. */
+struct finding {
+    char what[FINDING_MAX_CHARS + 1];
+    struct uuid secret_uuid;
+    int64_t since_ms;
+};
+
+struct finding_list {
+    size_t count;
+    struct finding at[FINDINGS_MAX];
 };
 
 struct field {
@@ -108,13 +126,19 @@ struct schema {
       .size = SIZE_IF(T, m, struct dek), .min = (lo), .max = (hi) }
 #define SEALED_DEK(T, m, key, must) \
     { .name = (key), .type = FIELD_BYTES, .presence = (must), .sealed = true, .offset = offsetof(T, m), \
-      .size = SIZE_IF(T, m, struct sealed_dek), .min = SEALED_MIN_BYTES, .max = SEALED_MAX_BYTES }
+      .size = SIZE_IF(T, m, struct sealed_dek), .min = 1, .max = SEALED_MAX_BYTES }
 #define PUBLIC_KEY(T, m, key, must) \
     { .name = (key), .type = FIELD_BYTES, .presence = (must), .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, struct public_key), .min = PUBLIC_KEY_BYTES, .max = PUBLIC_KEY_BYTES }
+#define SALT(T, m, key, must) \
+    { .name = (key), .type = FIELD_BYTES, .presence = (must), .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct salt), .min = SALT_BYTES, .max = SALT_BYTES }
 #define TEXTS(T, m, key, must) \
     { .name = (key), .type = FIELD_TEXTS, .presence = (must), .offset = offsetof(T, m), \
       .size = SIZE_IF(T, m, struct text_list), .max = TEXT_LIST_MAX }
+#define FINDINGS(T, m, key) \
+    { .name = (key), .type = FIELD_FINDINGS, .presence = REQUIRED, .offset = offsetof(T, m), \
+      .size = SIZE_IF(T, m, struct finding_list), .max = FINDINGS_MAX }
 #define CHECKED(key, kind, lo, hi) \
     { .name = (key), .type = (kind), .presence = OPTIONAL, .min = (lo), .max = (hi) }
 

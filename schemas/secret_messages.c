@@ -11,6 +11,8 @@ static const struct field define_request_fields[] = {
     UUID(struct define_request, secret_uuid, "secretUuid", OPTIONAL),
     TEXT(struct define_request, description, "description", OPTIONAL, 1, DESCRIPTION_MAX_BYTES, NULL, NULL),
     MIGRATION_FIELD(struct define_request, OPTIONAL),
+    LEASE_FIELD(struct define_request),
+    SALT(struct define_request, digest_salt, "digestSalt", OPTIONAL),
     DEK_FIELDS(struct define_request),
 };
 
@@ -18,6 +20,8 @@ static const struct field define_reply_fields[] = {
     UUID(struct define_reply, secret_uuid,          "secretUuid",         REQUIRED),
     BOOL(struct define_reply, created,              "created",            REQUIRED),
     UUID(struct define_reply, replaced_secret_uuid, "replacedSecretUuid", OPTIONAL),
+    TEXT(struct define_reply, dek_digest,           "dekDigest",          OPTIONAL, DEK_DIGEST_CHARS, DEK_DIGEST_CHARS,
+         is_fingerprint, "64 hex digits"),
 };
 
 static const struct field get_request_fields[] = {

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "bus/url.h"
-#include "schemas/digest.h"
 #include "worker/config_options.h"
 #include "worker/http.h"
 
@@ -20,6 +19,7 @@
 
 static const char host_prefix[] = "host.";
 static const char default_uri[] = "qemu:///system";
+static const char blanks[] = " \t\n\v\f\r"; /* as inih has them */
 
 /* A configuration being read. */
 struct reading {
@@ -27,6 +27,8 @@ struct reading {
     FILE *file;
     int line; /* of the last line read */
     int bad_line;
+    bool is_indented;          /* the last line read: it goes on with the key before it, if there is one */
+    char key[CONFIG_TEXT_MAX]; /* the last one of the section, in full; "": none yet */
     bool seen[OPTIONS_MAX];
     bool uri_seen;    /* in the present [host.*] section */
     int bare_senders; /* the line of a [senders] without a key */
@@ -58,22 +60,8 @@ static bool store_text(struct config *c, const struct option *o, const char *val
 /* A list may go on over several lines: each adds to what is there. */
 static bool store_list(struct config *c, const struct option *o, const char *value, struct err *e)
 {
-    char *list = member(c, o);
-    size_t used = strlen(list), more = strlen(value);
-    const char *comment = strstr(value, " ;"); /* inih leaves it on continuation lines */
-
-    if (comment != NULL)
-        more = (size_t)(comment - value);
-    while (more > 0 && value[more - 1] == ' ')
-        more--;
-
-    if (used + more + 2 > o->size)
-        return err_set(e, ERR_CONFIG, "%s is longer than %zu characters", o->key, o->size - 1);
-    if (used != 0 && list[used - 1] != ',' && more != 0)
-        list[used++] = ',';
-    memcpy(list + used, value, more);
-    list[used + more] = '\0';
-    return true;
+    return url_list_add(member(c, o), o->size, value) ||
+           err_set(e, ERR_CONFIG, "%s is longer than %zu characters", o->key, o->size - 1);
 }
 
 static bool store_whole(struct config *c, const struct option *o, const char *value, struct err *e)
@@ -156,16 +144,32 @@ static bool host_add(struct config *c, const char *text, struct err *e)
     return true;
 }
 
+/* Nothing, or a comment. */
+static bool is_comment(const char *text)
+{
+    text += strspn(text, blanks);
+    return *text == '\0' || *text == ';' || *text == '#';
+}
+
 static bool section_begin(struct reading *r, const char *line)
 {
     char name[CONFIG_TEXT_MAX] = "";
     struct err e;
 
-    if (sscanf(line, " [%255[^]]", name) != 1 || !section_is_known(name)) {
+    if (r->is_indented) { /* inih would take it for more of the key before it */
+        err_set(&e, ERR_CONFIG, "a section must begin at the beginning of its line");
+        return refuse(r, &e);
+    }
+    if (sscanf(line, "[%255[^]]", name) != 1 || strchr(line, ']') == NULL || !section_is_known(name)) {
         err_set(&e, ERR_CONFIG, "unknown section [%.60s]", name);
         return refuse(r, &e);
     }
+    if (!is_comment(strchr(line, ']') + 1)) { /* inih passes over it */
+        err_set(&e, ERR_CONFIG, "nothing may follow [%.60s] in its line", name);
+        return refuse(r, &e);
+    }
     r->uri_seen = false;
+    r->key[0] = '\0';
     if (strcmp(name, "senders") == 0)
         r->bare_senders = r->line;
     if (strncmp(name, host_prefix, strlen(host_prefix)) == 0 && !host_add(r->config, name + strlen(host_prefix), &e))
@@ -176,8 +180,9 @@ static bool section_begin(struct reading *r, const char *line)
 /* inih's reader: a line at a time, with a look at what inih tells nobody: sections, and lines it would cut. */
 static char *read_line(char *text, int room, void *arg)
 {
+    static const char byte_order_mark[] = "\xef\xbb\xbf"; /* inih passes over it */
     struct reading *r = arg;
-    char *got = fgets(text, room, r->file);
+    char *got = fgets(text, room, r->file), *start = text;
     struct err e;
 
     if (got == NULL)
@@ -187,8 +192,12 @@ static char *read_line(char *text, int room, void *arg)
         err_set(&e, ERR_CONFIG, "the line is longer than %d characters", room - 2);
         refuse(r, &e);
     }
-    if (text[strspn(text, " \t")] == '[')
-        section_begin(r, text);
+    if (r->line == 1 && strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0)
+        start += strlen(byte_order_mark);
+    r->is_indented = isspace((unsigned char)*start);
+    start += strspn(start, blanks);
+    if (*start == '[')
+        section_begin(r, start);
     return got;
 }
 
@@ -227,12 +236,26 @@ static bool set_key(struct reading *r, const char *section, const char *key, con
     return store(r->config, o, value, e);
 }
 
+/* inih keeps 49 characters of a key for the lines that go on with it: they must not become another's. */
+static bool note_key(struct reading *r, const char *key, struct err *e)
+{
+    if (r->is_indented && r->key[0] != '\0' && strcmp(r->key, key) != 0)
+        return err_set(e, ERR_CONFIG, "%.40s... is too long to go on in another line: name it again", key);
+    snprintf(r->key, sizeof(r->key), "%s", key);
+    return true;
+}
+
+static bool check_value(const char *key, const char *value, struct err *e)
+{
+    return value[0] != ';' || err_set(e, ERR_CONFIG, "%.60s: a comment needs a blank before its ';'", key);
+}
+
 static int on_key(void *arg, const char *section, const char *key, const char *value)
 {
     struct reading *r = arg;
     struct err e;
 
-    if (set_key(r, section, key, value, &e))
+    if (note_key(r, key, &e) && check_value(key, value, &e) && set_key(r, section, key, value, &e))
         return 1;
     refuse(r, &e);
     return 0;
@@ -258,12 +281,31 @@ static bool check_addresses(const struct config *c, struct err *e)
     return url_list_read(c->urls, NULL, &urls, e) && (c->http[0] == '\0' || http_address_read(c->http, host, &port, e));
 }
 
+/* The default exchange leads to every queue, and an empty folder is that of the root. */
+static bool check_given(const struct config *c, struct err *e)
+{
+    const struct {
+        const char *value, *what;
+    } needed[] = {
+        {c->urls, "url in [bus]"},
+        {c->exchange, "exchange in [bus]"},
+        {c->dead_exchange, "dead_exchange in [bus]"},
+        {c->events_exchange, "events_exchange in [bus]"},
+        {c->state_dir, "state_dir in [worker]"},
+    };
+
+    for (size_t i = 0; i < COUNT(needed); i++)
+        if (needed[i].value[0] == '\0')
+            return err_set(e, ERR_CONFIG, "%s is required", needed[i].what);
+    return true;
+}
+
 static bool check_whole(struct config *c, struct err *e)
 {
     char host[CONFIG_TEXT_MAX / 2];
 
-    if (c->urls[0] == '\0')
-        return err_set(e, ERR_CONFIG, "url in [bus] is required");
+    if (!check_given(c, e))
+        return false;
     if (c->host_count == 0)
         return err_set(e, ERR_CONFIG, "at least one [host.<uuid>] section is required");
     if (c->senders.require_signature && c->trust.key_count == 0)

@@ -10,6 +10,7 @@
 #include "worker/trust.h"
 
 enum sasl { SASL_PLAIN, SASL_EXTERNAL };
+enum orphan_policy { ORPHANS_REPORT, ORPHANS_DELETE };
 enum plaintext { PLAINTEXT_REFUSE, PLAINTEXT_LOOPBACK, PLAINTEXT_ALLOW };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -43,6 +44,7 @@ struct config {
     int64_t threads;
     char state_dir[CONFIG_TEXT_MAX], http[CONFIG_TEXT_MAX];
     int64_t plaintext_dek; /* enum plaintext */
+    int64_t orphan_policy; /* enum orphan_policy */
     int64_t envelope;      /* enum seal_layout of schemas/seal.h */
     int64_t request_timeout_ms, hypervisor_wait_ms, drain_timeout_ms;
     int64_t log_level; /* enum log_level */

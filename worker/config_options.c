@@ -2,11 +2,14 @@
 
 #include <string.h>
 
+#include "worker/config_line.h"
+
 static const char *const yes_no[] = {"no", "yes", NULL};
 static const char *const sasls[] = {"plain", "external", NULL};
 static const char *const queue_types[] = {"quorum", "classic", NULL};
 static const char *const plaintexts[] = {"refuse", "loopback", "allow", NULL};
 static const char *const envelopes[] = {"bound", "compatible", "both", NULL};
+static const char *const orphan_policies[] = {"report", "delete", NULL};
 static const char *const dst_keys[] = {"any", "pinned", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
@@ -44,7 +47,7 @@ const struct option options[] = {
     WHOLE_AT("worker", "hypervisor_wait_ms", hypervisor_wait_ms, "30000", 0, 86400000, "how long a request waits for libvirt to come back"),
     WHOLE_AT("worker", "drain_timeout_ms",   drain_timeout_ms,   "20000", 0, 86400000, "how long to finish what runs after SIGTERM"),
     FIXED(   "worker", "hosts_dir",                     "",  "a folder with a file a host"),
-    FIXED(   "worker", "orphan_policy",                 "report", "what becomes of orphans"),
+    WORD_AT( "worker", "orphan_policy", orphan_policy,  "report", orphan_policies, "what no VM has named for a day: report it, or delete it"),
     WORD_AT( "worker", "log_level",    log_level,       "info", log_levels, "error, warn, info or debug"),
     FIXED(   "worker", "log_format",                    "logfmt", "the form of log lines"),
     WORD_AT( "senders", "require_user_id", senders.require_user_id, "no", yes_no, "refuse requests without an AMQP user_id"),
@@ -56,44 +59,68 @@ const struct option options[] = {
 const size_t option_count = COUNT(options);
 _Static_assert(COUNT(options) <= OPTIONS_MAX, "room for every option");
 
-/* Print a list of URLs without the passwords in them. */
-static void print_urls(const char *urls, FILE *to)
+/* Append one URL to `out`, without the password in it. Gives the new end. */
+static char *url_put(const char *url, size_t len, char *out)
 {
-    bool in_password = false;
+    const char *scheme = memmem(url, len, "://", 3), *end = url + len;
+    const char *login = scheme == NULL ? url : scheme + 3;
+    const char *path = memchr(login, '/', (size_t)(end - login));
+    const char *at = memchr(login, '@', (size_t)((path == NULL ? end : path) - login));
+    const char *colon = at == NULL ? NULL : memchr(login, ':', (size_t)(at - login));
 
-    for (const char *p = urls; *p != '\0'; p++) {
-        const char *at = strchr(p, '@'), *end = p + strcspn(p, ",/");
+    out = mempcpy(out, url, (size_t)((colon == NULL ? end : colon) - url));
+    return colon == NULL ? out : mempcpy(out, at, (size_t)(end - at));
+}
 
-        if (*p == ':' && strncmp(p, "://", 3) == 0) {
-            fputs("://", to);
-            p += 2;
-            continue;
-        }
-        if (*p == ':' && at != NULL && at < end)
-            in_password = true;
-        if (*p == '@')
-            in_password = false;
-        if (!in_password)
-            fputc(*p, to);
+/* The list as it is shown: without passwords, and without what may stand around its commas. */
+static void urls_show(const char *urls, char out[CONFIG_URLS_MAX])
+{
+    static const char between[] = ", \t";
+    char *end = out;
+
+    for (urls += strspn(urls, between); *urls != '\0'; urls += strspn(urls, between)) {
+        size_t whole = strcspn(urls, ","), len = whole;
+
+        while (len > 0 && strchr(between, urls[len - 1]) != NULL)
+            len--;
+        if (end != out)
+            *end++ = ',';
+        end = url_put(urls, len, end);
+        urls += whole;
     }
+    *end = '\0';
+}
+
+/* In one line if it has room for them, else each in one of its own. */
+static void print_urls(const char *key, const char *urls, FILE *to)
+{
+    char shown[CONFIG_URLS_MAX];
+
+    urls_show(urls, shown);
+    if (strlen(key) + strlen(" = ") + strlen(shown) <= CONFIG_LINE_MAX_CHARS) {
+        config_line_print(key, shown, to);
+        return;
+    }
+    fprintf(to, "%s =\n ", key);
+    for (const char *c = shown; *c != '\0'; c++)
+        fputs(*c == ',' ? "\n " : (const char[]){*c, '\0'}, to);
+    fputc('\n', to);
 }
 
 static void print_option(const struct config *c, const struct option *o, FILE *to)
 {
     const void *at = (const char *)c + o->offset;
 
-    fprintf(to, "%s = ", o->key);
     if (o->fixed)
-        fputs(o->preset, to);
+        config_line_print(o->key, o->preset, to);
     else if (o->type == OPTION_LIST)
-        print_urls(at, to);
+        print_urls(o->key, at, to);
     else if (o->type == OPTION_TEXT)
-        fputs(at, to);
+        config_line_print(o->key, at, to);
     else if (o->type == OPTION_WORD)
-        fputs(o->words[*(const int64_t *)at], to);
+        config_line_print(o->key, o->words[*(const int64_t *)at], to);
     else
-        fprintf(to, "%lld", (long long)*(const int64_t *)at);
-    fputc('\n', to);
+        fprintf(to, "%s = %lld\n", o->key, (long long)*(const int64_t *)at);
 }
 
 void config_print(const struct config *config, FILE *to)
@@ -113,6 +140,8 @@ void config_print(const struct config *config, FILE *to)
         if (is_last && strcmp(section, "trust") == 0)
             trust_print(&config->trust, to);
     }
-    for (size_t i = 0; i < config->host_count; i++)
-        fprintf(to, "\n[host.%s]\nlibvirt_uri = %s\n", config->hosts[i].uuid.text, config->hosts[i].libvirt_uri);
+    for (size_t i = 0; i < config->host_count; i++) {
+        fprintf(to, "\n[host.%s]\n", config->hosts[i].uuid.text);
+        config_line_print("libvirt_uri", config->hosts[i].libvirt_uri, to);
+    }
 }

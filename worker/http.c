@@ -124,29 +124,49 @@ static void on_other(struct evhttp_request *request, void *arg)
     answer_text(request, 404, "there are /healthz and /readyz\n");
 }
 
+/* A stretch of a text, not terminated. */
+struct span {
+    const char *at;
+    size_t len;
+};
+
+/* Not empty: to listen on "" is to listen everywhere. */
+static bool host_is_fine(struct span host)
+{
+    for (size_t i = 0; i < host.len; i++)
+        if (host.at[i] <= ' ' || host.at[i] == '[' || host.at[i] == ']')
+            return false;
+    return host.len > 0 && host.len < HTTP_HOST_BYTES;
+}
+
+/* Digits only: strtol() would take a blank or a sign before them. */
+static bool port_read(const char *text, uint16_t *out)
+{
+    size_t digits = strspn(text, "0123456789");
+    long n = digits == 0 || digits > 5 || text[digits] != '\0' ? 0 : strtol(text, NULL, 10);
+
+    *out = (uint16_t)n;
+    return n >= 1 && n <= UINT16_MAX;
+}
+
 bool http_address_read(const char *text, char host[HTTP_HOST_BYTES], uint16_t *port, struct err *e)
 {
     const char *colon = strrchr(text, ':');
     size_t len = colon == NULL ? 0 : (size_t)(colon - text);
-    char *end;
-    long n = len == 0 ? 0 : strtol(colon + 1, &end, 10);
+    bool is_bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+    struct span address = is_bracketed ? (struct span){text + 1, len - 2} : (struct span){text, len};
 
-    if (len == 0 || len >= HTTP_HOST_BYTES || end == colon + 1 || *end != '\0' || n < 1 || n > UINT16_MAX)
+    if (!host_is_fine(address) || !port_read(colon + 1, port))
         return err_set(e, ERR_CONFIG, "http = %s: not address:port", text);
-    if (text[0] == '[' && text[len - 1] == ']') {
-        text++;
-        len -= 2;
-    }
-    memcpy(host, text, len);
-    host[len] = '\0';
-    *port = (uint16_t)n;
+    memcpy(host, address.at, address.len);
+    host[address.len] = '\0';
     return true;
 }
 
 static bool listen_on(struct http *http, const char *text, struct err *e)
 {
     char host[HTTP_HOST_BYTES];
-    uint16_t port;
+    uint16_t port = 0;
 
     if (!http_address_read(text, host, &port, e))
         return false;

@@ -7,7 +7,10 @@
 
 #include "worker/wakeup.h"
 
-enum { WHY_BYTES = 200 };
+enum {
+    WHY_BYTES = 200,
+    ARRIVALS_MAX = 256, /* untold; what is over is dropped: the end of a lease sees it, too */
+};
 
 struct hypervisor {
     const char *uri;
@@ -15,7 +18,9 @@ struct hypervisor {
     struct hypervisors *all;
     bool is_up, is_changed; /* under the lock: what its keeper last said */
     char why[WHY_BYTES];    /* likewise */
-    bool shown_up;          /* the loop's copy */
+    size_t arrival_count;   /* likewise */
+    struct uuid arrivals[ARRIVALS_MAX];
+    bool shown_up; /* the loop's copy */
     char shown_why[WHY_BYTES];
 };
 
@@ -23,6 +28,7 @@ struct hypervisors {
     pthread_mutex_t lock;
     struct wakeup *wakeup;
     hypervisors_watch *watch;
+    hypervisors_arrival *on_arrival;
     void *arg;
     struct hypervisor *list; /* one for each URI */
     size_t count;
@@ -43,6 +49,41 @@ static void on_change(void *arg, bool up, const char *why)
     wakeup_call(h->all->wakeup);
 }
 
+/* On libvirt's thread. */
+static void on_arrival(void *arg, const struct uuid *vm)
+{
+    struct hypervisor *h = arg;
+
+    pthread_mutex_lock(&h->all->lock);
+    if (h->arrival_count < ARRIVALS_MAX)
+        h->arrivals[h->arrival_count++] = *vm;
+    pthread_mutex_unlock(&h->all->lock);
+    wakeup_call(h->all->wakeup);
+}
+
+static size_t take_arrivals(struct hypervisor *h, struct uuid out[ARRIVALS_MAX])
+{
+    size_t count;
+
+    pthread_mutex_lock(&h->all->lock);
+    count = h->arrival_count;
+    memcpy(out, h->arrivals, count * sizeof(out[0]));
+    h->arrival_count = 0;
+    pthread_mutex_unlock(&h->all->lock);
+    return count;
+}
+
+static void tell_arrivals(struct hypervisors *all, size_t index)
+{
+    struct uuid arrivals[ARRIVALS_MAX];
+    size_t count = take_arrivals(&all->list[index], arrivals);
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t host = 0; host < all->host_count; host++)
+            if (all->of_host[host] == index)
+                all->on_arrival(all->arg, host, &arrivals[i]);
+}
+
 static bool take_change(struct hypervisor *h)
 {
     bool changed;
@@ -61,11 +102,12 @@ static void on_wakeup(void *arg)
     struct hypervisors *all = arg;
 
     for (size_t i = 0; i < all->count; i++) {
-        if (!take_change(&all->list[i]))
-            continue;
-        for (size_t host = 0; host < all->host_count; host++)
+        bool is_changed = take_change(&all->list[i]);
+
+        for (size_t host = 0; host < all->host_count && is_changed; host++)
             if (all->of_host[host] == i)
                 all->watch(all->arg, host, all->list[i].shown_up, all->list[i].shown_why);
+        tell_arrivals(all, i);
     }
 }
 
@@ -84,14 +126,16 @@ static bool open_all(struct hypervisors *all, const struct config *config, struc
 {
     for (size_t host = 0; host < config->host_count; host++)
         all->of_host[host] = index_of(all, config->hosts[host].libvirt_uri);
-    for (size_t i = 0; i < all->count; i++)
+    for (size_t i = 0; i < all->count; i++) {
         if (!hv_open(all->list[i].uri, on_change, &all->list[i], &all->list[i].hv, e))
             return false;
+        hv_watch_arrivals(all->list[i].hv, on_arrival, &all->list[i]);
+    }
     return true;
 }
 
-bool hypervisors_open(struct event_base *base, const struct config *config, hypervisors_watch *watch, void *arg,
-                      struct hypervisors **out, struct err *e)
+bool hypervisors_open(struct event_base *base, const struct config *config, hypervisors_watch *watch,
+                      hypervisors_arrival *arrival, void *arg, struct hypervisors **out, struct err *e)
 {
     struct hypervisors *all = calloc(1, sizeof(*all));
 
@@ -99,6 +143,7 @@ bool hypervisors_open(struct event_base *base, const struct config *config, hype
         return err_set(e, ERR_LOCAL, "out of memory");
     pthread_mutex_init(&all->lock, NULL);
     all->watch = watch;
+    all->on_arrival = arrival;
     all->arg = arg;
     all->host_count = config->host_count;
     all->list = calloc(config->host_count, sizeof(*all->list));

@@ -11,9 +11,12 @@ struct hypervisors;
 /* Called in the loop when the libvirt of a host has come or gone. */
 typedef void hypervisors_watch(void *arg, size_t host, bool up, const char *why);
 
+/* Called in the loop when a VM has begun to run on a host. */
+typedef void hypervisors_arrival(void *arg, size_t host, const struct uuid *vm);
+
 /* Begin to connect to every host's libvirt. Fails with ERR_LOCAL. */
 MUST_CHECK bool hypervisors_open(struct event_base *base, const struct config *config, hypervisors_watch *watch,
-                                 void *arg, struct hypervisors **out, struct err *e);
+                                 hypervisors_arrival *on_arrival, void *arg, struct hypervisors **out, struct err *e);
 void hypervisors_close(struct hypervisors *hypervisors); /* no work may be in progress; NULL is fine */
 
 struct hv *hypervisors_of(const struct hypervisors *hypervisors, size_t host);

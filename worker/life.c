@@ -41,8 +41,7 @@ struct life *life_new(const struct life_config *config)
 {
     struct life *life = calloc(1, sizeof(*life));
 
-    if (life == NULL || (life->waiting = calloc(config->host_count, sizeof(*life->waiting))) == NULL ||
-        (life->of_host = calloc(config->host_count, sizeof(*life->of_host))) == NULL)
+    if (life == NULL || (life->of_host = calloc(config->host_count, sizeof(*life->of_host))) == NULL)
         abort();
     life->config = config;
     TAILQ_INIT(&life->all);
@@ -55,7 +54,7 @@ struct life *life_new(const struct life_config *config)
 static void uncount(struct life *life, struct request *r)
 {
     if (r->is_counted)
-        life->waiting[r->host]--;
+        life->of_host[r->host].waiting--;
     r->is_counted = false;
 }
 
@@ -73,7 +72,7 @@ static void release(struct life *life, struct request *r)
     forget_key(life, r);
     TAILQ_REMOVE(&life->all, r, all);
     life->in_hand--;
-    life->of_host[r->host]--;
+    life->of_host[r->host].in_hand--;
     request_free(r, life->config->vault);
 }
 
@@ -83,7 +82,11 @@ void life_settle(struct life *life, struct request *r, const char *reply_fate)
 
     life_enter(r, STAGE_SETTLED);
     if (r->is_internal) {
-        w->restored(w->ctx, r->host, &r->work);
+        bool is_own = r->parent == NULL;
+
+        local_ends(life, r, r->work.failed ? &r->work.err : NULL);
+        if (is_own)
+            w->ended(w->ctx, r->host, &r->work);
     } else {
         request_log(r, life_now(life), reply_fate);
         w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
@@ -119,26 +122,16 @@ static void share_outcome(struct life *life, struct request *r)
     }
 }
 
-/* Into `events`, while its request and notes are there: told once its outcome is on disk. */
-static void note_events(struct request *r)
-{
-    struct work *w = &r->work;
-    struct host_event restored = {.kind = HOST_EVENT_SECRET_RESTORED, .host_uuid = r->entry.id.host};
-
-    if (w->restored) {
-        restored.key = ((const struct addressed *)w->request)->key;
-        restored.secret_uuid = w->restored_uuid;
-        r->events[r->event_count++] = restored;
-    }
-    r->event_count += work_event(w, &r->events[r->event_count]);
-}
-
-static void tell_events(const struct life *life, const struct request *r)
+/*
+ * Libvirt is another one than this request has spoken to, and may have lost what it did; when the two were compared, the
+ * ledger may not have known of it yet.
+ */
+static void compare_again(const struct life *life, const struct request *r)
 {
     const struct world *w = &life->config->world;
 
-    for (size_t i = 0; i < r->event_count; i++)
-        w->tell(w->ctx, &r->events[i]);
+    if (r->is_admitted && !r->is_internal && r->returns != life->of_host[r->host].returns)
+        w->compare(w->ctx, r->host);
 }
 
 /* What came of it is on disk, or need not be: tell those who asked, and let the next of its identity begin. */
@@ -146,9 +139,10 @@ static void conclude(struct life *life, struct request *r)
 {
     struct request *next = NULL;
 
+    compare_again(life, r);
     if (r->lane != NULL)
         next = lane_leave(&life->lanes, r, r->is_waiter);
-    tell_events(life, r);
+    events_tell_of(life, r);
     uncount(life, r);
     forget_key(life, r);
     share_outcome(life, r);
@@ -161,7 +155,7 @@ static void conclude(struct life *life, struct request *r)
 void life_finish(struct life *life, struct request *r)
 {
     if (r->is_admitted) {
-        note_events(r);
+        events_note(r);
         record_dek(r);
     }
     request_release_slots(r, life->config->vault);
@@ -215,6 +209,8 @@ void life_run(struct life *life, struct request *r)
     life_enter(r, STAGE_RUNNING);
     if (r->begun_ms == 0)
         r->begun_ms = life_now(life);
+    r->work.now_ms = life_now(life);
+    r->returns = life->of_host[r->host].returns;
     w->run(w->ctx, &r->work);
 }
 
@@ -237,7 +233,7 @@ struct request *life_request(struct life *life, struct delivery *delivery)
 
     TAILQ_INSERT_TAIL(&life->all, r, all);
     life->in_hand++;
-    life->of_host[r->host]++;
+    life->of_host[r->host].in_hand++;
     return r;
 }
 
@@ -262,6 +258,8 @@ void life_delivery(struct life *life, struct delivery *delivery)
 /* Forget a request that the broker will deliver again. Nothing joined it, and nobody in its lane is begun before it. */
 static void drop(struct life *life, struct request *r)
 {
+    struct err e;
+
     if (r->stage == STAGE_BACKLOG)
         TAILQ_REMOVE(&life->backlog, r, queue);
     if (r->stage == STAGE_JOINED)
@@ -270,6 +268,10 @@ static void drop(struct life *life, struct request *r)
         life_wait_over(life, r);
     if (r->lane != NULL)
         (void)lane_leave(&life->lanes, r, r->is_waiter);
+    if (r->parent != NULL) {
+        err_set(&e, ERR_BUSY, "the worker ends");
+        local_ends(life, r, &e);
+    }
     release(life, r);
 }
 
@@ -333,7 +335,7 @@ size_t life_in_hand(const struct life *life)
 
 size_t life_of_host(const struct life *life, size_t host)
 {
-    return life->of_host[host];
+    return life->of_host[host].in_hand;
 }
 
 void life_published(struct life *life, uint64_t number, enum published how, const char *text)
@@ -376,7 +378,6 @@ void life_free(struct life *life)
         TAILQ_REMOVE(&life->all, r, all);
         request_free(r, life->config->vault);
     }
-    free(life->waiting);
     free(life->of_host);
     free(life);
 }

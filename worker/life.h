@@ -13,6 +13,7 @@
 #define WORKER_LIFE_H
 
 #include "bus/bus.h"
+#include "handlers/lease.h"
 #include "handlers/restore.h"
 #include "worker/recorder.h"
 #include "worker/trust.h"
@@ -29,11 +30,12 @@ struct world {
     bool (*publish)(void *ctx, const struct publication *what, uint64_t *number); /* then life_published() */
     void (*forget)(void *ctx, uint64_t number);
     void (*settle)(void *ctx, struct delivery *delivery, enum verdict verdict);
-    void (*restored)(void *ctx, size_t host, const struct work *work); /* what life_restore() began has ended */
-    bool (*host_is_up)(void *ctx, size_t host);                        /* its libvirt */
-    void (*wake_at)(void *ctx, int64_t when_ms);                       /* life_tick() is wanted then, or earlier */
-    void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]);           /* for a reply */
-    void (*tell)(void *ctx, const struct host_event *event);           /* best effort; copied */
+    void (*ended)(void *ctx, size_t host, const struct work *work); /* what life_restore() and the like began */
+    void (*compare)(void *ctx, size_t host);                        /* the ledger and libvirt, once more */
+    bool (*host_is_up)(void *ctx, size_t host);                     /* its libvirt */
+    void (*wake_at)(void *ctx, int64_t when_ms);                    /* life_tick() is wanted then, or earlier */
+    void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]);        /* for a reply */
+    void (*tell)(void *ctx, const struct host_event *event);        /* best effort; copied */
 };
 
 /* Read only, and outlives the life. */
@@ -77,10 +79,15 @@ void life_host_up(struct life *life, size_t host);
 
 /*
  * Have a secret of the ledger looked after, in the lane of its identity:
- * handlers/restore.h. world.restored() follows, unless the life ends before. False:
- * there is no room now; when something has ended there may be.
+ * handlers/restore.h; or a leased one: handlers/lease.h. world.ended() follows, unless
+ * the life ends before. False: there is no room now; when something has ended there
+ * may be.
  */
 bool life_restore(struct life *life, size_t host, const struct restore_request *what);
+bool life_lease(struct life *life, size_t host, const struct lease_request *what);
+
+/* The same: have a host reconciled, as HostReconcileMsg does. */
+bool life_reconcile(struct life *life, size_t host);
 
 /* Time has passed: end the waits that are over. */
 void life_tick(struct life *life);

@@ -47,13 +47,13 @@ static bool is_over_the_cap(struct life *life, struct request *r)
 
     if (!r->is_waiter && (lane == NULL || lane->waiters == 0))
         return false;
-    if (life->waiting[r->host] < (cap > 0 ? cap : 1)) {
-        life->waiting[r->host]++;
+    if (life->of_host[r->host].waiting < (cap > 0 ? cap : 1)) {
+        life->of_host[r->host].waiting++;
         r->is_counted = true;
         return false;
     }
     err_set(&e, ERR_BUSY, "%zu requests on this host already wait for other hosts, or behind one that does",
-            life->waiting[r->host]);
+            life->of_host[r->host].waiting);
     life_refuse(life, r, &e);
     return true;
 }

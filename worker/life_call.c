@@ -52,7 +52,7 @@ static void answer(struct life *life, struct request *r, const struct err *why)
     call->failed = why != NULL;
     if (why != NULL) {
         call->err = *why;
-        memset(call->answer, 0, call->message->reply->size);
+        memset(call->answer, 0, call->local != NULL ? sizeof(int64_t) : call->message->reply->size);
     }
     life_run(life, r);
 }
@@ -114,6 +114,21 @@ static void derive_id(const struct request *r, char out[ID_MAX_CHARS + 1])
  * So the answer is matched by something else: whoever is asked by somebody else,
  * to answer to our queue, could otherwise be made to end a wait of ours.
  */
+/* Until it has ended: that waits for nothing but libvirt, and not for ever. */
+static void call_local(struct life *life, struct request *r)
+{
+    struct err e;
+
+    if (!local_begin(life, r)) {
+        err_set(&e, ERR_BUSY, "there is no room to begin it");
+        answer(life, r, &e);
+        return;
+    }
+    life_enter(r, STAGE_WAITING);
+    r->wait_until_ms = INT64_MAX;
+    TAILQ_INSERT_TAIL(&life->timed, r, timed);
+}
+
 void call_send(struct life *life, struct request *r)
 {
     const struct world *w = &life->config->world;
@@ -122,6 +137,10 @@ void call_send(struct life *life, struct request *r)
     uint64_t number;
     struct err e;
 
+    if (call->local != NULL) {
+        call_local(life, r);
+        return;
+    }
     if (life_now(life) >= answer_until(life, r) && !call->without_deadline) {
         err_set(&e, ERR_TIMEOUT, "no time was left to ask %s", call->route);
         answer(life, r, &e);
@@ -142,7 +161,7 @@ static void ask_again(struct life *life, struct request *r)
 {
     uint64_t number;
 
-    if (r->stage != STAGE_WAITING || r->number != 0 || !publish_call(life, r, r->call_id, &number))
+    if (r->stage != STAGE_WAITING || r->number != 0 || r->child != NULL || !publish_call(life, r, r->call_id, &number))
         return;
     r->was_asked_again = true;
     r->number = number;
@@ -162,6 +181,8 @@ static void leave_wait(struct life *life, struct request *r)
     const struct world *w = &life->config->world;
 
     life_wait_over(life, r);
+    if (r->work.call.local != NULL)
+        return;
     (void)map_remove(&life->by_call, r->call_ticket, strlen(r->call_ticket));
     r->call_id[0] = r->call_ticket[0] = '\0';
     if (r->number == 0)

@@ -10,8 +10,11 @@ struct life {
     struct map *by_call;   /* the ticket of its call: requests that wait for an answer */
     struct map *by_number; /* publication: requests that wait for its confirm */
     struct map *lanes;     /* identity: its lane */
-    size_t *waiting;       /* of each host: how many count against the cap */
-    size_t *of_host;       /* of each host: how many are in hand */
+    struct of_host {
+        size_t waiting; /* requests that count against the cap */
+        size_t in_hand;
+        uint64_t returns; /* of its libvirt */
+    } * of_host;
     TAILQ_HEAD(request_list, request) all;
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
     struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */
@@ -40,13 +43,19 @@ void life_pump(struct life *life); /* begin what has become possible; ends every
 bool life_take_in(struct life *life, struct request *r); /* false: not possible yet, it waits in the backlog */
 bool life_read_backlog(struct life *life);               /* true if the first of it found room */
 
-/* life_restore.c: life_restore() */
+/* life_restore.c: life_restore(), life_lease(), life_reconcile(); and calls that stay here */
+bool local_begin(struct life *life, struct request *r); /* what r->work.call says; false: there is no room */
+void local_ends(struct life *life, struct request *r, const struct err *why); /* NULL: it succeeded */
 
 /* life_record.c */
 void record_intent(struct life *life, struct request *r);  /* before its first effect, or before it is undone */
 void record_dek(struct request *r);                        /* while its slot is there */
 void record_outcome(struct life *life, struct request *r); /* before anybody is told */
 bool record_recalls(struct life *life, struct request *r); /* true: its outcome was known and is told again */
+
+/* life_events.c */
+void events_note(struct request *r); /* while its request and notes are there: told once its outcome is on disk */
+void events_tell_of(const struct life *life, const struct request *r);
 
 /* life_wait.c */
 void life_go_away(struct life *life, struct request *r); /* libvirt is away: wait for it, but not for ever */

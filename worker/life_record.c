@@ -18,6 +18,7 @@ static void record(struct life *life, struct request *r, enum stage stage, enum 
     row->state = state;
     row->attempts = r->work.attempts;
     row->secret_uuid = r->work.record.secret_uuid;
+    row->replaced_uuid = r->work.record.replaced_uuid;
     row->is_new = r->work.record.is_new;
     row->changed_ms = life_now(life);
     memcpy(row->dek, r->work.record.dek, sizeof(row->dek));
@@ -95,6 +96,7 @@ static void take_up(struct life *life, struct request *r)
     r->work.attempts = known->attempts;
     r->work.was_begun = r->work.is_recorded = true;
     r->work.record.secret_uuid = known->secret_uuid;
+    r->work.record.replaced_uuid = known->replaced_uuid;
     r->work.record.is_new = known->is_new;
     if (known->state == INBOX_UNDOING) {
         outcome_read(r, known);

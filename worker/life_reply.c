@@ -3,12 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schemas/headers.h"
+#include "schemas/signature.h"
 #include "worker/life_parts.h"
 #include "worker/log.h"
 
 enum {
     RESEND_MS = 1000,
-    SENDINGS_MAX = 5, /* of a reply; a dead letter is sent until it is taken */
+    SENDINGS_MAX =
+        2, /* of a reply, which keeps a place in the window meanwhile; a dead letter is sent until it is taken */
+    DEAD_HEADERS_MOST = 8,
 };
 
 static void release_bytes(struct bytes *b)
@@ -75,20 +79,41 @@ static void send_reply(struct life *life, struct request *r)
     life_wait(life, r, STAGE_RESENDING, life_now(life) + RESEND_MS);
 }
 
+/*
+ * Why and when it died, and what it needs to be sent again: the sender's signature,
+ * and for whom an operator sent it, where he is believed: the letter says it in the
+ * name of this worker.
+ */
+static void dead_letter_headers(const struct life *life, const struct request *r, char now[24],
+                                const char *out[2 * DEAD_HEADERS_MOST + 1])
+{
+    const struct delivery *d = r->delivery;
+    const char *const pairs[DEAD_HEADERS_MOST][2] = {
+        {CODE_HEADER, r->work.err.code},
+        {DETAILS_HEADER, r->work.err.text},
+        {QUEUE_HEADER, life->config->queue_names[r->host]},
+        {ROUTING_KEY_HEADER, d->routing_key},
+        {USER_HEADER, d->user_id},
+        {TIME_HEADER, now},
+        {SIGNATURE_HEADER, d->signature[0] != '\0' ? d->signature : NULL},
+        {ON_BEHALF_OF_HEADER, r->is_on_behalf ? r->user : NULL},
+    };
+    size_t count = 0;
+
+    snprintf(now, 24, "%lld", (long long)life_now(life));
+    for (size_t i = 0; i < COUNT(pairs); i++)
+        if (pairs[i][1] != NULL) {
+            out[count++] = pairs[i][0];
+            out[count++] = pairs[i][1];
+        }
+    out[count] = NULL;
+}
+
 static void send_dead_letter(struct life *life, struct request *r)
 {
     const struct delivery *d = r->delivery;
-    const char *headers[] = {"x-keyferry-code",
-                             r->work.err.code,
-                             "x-keyferry-details",
-                             r->work.err.text,
-                             "x-keyferry-queue",
-                             life->config->queue_names[r->host],
-                             "x-keyferry-routing-key",
-                             d->routing_key,
-                             "x-keyferry-user",
-                             d->user_id,
-                             NULL};
+    const char *headers[2 * DEAD_HEADERS_MOST + 1];
+    char now[24];
     struct publication p = {.exchange = life->config->dead_exchange,
                             .routing_key = d->routing_key,
                             .mandatory = true,
@@ -100,6 +125,7 @@ static void send_dead_letter(struct life *life, struct request *r)
                             .body = d->body,
                             .body_bytes = d->body_bytes};
 
+    dead_letter_headers(life, r, now, headers);
     if (publish(life, r, STAGE_DEAD_LETTER, &p))
         return;
     life_enter(r, STAGE_DEAD_LETTER);

@@ -3,34 +3,92 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handlers/handlers.h"
 #include "worker/life_parts.h"
 
-bool life_restore(struct life *life, size_t host, const struct restore_request *what)
+/*
+ * `what`, of which there are `bytes`, begins with an address. `name` is the request's
+ * id, for the log; `parent` (NULL: nobody) waits for what comes of it.
+ */
+static bool begin(struct life *life, size_t host, const struct handler *handler, const void *what, size_t bytes,
+                  const char *name, struct request *parent)
 {
-    struct restore_request *slot;
+    struct vault *vault = life->config->vault;
+    void *slot = NULL, *notes = NULL;
     struct delivery *nobodys;
     struct request *r;
 
-    if (life->is_draining || (slot = vault_take(life->config->vault)) == NULL)
+    if (life->is_draining || (slot = vault_take(vault)) == NULL ||
+        (handler->notes_bytes > 0 && (notes = vault_take(vault)) == NULL)) {
+        vault_give(vault, slot);
         return false;
+    }
     nobodys = calloc(1, sizeof(*nobodys));
     if (nobodys == NULL)
         abort();
     nobodys->queue = host;
-    *slot = *what;
+    memcpy(slot, what, bytes);
     r = life_request(life, nobodys);
     r->is_internal = r->is_admitted = true;
     r->slot = slot;
-    memcpy(r->id, what->secret_uuid.text, sizeof(what->secret_uuid.text));
-    r->work.handler = &restore_handler;
+    r->parent = parent;
+    snprintf(r->id, sizeof(r->id), "%s", name);
+    r->work.handler = handler;
     r->work.host = &life->config->hosts[host];
     r->work.id = r->id;
     r->work.request = slot;
+    r->work.notes = notes;
+    if (parent != NULL)
+        parent->child = r;
     request_identify(r);
-    if (lane_enter(&life->lanes, r, false))
+    if (r->identity[0] == '\0' || lane_enter(&life->lanes, r, false))
         life_run(life, r);
     else
         life_enter(r, STAGE_LANE);
-    life_pump(life);
     return true;
+}
+
+bool life_restore(struct life *life, size_t host, const struct restore_request *what)
+{
+    bool ok = begin(life, host, &restore_handler, what, sizeof(*what), what->secret_uuid.text, NULL);
+
+    life_pump(life);
+    return ok;
+}
+
+bool life_lease(struct life *life, size_t host, const struct lease_request *what)
+{
+    bool ok = begin(life, host, &lease_handler, what, sizeof(*what), what->secret_uuid.text, NULL);
+
+    life_pump(life);
+    return ok;
+}
+
+bool life_reconcile(struct life *life, size_t host)
+{
+    const struct reconcile_request what = {.to.host_uuid = life->config->hosts[host].uuid};
+    bool ok = begin(life, host, &reconcile_handler, &what, sizeof(what), "(every hour)", NULL);
+
+    life_pump(life);
+    return ok;
+}
+
+bool local_begin(struct life *life, struct request *r)
+{
+    const struct call *call = &r->work.call;
+
+    return begin(life, r->host, call->local, call->request, call->request_bytes, r->id, r);
+}
+
+/* Its parent is told by `why`, or by the first of its reply. */
+void local_ends(struct life *life, struct request *r, const struct err *why)
+{
+    struct request *parent = TAKE(r->parent);
+
+    if (parent == NULL)
+        return;
+    parent->child = NULL;
+    if (why == NULL)
+        memcpy(parent->work.call.answer, r->work.reply, sizeof(int64_t));
+    call_ends(life, parent, why);
 }

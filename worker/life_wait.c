@@ -82,6 +82,7 @@ void life_host_up(struct life *life, size_t host)
 {
     struct request *r, *after;
 
+    life->of_host[host].returns++;
     for (r = TAILQ_FIRST(&life->timed); r != NULL; r = after) {
         after = TAILQ_NEXT(r, timed);
         if (r->stage == STAGE_AWAY && r->host == host)

@@ -6,6 +6,8 @@
 /* GCC 12's analyzer loses sight of what uthash's macros keep, and calls it leaked. */
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#else /* Clang does not read the comments by which uthash says that it falls through */
+#pragma clang diagnostic ignored "-Wimplicit-fallthrough"
 #endif
 
 struct map {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "worker/trust.h"
 #include "worker/wakeup.h"
 
 enum {
@@ -13,7 +14,6 @@ enum {
     PRUNE_MS = 1000,
     PRUNE_LIMIT = 10000,       /* in one transaction; more than come in as much time */
     INBOX_MOST_ROWS = 4000000, /* of about 700 bytes */
-    INBOX_KEEP_DAYS = 8,       /* 7 are promised */
 };
 
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
@@ -142,17 +142,20 @@ static int64_t now_ms(clockid_t clock)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Forget what nobody asks for again. That it fails is told when the next entry is written. */
+/*
+ * Forget what nobody asks for again: nor does who replays what was signed with a clock that was ahead. That it fails is
+ * told when the next entry is written.
+ */
 static void prune(struct recorder *r)
 {
     int64_t now = now_ms(CLOCK_MONOTONIC), forgotten, youngest_ms;
+    int64_t before_ms = now_ms(CLOCK_REALTIME) - INBOX_KEEP_DAYS * DAY_MS - SIGNED_FUTURE_MS;
     struct err e;
 
     if (now - r->pruned_ms < PRUNE_MS)
         return;
     r->pruned_ms = now;
-    (void)!inbox_prune(r->ledger, now_ms(CLOCK_REALTIME) - INBOX_KEEP_DAYS * DAY_MS, INBOX_MOST_ROWS, PRUNE_LIMIT,
-                       &forgotten, &youngest_ms, &e);
+    (void)!inbox_prune(r->ledger, before_ms, INBOX_MOST_ROWS, PRUNE_LIMIT, &forgotten, &youngest_ms, &e);
 }
 
 static void *thread_main(void *arg)

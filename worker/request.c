@@ -18,6 +18,7 @@ struct request *request_new(struct delivery *delivery, int64_t now_ms)
     if (r == NULL)
         abort(); /* the broker still has the delivery */
     r->delivery = delivery;
+    r->user = delivery->user_id;
     r->host = delivery->queue;
     r->arrived_ms = now_ms;
     TAILQ_INIT(&r->duplicates);
@@ -75,7 +76,7 @@ static void name_entry(struct request *r, const struct life_config *config)
     id->host = config->hosts[r->host].uuid;
     memcpy(id->id, r->id, sizeof(id->id));
     if (!sender_manages(r->sender))
-        memcpy(id->sender, r->delivery->user_id, sizeof(id->sender));
+        memcpy(id->sender, r->user, sizeof(id->sender));
 }
 
 /* What the ledger knows of the id. READING_DONE: it was asked. */
@@ -171,7 +172,7 @@ static bool check_peer(struct request *r, struct err *e)
 {
     const struct handler *h = r->work.handler;
 
-    if (sender_is_peer(r->sender, r->delivery->user_id, &r->peer))
+    if (sender_is_peer(r->sender, r->user, &r->peer))
         r->work.peer = &r->peer;
     return r->work.peer == NULL || h->peer_may == NULL || h->peer_may(r->work.peer, r->slot, e);
 }
@@ -200,13 +201,27 @@ static bool find_handler(struct request *r, struct err *e)
     return err_set(e, ERR_NO_HANDLER, "no handler for %s here", r->envelope.name);
 }
 
-/* Who sends is known, may send the message, and has signed it where that is asked for. */
-static bool check_sender(struct request *r, const struct life_config *config, struct err *e)
+/* An operator sends again what was another's: then it is that one's. ERR_SENDER where that is not believed. */
+static bool find_user(struct request *r, const struct life_config *config, struct err *e)
 {
     const struct delivery *d = r->delivery;
 
-    return senders_know(&config->senders, d->user_id, &r->sender, e) &&
-           trust_check(&config->trust, &config->senders, r->sender, d, &r->envelope, r->arrived_ms, e) &&
+    if (!d->on_behalf_of.is_made)
+        return true;
+    r->is_on_behalf =
+        senders_believe_claim(&config->senders, d->user_id, d->vouched_by.is_made ? d->vouched_by.user : NULL,
+                              &config->hosts[r->host].uuid, e);
+    if (r->is_on_behalf)
+        r->user = d->on_behalf_of.user;
+    return r->is_on_behalf;
+}
+
+/* Whose it is is known, he may send the message, and has signed it where that is asked for. */
+static bool check_sender(struct request *r, const struct life_config *config, struct err *e)
+{
+    return find_user(r, config, e) && senders_know(&config->senders, r->user, &r->sender, e) &&
+           trust_check(&config->trust, &config->senders, r->sender, r->user, r->delivery, &r->envelope, r->arrived_ms,
+                       e) &&
            find_handler(r, e) && sender_may(r->sender, r->work.handler, e);
 }
 
@@ -217,6 +232,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
     enum reading recalled;
     bool envelope_ok;
 
+    (void)find_user(r, config, e); /* a dead letter needs it, too; check_sender() asks again, and tells */
     r->envelope.encoding = encoding_of(d->body, d->body_bytes, d->content_type);
     if (!body_read(d->body, d->body_bytes, d->content_type, &body, e))
         return READING_FAILED;
@@ -253,5 +269,6 @@ void request_log(const struct request *r, int64_t now_ms, const char *reply_fate
               w->host != NULL ? w->host->uuid.text : "", "identity", r->identity, "outcome", outcome, "field",
               w->failed ? w->err.field : "", "details", w->failed ? w->err.text : "", "waited_ms", waited, "total_ms",
               total, "redelivered", r->delivery->redelivered ? "yes" : "", "duplicate", r->is_duplicate ? "yes" : "",
-              "user", r->delivery->user_id, "reply_to", request_reply_to(r), "reply", reply_fate, (char *)NULL);
+              "user", r->user, "replayed_by", r->is_on_behalf ? r->delivery->user_id : "", "reply_to",
+              request_reply_to(r), "reply", reply_fate, (char *)NULL);
 }

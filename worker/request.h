@@ -30,12 +30,15 @@ struct request {
     struct delivery *delivery;
     size_t host;
     int64_t arrived_ms, begun_ms;
+    uint64_t returns;        /* of its host's libvirt, when it last ran */
     int64_t wait_until_ms;   /* WAITING, AWAY, RESENDING: when that ends */
     int64_t away_until_ms;   /* AWAY: when libvirt must be back; 0: was not away */
     int64_t answer_until_ms; /* when waiting for others ends; set when it begins */
 
     struct envelope envelope;
-    const struct sender *sender;                        /* NULL: there are no roles, or it has none */
+    const char *user;                                   /* whose it is, by the broker's word or an operator's */
+    bool is_on_behalf;                                  /* by an operator's */
+    const struct sender *sender;                        /* his line; NULL: there are no roles, or he has none */
     struct peer peer;                                   /* if he is one, and then work.peer points here */
     char id[ID_MAX_CHARS + 1];                          /* "" where it has none */
     char identity[UUID_CHARS + USAGE_ID_MAX_CHARS + 2]; /* of its lane; "" where it has none */
@@ -56,6 +59,8 @@ struct request {
     struct request *original; /* JOINED: whose outcome it waits for */
     TAILQ_HEAD(, request) duplicates;
 
+    struct request *child;                /* WAITING: for this one, here */
+    struct request *parent;               /* who waits for it, or NULL */
     char call_id[ID_MAX_CHARS + 1];       /* WAITING: the id of what it asked */
     char call_ticket[UUID_HEX_CHARS + 1]; /* ... and what the answer must bear, which nobody can guess */
     bool was_asked_again;                 /* WAITING: the first asking may have had an effect */

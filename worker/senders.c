@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schemas/headers.h"
+#include "worker/config_line.h"
+
 /* GCC 12's analyzer does not see that a struct sender keeps its hosts. */
 #ifndef __clang__
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
@@ -30,8 +33,8 @@ static bool user_read(const char *text, struct sender *out, struct err *e)
         return err_set(e, ERR_CONFIG, "'%.60s' in [senders]: a '*' may only be the last character", text);
     out->is_prefix = star != NULL;
     len -= out->is_prefix;
-    if (len >= sizeof(out->user))
-        return err_set(e, ERR_CONFIG, "a user in [senders] is longer than %zu characters", sizeof(out->user) - 1);
+    if (text[0] == '\0' || len >= sizeof(out->user))
+        return err_set(e, ERR_CONFIG, "a user in [senders] has 1 to %zu characters", sizeof(out->user) - 1);
     memcpy(out->user, text, len);
     out->user[len] = '\0';
     return true;
@@ -128,16 +131,29 @@ bool senders_add(struct senders *senders, const char *user, const char *value, s
            (sender.role != ROLE_PEER || hosts_read(&senders->list[senders->count - 1], rest, e));
 }
 
+/* A line has room for a few hosts only: each has its own. Without dashes it is as short as it can have been read. */
+static void host_print(const char *user, const struct uuid *host, FILE *to)
+{
+    bool fits = strlen(user) + strlen(" = peer ") + UUID_CHARS <= CONFIG_LINE_MAX_CHARS;
+    char hex[UUID_HEX_CHARS + 1], value[UUID_CHARS + 8];
+
+    uuid_hex(host, hex);
+    snprintf(value, sizeof(value), "%s %s", roles[ROLE_PEER].name, fits ? host->text : hex);
+    config_line_print(user, value, to);
+}
+
 void senders_print(const struct senders *senders, FILE *to)
 {
+    char user[SHORTSTR_MAX_CHARS + 2];
+
     for (size_t i = 0; i < senders->count; i++) {
         const struct sender *s = &senders->list[i];
-        const char *star = s->is_prefix ? "*" : "";
 
+        snprintf(user, sizeof(user), "%s%s", s->user, s->is_prefix ? "*" : "");
         if (s->host_count == 0)
-            fprintf(to, "%s%s = %s%s\n", s->user, star, roles[s->role].name, s->serves_any ? " *" : "");
-        for (size_t h = 0; h < s->host_count; h++) /* a line has room for a few only */
-            fprintf(to, "%s%s = %s %s\n", s->user, star, roles[s->role].name, s->hosts[h].text);
+            config_line_print(user, s->serves_any ? "peer *" : roles[s->role].name, to);
+        for (size_t h = 0; h < s->host_count; h++)
+            host_print(user, &s->hosts[h], to);
     }
 }
 
@@ -180,6 +196,36 @@ bool senders_know(const struct senders *senders, const char *user, const struct 
     if (*out != NULL || senders->count == 0)
         return true;
     return err_set(e, ERR_SENDER, "[senders] gives user '%.120s' no role", user);
+}
+
+static bool is_operator(const struct sender *sender)
+{
+    return sender != NULL && sender->role == ROLE_OPERATOR;
+}
+
+static bool is_worker_of(const struct sender *sender, const char *user, const struct uuid *host)
+{
+    struct peer peer;
+
+    return sender_is_peer(sender, user, &peer) && peer_serves(&peer, host);
+}
+
+bool senders_believe_claim(const struct senders *senders, const char *user, const char *vouched_by,
+                           const struct uuid *host, struct err *e)
+{
+    const struct sender *voucher = vouched_by != NULL ? senders_find(senders, vouched_by) : NULL;
+
+    if (senders->count == 0)
+        return true;
+    if (!is_operator(senders_find(senders, user)))
+        return err_set(e, ERR_SENDER,
+                       ON_BEHALF_OF_HEADER " is believed from operators only, and [senders] does not make '%.120s' one",
+                       user);
+    if (vouched_by == NULL || is_operator(voucher) || is_worker_of(voucher, vouched_by, host))
+        return true;
+    return err_set(e, ERR_SENDER,
+                   VOUCHED_BY_HEADER ": [senders] makes '%.120s' neither an operator nor the worker of this host",
+                   vouched_by);
 }
 
 bool sender_may(const struct sender *sender, const struct handler *handler, struct err *e)

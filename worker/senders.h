@@ -46,6 +46,16 @@ const struct sender *senders_find(const struct senders *senders, const char *use
  */
 MUST_CHECK bool senders_know(const struct senders *senders, const char *user, const struct sender **out, struct err *e);
 
+/*
+ * Whether `user` may send in another's name: an operator, who sends a dead letter
+ * again. Where not the broker but the letter says whose it was, `vouched_by` is who
+ * wrote it, by the broker's word (NULL: nobody had to), and must be an operator or
+ * the worker of `host`, whom it came to: else who writes a dead letter could have
+ * anything done anywhere. ERR_SENDER, naming the header.
+ */
+MUST_CHECK bool senders_believe_claim(const struct senders *senders, const char *user, const char *vouched_by,
+                                      const struct uuid *host, struct err *e);
+
 /* Whether a sender (NULL: there are no roles) may send a handler's message. ERR_SENDER. */
 MUST_CHECK bool sender_may(const struct sender *sender, const struct handler *handler, struct err *e);
 

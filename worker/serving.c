@@ -3,6 +3,12 @@
 #include "worker/log.h"
 #include "worker/worker_parts.h"
 
+enum {
+    FIRST_ROUND_MS = 15000, /* what is restored then need not be found */
+    ROUND_MS = 60 * 60 * 1000,
+    NO_ROOM_MS = 10000,
+};
+
 bool serving_may(void *arg, size_t host)
 {
     const struct worker *w = arg;
@@ -46,13 +52,54 @@ static void feed(struct worker *w, size_t host)
     }
 }
 
+/* What was begun with the host's secrets is looked after, and leases end. */
+static void look_after(struct worker *w, size_t host)
+{
+    recovery_begin(w->recovery, host);
+    leases_begin(w->leases, host);
+    if (w->served[host].reconcile_ms == 0)
+        w->served[host].reconcile_ms = w->life_config.world.now_ms(w) + FIRST_ROUND_MS;
+    worker_mind_time(w);
+}
+
+bool serving_is_whole(void *arg, size_t host)
+{
+    const struct worker *w = arg;
+
+    return serving_may(arg, host) && hypervisors_up(w->hypervisors, host, NULL);
+}
+
+void serving_rounds(struct worker *w, int64_t now_ms)
+{
+    for (size_t i = 0; i < w->config.host_count; i++) {
+        struct served *s = &w->served[i];
+
+        if (s->reconcile_ms == 0 || s->reconcile_ms > now_ms)
+            continue;
+        if (!serving_is_whole(w, i))
+            s->reconcile_ms = 0; /* whoever looks after it next begins anew */
+        else
+            s->reconcile_ms = now_ms + (life_reconcile(w->life, i) ? ROUND_MS : NO_ROOM_MS);
+    }
+}
+
+int64_t serving_next_round(const struct worker *w)
+{
+    int64_t next_ms = INT64_MAX;
+
+    for (size_t i = 0; i < w->config.host_count; i++)
+        if (w->served[i].reconcile_ms != 0 && w->served[i].reconcile_ms < next_ms)
+            next_ms = w->served[i].reconcile_ms;
+    return next_ms;
+}
+
 /* It is ours now: what an earlier holder left half done is looked after, and what waits is begun. */
 static void begin(struct worker *w, size_t host)
 {
     log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[host].uuid.text, "details", "this worker acts on the host now",
               (char *)NULL);
     if (hypervisors_up(w->hypervisors, host, NULL))
-        recovery_begin(w->recovery, host);
+        look_after(w, host);
     feed(w, host);
 }
 
@@ -72,7 +119,7 @@ void serving_hypervisor_up(struct worker *w, size_t host)
 {
     life_host_up(w->life, host);
     if (serving_may(w, host))
-        recovery_begin(w->recovery, host);
+        look_after(w, host);
 }
 
 /* Another worker has the deliveries now. What was not begun here will come to it; our own channel may not know yet. */

@@ -23,8 +23,15 @@ void serving_tenure(void *arg, size_t host, enum tenure_news news, const char *t
 /* After whatever may have ended a request: let go of the hosts that others ask for, once nothing of them runs. */
 void serving_step(struct worker *w);
 
+/* Reconcile the hosts whose time it is: each some time after it was taken, and then every hour. */
+void serving_rounds(struct worker *w, int64_t now_ms);
+int64_t serving_next_round(const struct worker *w); /* INT64_MAX: no host is served */
+
 /* True if requests of the host may be begun. */
 bool serving_may(void *arg, size_t host);
+
+/* ... and its libvirt is there. */
+bool serving_is_whole(void *arg, size_t host);
 
 /* What waits goes: the broker has it. */
 void serving_forget(struct worker *w, size_t host);

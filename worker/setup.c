@@ -182,6 +182,7 @@ static bool open_life(struct worker *w, struct err *e)
     w->life = life_new(&w->life_config);
     for (size_t i = 0; i < c->host_count; i++) {
         w->hosts[i].accepts_clear_deks = clear;
+        w->hosts[i].deletes_orphans = c->orphan_policy == ORPHANS_DELETE;
         w->hosts[i].hv = hypervisors_of(w->hypervisors, i);
     }
     w->events = events_new(&w->life_config.world, w->config.events_exchange, w->config.name);
@@ -197,6 +198,14 @@ static bool open_ledger(struct worker *w, struct err *e)
     return ledger_open(w->ledger_path, &w->ledger, e) && recorder_open(w->base, &config, &w->recorder, e);
 }
 
+static bool open_leases(struct worker *w, struct err *e)
+{
+    struct leases_config config = {w->ledger, w->hosts, w->config.host_count, worker_lease, serving_is_whole, w};
+
+    w->leases = leases_new(&config);
+    return w->leases != NULL || err_set(e, ERR_LOCAL, "out of memory");
+}
+
 static bool open_recovery(struct worker *w, struct err *e)
 {
     struct recovery_config config = {w->ledger_path, w->hosts, w->config.host_count, worker_restore, serving_may, w};
@@ -207,9 +216,10 @@ static bool open_recovery(struct worker *w, struct err *e)
 static bool open_all(struct worker *w, struct err *e)
 {
     if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_ledger(w, e) ||
-        !open_bus(w, e) || !hypervisors_open(w->base, &w->config, worker_on_hypervisor, w, &w->hypervisors, e) ||
+        !open_bus(w, e) ||
+        !hypervisors_open(w->base, &w->config, worker_on_hypervisor, worker_on_arrival, w, &w->hypervisors, e) ||
         !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e) ||
-        !open_recovery(w, e) || !open_life(w, e) ||
+        !open_recovery(w, e) || !open_leases(w, e) || !open_life(w, e) ||
         !tenures_open(w->base, &w->config, TENURE_FENCE_MS, serving_tenure, w, &w->tenures, e))
         return false;
     if (!watchdog_open(w->base, worker_is_well, w, &w->watchdog, e))
@@ -241,6 +251,7 @@ void worker_close(struct worker *w)
     http_close(w->http);
     watchdog_close(w->watchdog);
     recovery_close(w->recovery);
+    leases_free(w->leases);
     jobs_close(w->jobs);
     recorder_close(w->recorder);
     ledger_close(w->ledger);

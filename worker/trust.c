@@ -5,6 +5,7 @@
 
 #include "schemas/base64.h"
 #include "schemas/signature.h"
+#include "worker/config_line.h"
 
 /* ---- the section, line by line ---- */
 
@@ -75,13 +76,14 @@ bool trust_add(struct trust *trust, const char *key, const char *value, struct e
 
 void trust_print(const struct trust *trust, FILE *to)
 {
-    char base64[64];
+    char base64[64], key[SHORTSTR_MAX_CHARS + 16];
 
     for (size_t i = 0; i < trust->pins.count; i++)
         fprintf(to, "host.%s = %s\n", trust->pins.list[i].host.text, trust->pins.list[i].fingerprint);
     for (size_t i = 0; i < trust->key_count; i++) {
         base64_write(trust->keys[i].key, PUBLIC_KEY_BYTES, base64, sizeof(base64));
-        fprintf(to, "sender.%s = %s\n", trust->keys[i].user, base64);
+        snprintf(key, sizeof(key), "sender.%s", trust->keys[i].user);
+        config_line_print(key, base64, to);
     }
 }
 
@@ -102,12 +104,13 @@ static bool is_signed_by_any(const struct trust *trust, const struct delivery *d
     return false;
 }
 
-static bool verify(const struct trust *trust, const struct senders *senders, const struct delivery *d, struct err *e)
+static bool verify(const struct trust *trust, const struct senders *senders, const char *user, const struct delivery *d,
+                   struct err *e)
 {
-    const struct sender_key *key = key_of(trust, d->user_id);
+    const struct sender_key *key = key_of(trust, user);
 
     if (senders->count > 0 && key == NULL)
-        return err_set(e, ERR_SENDER, "the message is signed, and [trust] has no key sender.%.120s", d->user_id);
+        return err_set(e, ERR_SENDER, "the message is signed, and [trust] has no key sender.%.120s", user);
     if (senders->count > 0 ? signature_is_of(d->signature, key->key, d->body, d->body_bytes)
                            : is_signed_by_any(trust, d))
         return true;
@@ -127,12 +130,13 @@ static bool check_unused(const struct envelope *envelope, int64_t now_ms, struct
 }
 
 bool trust_check(const struct trust *trust, const struct senders *senders, const struct sender *sender,
-                 const struct delivery *delivery, const struct envelope *envelope, int64_t now_ms, struct err *e)
+                 const char *user, const struct delivery *delivery, const struct envelope *envelope, int64_t now_ms,
+                 struct err *e)
 {
     bool is_peer = sender != NULL && sender->role == ROLE_PEER;
 
     if (delivery->signature[0] != '\0' && trust->key_count > 0)
-        return verify(trust, senders, delivery, e) && check_unused(envelope, now_ms, e);
+        return verify(trust, senders, user, delivery, e) && check_unused(envelope, now_ms, e);
     if (!senders->require_signature || is_peer)
         return true;
     return err_set(e, ERR_SENDER,

@@ -39,6 +39,9 @@ void worker_on_timer(int fd, short what, void *arg)
     (void)fd, (void)what;
     w->timer_ms = 0;
     life_tick(w->life);
+    leases_tick(w->leases, w->life_config.world.now_ms(w));
+    serving_rounds(w, w->life_config.world.now_ms(w));
+    worker_mind_time(w);
     stop_when_idle(w);
 }
 
@@ -54,6 +57,10 @@ void worker_on_recorded(void *arg, struct entry *entry)
 {
     struct worker *w = arg;
 
+    for (size_t i = 0; i < entry->record->change_count; i++)
+        if (!entry->record->changes[i].is_removed)
+            leases_note(w->leases, &entry->record->changes[i].row);
+    worker_mind_time(w);
     life_recorded(w->life, entry);
     stop_when_idle(w);
 }
@@ -94,6 +101,13 @@ void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why)
         serving_hypervisor_up(w, host);
 }
 
+void worker_on_arrival(void *arg, size_t host, const struct uuid *vm)
+{
+    struct worker *w = arg;
+
+    leases_arrival(w->leases, host, vm);
+}
+
 static void tell_status(const struct worker *w, const char *text)
 {
     size_t consuming = 0;
@@ -131,6 +145,12 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
         event_base_loopbreak(w->base);
 }
 
+/* What is refused with a code, as no such exchange and no right are, will not be taken by another try: nobody gets it. */
+static enum published fate_of(const struct bus_news *news)
+{
+    return news->how == PUBLISHED_REFUSED && news->code != 0 ? PUBLISHED_RETURNED : news->how;
+}
+
 static void on_news(struct worker *w, struct bus_news *news)
 {
     switch (news->event) {
@@ -145,7 +165,7 @@ static void on_news(struct worker *w, struct bus_news *news)
         return;
     case BUS_PUBLISHED:
         if (!events_published(w->events, news))
-            life_published(w->life, news->number, news->how, news->text);
+            life_published(w->life, news->number, fate_of(news), news->text);
         return;
     case BUS_QUEUE_UP:
     case BUS_QUEUE_DOWN:

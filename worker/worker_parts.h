@@ -7,6 +7,7 @@
 #include "worker/http.h"
 #include "worker/hypervisors.h"
 #include "worker/jobs.h"
+#include "worker/leases.h"
 #include "worker/life.h"
 #include "worker/recorder.h"
 #include "worker/recovery.h"
@@ -24,6 +25,7 @@ struct served {
     char why[WHY_BYTES];
     bool is_asked;                           /* another worker wants the host: nothing more is begun */
     struct delivery *waiting, *waiting_last; /* until the tenure is held */
+    int64_t reconcile_ms;                    /* when it is reconciled next; 0: not served yet */
 };
 
 struct worker {
@@ -38,6 +40,7 @@ struct worker {
     struct ledger *ledger; /* the loop's, to look ids up */
     struct recorder *recorder;
     struct recovery *recovery;
+    struct leases *leases;
     struct tenures *tenures;
     size_t asked_count; /* of hosts that other workers ask for */
     bool ledger_unread; /* the last look-up failed */
@@ -70,6 +73,10 @@ void worker_on_recorded(void *arg, struct entry *entry);
 void worker_on_recorder(void *arg, bool works, const char *why);
 bool worker_restore(void *arg, size_t host, const struct restore_request *what);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
+void worker_on_arrival(void *arg, size_t host, const struct uuid *vm);
+bool worker_lease(void *arg, size_t host, const struct lease_request *what);
+void worker_mind_time(
+    struct worker *w); /* have the timer go off when the next lease ends, or a host is to be reconciled */
 bool worker_is_well(void *arg);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
 

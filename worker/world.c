@@ -1,9 +1,11 @@
 /* The world, as the life cycle sees it: everything it does to the outside. */
 #include <event2/event.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
+#include "handlers/handlers.h"
 #include "worker/log.h"
 #include "worker/worker_parts.h"
 
@@ -65,9 +67,8 @@ static void world_settle(void *ctx, struct delivery *delivery, enum verdict verd
 }
 
 /* `id` of the work is the secret's UUID. */
-static void world_restored(void *ctx, size_t host, const struct work *work)
+static void restored(struct worker *w, size_t host, const struct work *work)
 {
-    struct worker *w = ctx;
     const struct restore_reply *reply = (const struct restore_reply *)work->reply;
     bool is_well = !work->failed && reply->what != RESTORED_ASTRAY;
 
@@ -77,11 +78,57 @@ static void world_restored(void *ctx, size_t host, const struct work *work)
     recovery_ended(w->recovery, host, work);
 }
 
-bool worker_restore(void *arg, size_t host, const struct restore_request *what)
+static void lease_looked_at(struct worker *w, size_t host, const struct work *work)
+{
+    const struct lease_reply *reply = (const struct lease_reply *)work->reply;
+    bool is_news = work->failed || reply->what == LEASED_PERMANENT || reply->what == LEASED_ENDED;
+
+    log_event(work->failed ? LOG_LEVEL_WARN
+              : is_news    ? LOG_LEVEL_INFO
+                           : LOG_LEVEL_DEBUG,
+              "lease", "host", w->hosts[host].uuid.text, "secret", work->id, "outcome",
+              work->failed ? work->err.code : leased_name(reply->what), "details", work->failed ? work->err.text : "",
+              (char *)NULL);
+    leases_looked(w->leases, host, work);
+    worker_mind_time(w);
+}
+
+static void reconciled(struct worker *w, size_t host, const struct work *work)
+{
+    const struct reconcile_reply *reply = (const struct reconcile_reply *)work->reply;
+    char found[24], mended[24];
+
+    if (!work->failed && reply->found_count == 0)
+        return;
+    snprintf(found, sizeof(found), "%lld", (long long)reply->found_count);
+    snprintf(mended, sizeof(mended), "%lld", (long long)reply->mended);
+    log_event(LOG_LEVEL_WARN, "reconcile", "host", w->hosts[host].uuid.text, "found", work->failed ? "" : found,
+              "mended", work->failed ? "" : mended, "details", work->failed ? work->err.text : "", (char *)NULL);
+}
+
+static void world_ended(void *ctx, size_t host, const struct work *work)
+{
+    if (work->handler == &lease_handler)
+        lease_looked_at(ctx, host, work);
+    else if (work->handler == &reconcile_handler)
+        reconciled(ctx, host, work);
+    else
+        restored(ctx, host, work);
+}
+
+bool worker_lease(void *arg, size_t host, const struct lease_request *what)
 {
     struct worker *w = arg;
 
-    return life_restore(w->life, host, what);
+    return life_lease(w->life, host, what);
+}
+
+static void world_compare(void *ctx, size_t host)
+{
+    struct worker *w = ctx;
+
+    if (serving_may(w, host))
+        recovery_begin(w->recovery, host);
 }
 
 static bool world_host_is_up(void *ctx, size_t host)
@@ -103,6 +150,23 @@ static void world_wake_at(void *ctx, int64_t when_ms)
     if (wait_ms > 0)
         wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
     evtimer_add(w->timer, &wait);
+}
+
+/* Only now and then, so that who is told that something ended does not begin the next from within. */
+void worker_mind_time(struct worker *w)
+{
+    int64_t next_ms = leases_next(w->leases, world_now_ms(NULL)), reconcile_ms = serving_next_round(w);
+
+    next_ms = reconcile_ms < next_ms ? reconcile_ms : next_ms;
+    if (next_ms != INT64_MAX)
+        world_wake_at(w, next_ms);
+}
+
+bool worker_restore(void *arg, size_t host, const struct restore_request *what)
+{
+    struct worker *w = arg;
+
+    return life_restore(w->life, host, what);
 }
 
 static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
@@ -132,7 +196,8 @@ const struct world world_ops = {
     .publish = world_publish,
     .forget = world_forget,
     .settle = world_settle,
-    .restored = world_restored,
+    .ended = world_ended,
+    .compare = world_compare,
     .host_is_up = world_host_is_up,
     .wake_at = world_wake_at,
     .new_id = world_new_id,

@@ -11,6 +11,7 @@ NOT_FOUND, CONFLICT, IN_USE = KEY_AGENT + "SECRET_NOT_FOUND", KEY_AGENT + "SECRE
 PLAINTEXT_REFUSED, BUSY = KEY_AGENT + "PLAINTEXT_REFUSED", KEY_AGENT + "BUSY"
 SENDER_REFUSED = KEY_AGENT + "SENDER_REFUSED"
 ENVELOPE_INVALID, KEYS_MISSING = KEY_AGENT + "ENVELOPE_INVALID", KEY_AGENT + "KEYS_NOT_ON_DISK"
+DEK_MISMATCH = KEY_AGENT + "DEK_MISMATCH"
 KEYS_DAMAGED = KEY_AGENT + "KEY_FILES_INTEGRITY_MISMATCH"
 HYPERVISOR_AWAY = KEY_AGENT + "HYPERVISOR_UNAVAILABLE"
 LATE, WRONG_HOST, REQUIRED, INVALID = "SYS.1001", "SYS.1003", "SYS.1006", "SYS.1007"
@@ -166,7 +167,7 @@ class Scenario(unittest.TestCase):
     @staticmethod
     def planted(host, key, dek):
         """A secret of ours that no ledger knows, as a worker that lost its state finds it; gives its UUID."""
-        return host.define_secret(usage_id(key), dek, usage=key["purpose"])
+        return getattr(host, "hypervisor", host).define_secret(usage_id(key), dek, usage=key["purpose"])
 
     # What is right.
     def succeeds(self, reply):

@@ -327,7 +327,10 @@ static void makes_the_names_of_the_contract(void **state)
         argument_text("x-overflow", "reject-publish"),
         {.key = amqp_cstring_bytes("x-delivery-limit"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = 50}},
     };
-    amqp_table_entry_t dead_arguments[] = {argument_text("x-queue-type", "quorum")};
+    amqp_table_entry_t dead_arguments[] = {
+        argument_text("x-queue-type", "quorum"),
+        {.key = amqp_cstring_bytes("x-delivery-limit"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = INT32_MAX}},
+    };
     struct bus_config config = plain_config();
     amqp_connection_state_t outsider;
     struct rig rig;
@@ -1158,6 +1161,18 @@ static void nothing_is_left(amqp_connection_state_t outsider)
     assert_int_equal(outsider_counts(outsider, dead), 0);
 }
 
+/* Part in good order, when whatever was in the queue before has been delivered and acked. */
+static void part(struct rig *active, amqp_connection_state_t outsider)
+{
+    struct bus_news news;
+
+    amqp_basic_publish(outsider, 1, amqp_cstring_bytes(EXCHANGE), amqp_cstring_bytes(key), 0, 0, NULL,
+                       amqp_cstring_bytes("{}"));
+    bus_settle(active->bus, rig_delivery(active), VERDICT_ACK);
+    bus_stop(active->bus);
+    rig_wait(active, BUS_LINK_DOWN, &news, 10);
+}
+
 static void a_quiet_queue_is_proven_by_canaries_that_nobody_is_told_of(void **state)
 {
     struct bus_config config = proving_config();
@@ -1174,6 +1189,7 @@ static void a_quiet_queue_is_proven_by_canaries_that_nobody_is_told_of(void **st
     quiet_for(&rig, 1, &tap, "bus-test", 3); /* as one that has had a delivery, too */
     assert_int_equal(tap.others, 1);
     assert_false(bus_is_deaf(rig.bus));
+    part(&rig, tap.outsider);
     rig_close(&rig);
     nothing_is_left(tap.outsider);
     outsider_close(tap.outsider);
@@ -1221,6 +1237,7 @@ static void a_standby_sees_no_canary_of_its_own_and_is_well(void **state)
     bus_queue_close(rigs[0].bus, 0);
     rig_wait(&rigs[0], BUS_QUEUE_DOWN, &news, 10);
     quiet_for(rigs, 2, &tap, "bus-test-2", 3); /* it is the active one now */
+    part(&rigs[1], tap.outsider);
     rig_close(&rigs[0]);
     rig_close(&rigs[1]);
     nothing_is_left(tap.outsider);

@@ -474,6 +474,65 @@ static void a_keeper_tells_once_of_each_change(void **state)
     assert_int_equal(told.downs, 2);
 }
 
+struct arrivals {
+    pthread_mutex_t lock;
+    unsigned count;
+    struct uuid last;
+};
+
+static void on_arrival(void *arg, const struct uuid *who)
+{
+    struct arrivals *arrivals = arg;
+
+    pthread_mutex_lock(&arrivals->lock);
+    arrivals->count++;
+    arrivals->last = *who;
+    pthread_mutex_unlock(&arrivals->lock);
+}
+
+static bool arrived(struct arrivals *arrivals, unsigned count)
+{
+    int64_t until = now_ms() + PATIENCE_MS;
+    bool so = false;
+
+    while (!so && now_ms() < until) {
+        sleep_ms(5);
+        pthread_mutex_lock(&arrivals->lock);
+        so = arrivals->count == count;
+        pthread_mutex_unlock(&arrivals->lock);
+    }
+    return so;
+}
+
+static void vms_that_begin_to_run_are_told_over_restarts_of_libvirtd(void **state)
+{
+    struct arrivals arrivals = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct hv *watched;
+    struct err e;
+
+    (void)state;
+    assert_true(hv_open(getenv("KEYFERRY_TEST_URI"), NULL, NULL, &watched, &e));
+    hv_watch_arrivals(watched, on_arrival, &arrivals);
+    assert_true(becomes(watched, true));
+    for (unsigned i = 1; i <= 2; i++) {
+        assert_true(virsh("define /dev/stdin", DOMAIN("hv-test", VM, "")));
+        assert_true(arrived(&arrivals, i - 1));
+        assert_true(virsh("start hv-test --paused", ""));
+        assert_true(arrived(&arrivals, i));
+        no_domain(NULL);
+        if (i == 1) {
+            libvirtd("restart");
+            assert_true(becomes(watched, false) || hv_is_up(watched));
+            assert_true(becomes(watched, true));
+            assert_true(becomes(hv, true));
+        }
+    }
+    hv_close(watched);
+    assert_true(virsh("create /dev/stdin --paused", DOMAIN("hv-test", VM, "")));
+    assert_int_equal(arrivals.count, 2); /* nobody else has it any more */
+    assert_string_equal(arrivals.last.text, vm.text);
+}
+
 static void closing_waits_a_second_for_a_frozen_libvirtd_and_no_longer(void **state)
 {
     struct hv *frozen;
@@ -525,6 +584,7 @@ int main(void)
         cmocka_unit_test(all_calls_to_a_frozen_libvirtd_return_within_4_s),
         cmocka_unit_test(a_frozen_libvirtd_is_noticed_without_a_call),
         cmocka_unit_test(a_keeper_tells_once_of_each_change),
+        cmocka_unit_test_setup_teardown(vms_that_begin_to_run_are_told_over_restarts_of_libvirtd, no_domain, no_domain),
         cmocka_unit_test(closing_waits_a_second_for_a_frozen_libvirtd_and_no_longer),
         cmocka_unit_test(closing_at_once_and_closing_nothing_are_fine),
     };

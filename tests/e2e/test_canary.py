@@ -8,7 +8,7 @@ import unittest
 
 from tests.e2e.base import (CONFLICT, ENVELOPE_INVALID, INVALID, NO_HANDLER, PLAINTEXT_REFUSED, Scenario, b64, new_dek,
                             new_key, new_uuid)
-from tests.lab import Authority, Lab, LabError, Search, hpke, patience, program, wait_until
+from tests.lab import Authority, Lab, LabError, Listener, Search, hpke, patience, program, wait_until
 from tests.lab.client import MIME, Pairs, encode
 
 RELEASE = "build"  # a sanitizer keeps for a while what is freed
@@ -154,6 +154,10 @@ class Canary(Scenario):
     def in_replies(self):
         return [find for reply in self.said for find in self.search.in_bytes(reply.body, repr(reply), "reply")]
 
+    def in_events(self, listener):
+        listener.wait_for("secret-deleted")
+        return [find for body in listener.bodies for find in self.search.in_bytes(body, repr(body), "event")]
+
     def in_dead_letters(self, count):
         return [find for properties, body in self.client.dead_letters(count)
                 for find in self.search.in_bytes(repr(properties).encode() + body, "a dead letter", "dead letter")]
@@ -189,7 +193,7 @@ class Canary(Scenario):
         return 1
 
     def migrate_there_and_back(self, source, destination):
-        """The first time with an envelope of the request, then with one of the key manager."""
+        """The first time with an envelope of the request, then with one of what the ledger keeps."""
         dek = self.new_dek("migrated")
         secret_uuid = self.succeeds(self.define_sealed(source, self.key, self.sealed(source, self.key, dek)))["secretUuid"]
         machine = self.vm(self.a, "encrypted", secret_uuid, self.key["vmUuid"])
@@ -197,9 +201,8 @@ class Canary(Scenario):
         self.succeeds(self.pre_migrate(source, destination, self.key, encryptedDek=envelope))
         machine.migrate(self.b)
         self.assertEqual("source", self.succeeds(self.post_migrate(source, destination, self.key))["deletedOn"])
-        manager = self.keymanager(recipients={source.uuid: self.public_key(source)})
-        manager.add(self.key["vmUuid"], destination, dek)
-        self.succeeds(self.pre_migrate(destination, source, self.key, migration="m-2", tpmUuid=new_uuid()))
+        reply = self.succeeds(self.pre_migrate(destination, source, self.key, migration="m-2"))
+        self.assertEqual("ledger", reply["dekSource"])
         machine.migrate(self.a)
         self.assertEqual("source", self.succeeds(
             self.post_migrate(destination, source, self.key, migration="m-2"))["deletedOn"])
@@ -213,16 +216,18 @@ class Canary(Scenario):
 
     def test_sealed_deks_and_private_keys_are_nowhere_but_in_libvirt_and_the_key_files(self):
         source, destination = (self.serve(host, plaintext_dek="refuse") for host in (self.a, self.b))
+        listener = Listener(self.broker.connection())
+        self.addCleanup(listener.end)
         dead_letters = self.ask_of_one_host(source)
         self.migrate_there_and_back(source, destination)
-        finds = self.in_all(dead_letters)
+        finds = self.in_all(dead_letters) + self.in_events(listener)
         self.broker.stop()
         try:
             finds += self.search.in_folder(self.broker.folder)
             finds += self.in_workers()
         finally:
             self.broker.start()
-        self.check(finds, "dead letter")
+        self.check(finds, "dead letter", "event")
 
     # Clear.
     def ask_in_clear(self, host, ways=(("json", b64), ("msgpack", bytes), ("msgpack", b64))):

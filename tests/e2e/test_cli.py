@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-from tests.e2e.base import IN_USE, NOT_FOUND, Scenario, b64, new_dek, new_key, new_uuid
+from tests.e2e.base import IN_USE, NOT_FOUND, Scenario, b64, new_dek, new_key, new_uuid, usage_id
 from tests.lab import patience, program, refusal
 
 
@@ -191,10 +191,18 @@ class Cli(Scenario):
                 self.assertEqual((2, ""), (status, out), said)
                 self.assertTrue(said)
 
-    def test_commands_and_options_that_are_yet_to_come_exit_with_2(self):
-        for command in ("status", "queues", "dead list", "reconcile", "audit", "watch", "bench", "doctor"):
+    def test_commands_that_are_yet_to_come_exit_with_2(self):
+        for command in ("status", "queues", "watch", "bench", "doctor"):
             self.assertEqual(2, self.run_it(*command.split())[0], command)
-        self.assertEqual(2, self.run_it("define", *self.on(self.a), "--dek-file", self.dek_file, "--lease", "60")[0])
+
+    def test_leases_what_it_defines(self):
+        status, out, said = self.run_it("define", *self.on(self.a), "--dek-file", self.dek_file, "--lease", "86400")
+        self.assertEqual(0, status, said)
+        secret, = (xml for xml in self.a.secrets().values() if usage_id(self.key) in xml)
+        self.assertIn(" until=", secret)
+        status, _, said = self.run_it("define", *self.on(self.a), "--dek-file", self.dek_file, "--lease", "29")
+        self.assertEqual(2, status)
+        self.assertIn("leaseSeconds", said)
 
     def test_exits_with_3_where_no_reply_comes_in_time(self):
         silent = self.fake_host({"SecretHostGetMsg": None})

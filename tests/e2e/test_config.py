@@ -87,7 +87,7 @@ class Config(Scenario):
 
     def test_an_option_that_is_yet_to_come_is_refused_off_its_default_and_taken_at_it(self):
         yet = {"bus": {"partitions": ("0", "8")},
-               "worker": {"hosts_dir": ("", "/x"), "orphan_policy": ("report", "delete"),
+               "worker": {"hosts_dir": ("", "/x"), 
                           "log_format": ("logfmt", "json")}}
         for section, keys in yet.items():
             for key, (default, other) in keys.items():
@@ -162,11 +162,14 @@ class Config(Scenario):
         self.assertNotIn(status, (0, -6, -11))
         self.assertIn(f"{self.folder}/file/state", said)
 
-    def test_the_key_of_the_digests_is_its_owners_alone(self):
-        files = [os.path.join(self.wa.state_dir, name) for name in os.listdir(self.wa.state_dir)]
-        self.assertTrue(files)
-        for path in files:
-            self.assertEqual(0o600, os.stat(path).st_mode & 0o777, path)
+    def test_the_state_is_its_owners_alone(self):
+        seen = 0
+        for folder, _, names in os.walk(self.wa.state_dir):
+            self.assertEqual(0o700, os.stat(folder).st_mode & 0o777, folder)
+            for path in (os.path.join(folder, name) for name in names):
+                self.assertEqual(0o600, os.stat(path).st_mode & 0o777, path)
+                seen += 1
+        self.assertLess(3, seen)
 
     # What a running worker does with it.
     def test_the_password_may_come_by_file_or_environment_and_urls_are_percent_decoded(self):

@@ -21,7 +21,9 @@ NO_DEK = [("a number", 7), ("true", True), ("a list", [1, 2]), ("a map", {}), ("
           ("the alphabet for URLs", "-_-_"), ("bits to spare", "YWJ="), ("1025 bytes", b64(b"x" * 1025)),
           ("30000 bytes", b64(b"x" * 30000)), ("a zero byte", "YWJj\0")]
 NO_ENVELOPE = [case for case in NO_DEK if case[0] not in ("1025 bytes",)] + [
-    ("48 bytes", b64(b"x" * 48)), ("1075 bytes", b64(b"x" * 1075))]
+    ("1075 bytes", b64(b"x" * 1075))]
+NO_LEASE = NO_NUMBER + [("29 seconds", 29), ("a second more than a day", 86401), ("negative", -30)]
+NO_SALT = NO_DEK + [("31 bytes", b64(b"s" * 31)), ("33 bytes", b64(b"s" * 33))]
 NO_FINGERPRINT = NO_TEXT + [("63 digits", "a" * 63), ("65 digits", "a" * 65), ("a letter beyond f", "g" + "a" * 63)]
 NO_MIGRATION = NO_TEXT + [("65 characters", "m" * 65), ("a space", "m 1"), ("a slash", "m/1"), ("an umlaut", "\u00e4"),
                           ("a line break", "m\n"), ("bytes", b"m")]
@@ -47,14 +49,16 @@ HOSTS = {"srcHostUuid": NO_UUID, "dstHostUuid": NO_UUID}
 TABLE = {
     "SecretHostDefineMsg": ({"dekBase64"}, {
         **KEY, "dekBase64": NO_DEK, "encryptedDek": NO_ENVELOPE, "secretUuid": NO_UUID, "migrationId": NO_MIGRATION,
+        "digestSalt": NO_SALT, "leaseSeconds": NO_LEASE,
         "description": NO_TEXT + [("257 characters", "d" * 257), ("a line break", "a\nb"), ("a zero byte", "a\0b")]}),
     "HostEnvelopeKeyGetMsg": (set(), {}),
+    "HostReconcileMsg": (set(), {"dryRun": NO_BOOL}),
     "HostEnvelopeKeyRotateMsg": (set(), {"retire": NO_BOOL}),
     "SecretHostGetMsg": (set(), KEY),
     "SecretHostDeleteMsg": (set(), {**KEY, "secretUuid": NO_UUID, "migrationId": NO_MIGRATION, "force": NO_BOOL}),
     "ResolveVtpmLibvirtSecretOnHypervisorMsg": (set(), {"vmUuid": NO_UUID}),
     "VtpmPreMigrateMsg": ({"srcHostUuid", "dstHostUuid"}, {
-        **KEY, **HOSTS, "dekBase64": NO_DEK, "encryptedDek": NO_ENVELOPE, "dstKeyFingerprint": NO_FINGERPRINT,
+        **KEY, **HOSTS, "leaseSeconds": NO_LEASE, "dekBase64": NO_DEK, "encryptedDek": NO_ENVELOPE, "dstKeyFingerprint": NO_FINGERPRINT,
         "migrationId": NO_MIGRATION, "tpmUuid": NO_UUID, "keyProviderUuid": NO_UUID, "keyProviderName": NO_TEXT}),
     "VtpmPostMigrateMsg": ({"srcHostUuid", "dstHostUuid", "migrationId", "outcome"}, {
         **KEY, **HOSTS, "migrationId": NO_MIGRATION,
@@ -64,8 +68,9 @@ UNKNOWN = ["vmUUID", "hostuuid", "dek", "x", "", "secretUuid ", "a" * 300, "\u00
 UNKNOWN_HERE = {"SecretHostGetMsg": ["dekBase64", "secretUuid", "force", "migrationId", "description"],
                 "SecretHostDeleteMsg": ["dekBase64", "description"], "SecretHostDefineMsg": ["force", "outcome"],
                 "ResolveVtpmLibvirtSecretOnHypervisorMsg": ["purpose", "keyVersion", "usageInstance", "secretUuid"],
-                "VtpmPreMigrateMsg": ["secretUuid", "outcome", "force", "recipientKey", "leaseSeconds"],
+                "VtpmPreMigrateMsg": ["secretUuid", "outcome", "force", "recipientKey", "digestSalt"],
                 "HostEnvelopeKeyGetMsg": ["retire", "vmUuid", "publicKey"], "HostEnvelopeKeyRotateMsg": ["vmUuid"],
+                "HostReconcileMsg": ["vmUuid", "force"],
                 "VtpmPostMigrateMsg": ["dekBase64", "tpmUuid", "secretUuid", "force"]}
 
 
@@ -75,7 +80,7 @@ class Fields(Scenario):
         fields = {"id": new_uuid(), "hostUuid": self.a.uuid, **new_key()}
         if message.startswith("Resolve"):
             fields = {"id": new_uuid(), "hostUuid": self.a.uuid, "vmUuid": new_uuid()}
-        if message.startswith("HostEnvelope"):
+        if message.startswith("Host"):
             fields = {"id": new_uuid(), "hostUuid": self.a.uuid}
         if message.startswith("Vtpm"):
             fields.update(srcHostUuid=self.a.uuid, dstHostUuid=self.b.uuid, migrationId="m-1")

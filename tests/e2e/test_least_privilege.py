@@ -1,4 +1,5 @@
 """Users made by deploy/broker-user: what a host's may do on the broker, and what it may not, and that it is enough."""
+import json
 import os
 import re
 import stat
@@ -9,7 +10,7 @@ import pika
 from pika.exceptions import ChannelClosedByBroker, ProbableAccessDeniedError, UnroutableError
 
 from tests.e2e.base import NOT_FOUND, Scenario, new_dek, new_key, new_uuid
-from tests.lab import REPO, KeyManager, Listener, wait_until
+from tests.lab import REPO, KeyManager, Listener, program, wait_until
 from tests.lab.broker import BIN
 from tests.lab.client import Client
 
@@ -176,6 +177,35 @@ class LeastPrivilege(Scenario):
         wait_until(lambda: self.depth(DEAD), 10, "the dead letter")
         _, properties, body = channel.basic_get(DEAD, auto_ack=True)
         self.assertEqual((b"no envelope", "SYS.1007"), (body, properties.headers["x-keyferry-code"]))
+
+    def test_an_operator_lists_replays_and_drops_dead_letters_and_a_manager_or_host_does_not(self):
+        self.least_worker(self.a)
+        self.as_manager()
+        for i in range(2):
+            self.client.publish("host." + self.a.hex, b"no envelope", content_type="application/json", message_id=f"m-{i}")
+        wait_until(lambda: self.depth(DEAD) == 2, 10, "the dead letters")
+        audit = os.path.join(self.lab.make_folder("operator"), "audit.log")
+
+        def dead(user, *arguments):
+            more = () if arguments[0] == "list" else ("--audit", audit)
+            run = subprocess.run([*program("keyferry"), "--url", self.url(user), "--json", "dead", *arguments, *more],
+                                 capture_output=True, text=True, check=False, timeout=60)
+            return run.returncode, run.stdout, run.stderr
+        for user in ("mgmt", self.user_a, "kms"):
+            for arguments in (("list",), ("replay", "--all"), ("drop", "--all")):
+                status, _, said = dead(user, *arguments)
+                self.assertEqual(5, status, said)
+                self.assertIn("403", said)
+        self.assertEqual(2, self.depth(DEAD))
+        status, out, said = dead("ops", "list")
+        self.assertEqual(0, status, said)
+        self.assertEqual(["m-0", "m-1"], [json.loads(line)["id"] for line in out.splitlines()])
+        status, out, said = dead("ops", "replay", "--id", "m-0")
+        self.assertEqual((0, 1), (status, json.loads(out)["done"]), said)
+        wait_until(lambda: self.depth(DEAD) == 2, 10, "the one that died again")
+        status, out, said = dead("ops", "drop", "--all")
+        self.assertEqual((0, 2), (status, json.loads(out)["done"]), said)
+        wait_until(lambda: self.depth(DEAD) == 0, 10, "an empty queue")
 
     def test_a_manager_hears_the_events_of_hosts_and_whose_they_are(self):
         listener = Listener(self.connection("mgmt"), "host.#", "keyferry.events.mgmt")

@@ -1,7 +1,9 @@
 """Real VMs with encrypted vTPMs, migrated live."""
+import time
+
 import libvirt
 
-from tests.e2e.base import NOT_FOUND, Scenario, new_dek, new_key, new_uuid
+from tests.e2e.base import DEK_MISMATCH, NOT_FOUND, Scenario, new_dek, new_key, new_uuid, usage_id
 
 
 class LiveMigration(Scenario):
@@ -55,6 +57,27 @@ class LiveMigration(Scenario):
         self.assertEqual("ledger", self.succeeds(self.pre_migrate(self.a, self.b, self.key))["dekSource"])
         self.machine.migrate(self.b)
         self.assertEqual("source", self.succeeds(self.post_migrate(self.a, self.b, self.key))["deletedOn"])
+
+    def test_with_a_wrong_dek_is_refused_before_it_begins(self):
+        wrong = new_dek()
+        self.refuses(self.pre_migrate(self.a, self.b, self.key, wrong), DEK_MISMATCH)
+        envelope = self.sealed(self.b, self.key, wrong, self.secret)
+        self.refuses(self.pre_migrate(self.a, self.b, self.key, encryptedDek=envelope), DEK_MISMATCH)
+        self.holds(self.b, self.key, None)
+        self.assertTrue(self.machine.is_active_on(self.a))
+        self.move(self.a, self.b, "m-2")
+
+    def test_with_a_wrong_dek_that_nobody_compared_fails_late_and_without_a_word_of_the_cause(self):
+        self.b.define_secret(usage_id(self.key), new_dek(), self.secret)  # past the workers
+        began = time.monotonic()
+        with self.assertRaises(libvirt.libvirtError) as failure:
+            self.machine.migrate(self.b)
+        self.assertGreater(time.monotonic() - began, 0.5)
+        self.assertIn(failure.exception.get_error_code(),  # which of them is a race within libvirt
+                      (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_INTERNAL_ERROR))
+        self.assertNotIn("secret", str(failure.exception).lower())
+        self.assertTrue(self.machine.is_active_on(self.a))
+        self.b.undefine_secret(self.secret)
 
     def test_that_failed_is_cleaned_up_and_can_be_tried_again(self):
         self.succeeds(self.pre_migrate(self.a, self.b, self.key, self.dek, migration="m-1"))

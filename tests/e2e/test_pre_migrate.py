@@ -1,7 +1,8 @@
 """Pre-migrate: who is asked for what, and that a failure leaves nothing on the destination."""
+import hmac
 import time
 
-from tests.e2e.base import (BUSY, CONFLICT, INVALID, LATE, NO_ROUTE, NOT_FOUND, PLAINTEXT_REFUSED, REQUIRED, Scenario,
+from tests.e2e.base import (BUSY, CONFLICT, DEK_MISMATCH, INVALID, LATE, NO_ROUTE, NOT_FOUND, PLAINTEXT_REFUSED, REQUIRED, Scenario,
                             b64, new_dek, new_key, new_uuid)
 from tests.lab import refusal
 
@@ -93,13 +94,13 @@ class PreMigrate(Scenario):
         self.succeeds(self.pre_migrate(self.a, fake, self.key, self.dek, migration="m-77"))
         request, = fake.requests
         self.assertEqual("SecretHostDefineMsg", request.name)
-        expected = {**self.key, "secretUuid": secret_uuid, "migrationId": "m-77"}
+        expected = {**self.key, "secretUuid": secret_uuid, "migrationId": "m-77", "leaseSeconds": 900}
         self.assertEqual(expected, {field: request.fields[field] for field in expected})
         self.assertEqual(fake.uuid.replace("-", ""), request.fields["hostUuid"].replace("-", "").lower())
         self.assertEqual(self.dek, fake.dek_of(request))
         self.assertEqual(1, len(fake.key_requests))
-        for absent in ("leaseSeconds", "dekBase64", "digestSalt"):
-            self.assertNotIn(absent, request.fields)
+        self.assertNotIn("dekBase64", request.fields)
+        self.assertEqual(32, len(request.fields["digestSalt"]))
         self.assertTrue(request.properties.reply_to)
         self.assertTrue(request.properties.correlation_id)
 
@@ -265,6 +266,35 @@ class PreMigrate(Scenario):
         self.refuses(reply, CONFLICT, effect=reply.opaque["effect"])
         self.holds(self.b, self.key, secret_uuid)
 
+    def test_a_wrong_dek_from_the_request_is_found_out_by_what_the_ledger_keeps(self):
+        secret_uuid, wrong = self.defined(self.a, self.key, self.dek), new_dek()
+        self.refuses(self.pre_migrate(self.a, self.b, self.key, wrong), DEK_MISMATCH)
+        self.assertEqual({}, self.pb.calls)
+        envelope = self.sealed(self.b, self.key, wrong, secret_uuid)
+        self.refuses(self.pre_migrate(self.a, self.b, self.key, encryptedDek=envelope, id="sealed-wrongly"), DEK_MISMATCH)
+        self.holds(self.b, self.key, None)
+        self.refuses(self.pre_migrate(self.a, self.b, self.key, encryptedDek=envelope, id="sealed-wrongly"), DEK_MISMATCH)
+        self.holds(self.a, self.key, secret_uuid)
+        good = self.sealed(self.b, self.key, self.dek, secret_uuid)
+        self.succeeds(self.pre_migrate(self.a, self.b, self.key, encryptedDek=good))
+        self.holds(self.b, self.key, secret_uuid)
+
+    def test_a_digest_of_another_dek_is_a_mismatch_and_none_or_the_same_is_not(self):
+        secret_uuid = self.defined(self.a, self.key, self.dek)
+        answer = {"success": True, "created": True, "secretUuid": secret_uuid}
+        for digest, is_wrong in (("0" * 64, True), (None, False), ("the same", False)):
+            def define(fields, digest=digest):
+                same = hmac.new(fields["digestSalt"], self.dek, "sha256").hexdigest()
+                said = {"the same": {"dekDigest": same.upper()}, None: {}}.get(digest, {"dekDigest": digest})
+                return {**answer, **said}
+            fake = self.fake_host({"SecretHostDefineMsg": define})
+            reply = self.pre_migrate(self.a, fake, self.key, self.dek)
+            if is_wrong:
+                self.refuses(reply, DEK_MISMATCH)
+                fake.wait_for("SecretHostDeleteMsg")
+            else:
+                self.succeeds(reply)
+
     # Many at once, and one process for both ends.
     def prepare_many(self, count, directions):
         """[(source, destination, key, dek)], each with its secret on its source."""
@@ -337,5 +367,9 @@ class PreMigrate(Scenario):
             self.succeeds(reply)
         self.assertEqual(4, len(silent.requests))
 
-    def test_is_refused_with_fields_that_are_yet_to_come(self):
-        self.refuses(self.pre_migrate(self.a, self.b, self.key, self.dek, leaseSeconds=900), INVALID, field="leaseSeconds")
+    def test_passes_on_how_long_the_lease_is_to_be(self):
+        fake = self.fake_host()
+        self.defined(self.a, self.key, self.dek)
+        self.succeeds(self.pre_migrate(self.a, fake, self.key, leaseSeconds=86400))
+        self.assertEqual(86400, fake.requests[0].fields["leaseSeconds"])
+        self.refuses(self.pre_migrate(self.a, fake, self.key, leaseSeconds=86401), INVALID, field="leaseSeconds")

@@ -2,6 +2,7 @@
 import time
 
 from tests.e2e.base import ENCODINGS, NOT_FOUND, Scenario, b64, new_dek, new_key, new_uuid
+from tests.lab import wait_until
 from tests.lab.client import DIRECT_REPLY_TO, MIME, encode
 
 
@@ -88,6 +89,14 @@ class Replies(Scenario):
         self.broker.wait_for_drained("keyferry.host." + self.a.hex)
         line, = [line for line in self.wa.log_text().splitlines() if fields["id"] in line]
         self.assertIn("returned", line)
+
+    def test_to_an_address_that_the_broker_fails_on_disturbs_nobody_for_long(self):
+        """RabbitMQ crashes the channel that publishes to what looks like a direct reply-to and is none."""
+        bad = [self.send(self.fields(), reply_to=DIRECT_REPLY_TO + ".AAAA.BBBB") for _ in range(20)]
+        self.succeeds(self.define(self.a, new_key()))
+        self.broker.wait_for_drained("keyferry.host." + self.a.hex)
+        wait_until(lambda: self.wa.log_text().count(DIRECT_REPLY_TO + ".AAAA.BBBB reply=\"returned") == len(bad), 60,
+                   "all to be acknowledged")
 
     def test_tells_the_encoding_by_the_first_byte_where_the_content_type_does_not(self):
         for content_type in (None, "text/plain", ""):

@@ -6,7 +6,7 @@ import unittest
 
 from tests.e2e.base import (CONFLICT, ENVELOPE_INVALID, INVALID, KEYS_DAMAGED, KEYS_MISSING, PLAINTEXT_REFUSED, REQUIRED,
                             Scenario, b64, new_dek, new_key, new_uuid)
-from tests.lab import REPO, hpke
+from tests.lab import REPO, hpke, wait_until
 
 BOTH_AEADS = (hpke.CHACHA, hpke.AES)
 
@@ -203,6 +203,23 @@ class Sealed(Scenario):
                 reply = self.define_sealed(host, key, self.sealed(host, key, self.dek, public=public))
                 self.succeeds(reply) if opens else self.refuses(reply, ENVELOPE_INVALID)
 
+    def test_a_key_that_is_made_while_others_are_retired_costs_no_secret_that_is_kept(self):
+        host = self.with_part(self.lab.hypervisor("rotating")).start()
+        worker, keys = self.worker(host), [new_key() for _ in range(300)]
+        sent = [self.client.send("SecretHostDefineMsg", host, **key, dekBase64=b64(new_dek())) for key in keys]
+        for reply in self.client.wait_many(sent):
+            self.succeeds(reply)
+        for _ in range(5):
+            self.succeeds(self.client.ask("HostEnvelopeKeyRotateMsg", host))
+            sent = [self.client.send("HostEnvelopeKeyRotateMsg", host, retire=retire) for retire in (True, False)]
+            for reply in self.client.wait_many(sent):
+                self.succeeds(reply)
+        host.kill()
+        host.start()
+        self.succeeds(self.get(host, keys[0]))
+        wait_until(lambda: worker.log_text().count("event=restore ") >= len(keys), 60, "all to be restored")
+        self.assertNotIn("ENVELOPE_INVALID", worker.log_text())
+
     def test_a_rotation_is_done_once_for_one_id(self):
         worker, host = self.state()
         request_id = new_uuid()
@@ -219,7 +236,7 @@ class Sealed(Scenario):
         self.assertEqual(0o600, os.stat(self.key_file(worker, host)).st_mode & 0o777)
         worker.restart()
         self.assertEqual(public, self.public_key(host))
-        self.assertEqual({"digest.key", "ledger.db", host.hex + ".key"},
+        self.assertEqual({"digest.key", "ledger.db", "tenure", host.hex + ".key"},
                          {name for name in os.listdir(worker.state_dir) if not name.startswith("ledger.db-")})
 
     def test_a_key_file_that_is_gone_or_damaged_is_told_and_the_rest_is_served(self):

@@ -1,4 +1,6 @@
 """Define, get, delete and resolve, as an outsider sees them and as libvirt holds them."""
+import hmac
+import os
 import xml.etree.ElementTree as ElementTree
 
 import libvirt
@@ -261,10 +263,24 @@ class Secrets(Scenario):
         self.holds(self.a, key, None)
         self.refuses(self.get(host, key), NOT_FOUND)
 
-    def test_fields_and_messages_that_are_yet_to_come_are_refused_by_name(self):
-        key = new_key()
-        for message in ("HostReconcileMsg", "HostCapabilitiesGetMsg"):
+    def test_answers_a_salt_by_the_digest_of_the_dek_and_the_same_id_by_the_same_over_restarts_too(self):
+        host, dek, salt = self.a.alias(), new_dek(), os.urandom(32)
+        worker = self.worker(host)
+        expected = hmac.new(salt, dek, "sha256").hexdigest()
+        for encoding in ENCODINGS:
+            key, same = new_key(), new_uuid()
+            public = salt if encoding == "msgpack" else b64(salt)
+            first = self.succeeds(self.define(host, key, dek, digestSalt=public, id=same, encoding=encoding))
+            self.assertEqual((True, expected), (first["created"], first["dekDigest"]))
+            self.assertEqual(expected, self.succeeds(self.define(
+                host, key, dek, digestSalt=b64(salt), id=same))["dekDigest"])
+            worker.kill()
+            worker.start()
+            self.assertEqual(expected, self.succeeds(self.define(
+                host, key, dek, digestSalt=b64(salt), id=same))["dekDigest"])
+            self.refuses(self.define(host, key, dek, digestSalt=b64(os.urandom(32)), id=same), INVALID, field="id")
+            self.assertNotIn("dekDigest", self.succeeds(self.define(host, key, dek)).fields)
+
+    def test_messages_that_are_yet_to_come_are_refused_by_name(self):
+        for message in ("HostCapabilitiesGetMsg",):
             self.refuses(self.client.ask(message, self.a), "SYS.1008")
-        for field, value in (("leaseSeconds", 60), ("digestSalt", b64(b"s" * 32))):
-            self.refuses(self.define(self.a, key, **{field: value}), INVALID, field=field)
-        self.holds(self.a, key, None)

@@ -7,7 +7,7 @@ from tests.lab.client import MIME, encode
 USERS = ("mgmt", "ops", "watch", "host-a", "host-b", "host-c", "mallory")
 READ = ("SecretHostGetMsg", "ResolveVtpmLibvirtSecretOnHypervisorMsg", "HostEnvelopeKeyGetMsg")
 MANAGE = (*READ, "SecretHostDefineMsg", "SecretHostDeleteMsg", "HostEnvelopeKeyRotateMsg", "VtpmPreMigrateMsg",
-          "VtpmPostMigrateMsg")
+          "VtpmPostMigrateMsg", "HostReconcileMsg")
 PEER = ("HostEnvelopeKeyGetMsg", "SecretHostDefineMsg", "SecretHostDeleteMsg", "VtpmPostMigrateMsg")
 MAY = {"mgmt": MANAGE, "ops": MANAGE, "watch": READ, "host-b": PEER, "mallory": ()}
 
@@ -48,14 +48,14 @@ class Senders(Scenario):
     def provisional(self, user="host-b", migration="m-1", **rest):
         """Defined on x for a migration, by a peer; gives its UUID."""
         self.act_as(user)
-        return self.defined(self.x, self.key, self.dek, migrationId=migration, **rest)
+        return self.defined(self.x, self.key, self.dek, migrationId=migration, leaseSeconds=900, **rest)
 
     # Roles.
     def fields_of(self, message):
         key = new_key()
         migration = {"srcHostUuid": self.y.uuid, "dstHostUuid": self.x.uuid, "migrationId": "m-1"}
         return {"SecretHostGetMsg": key, "SecretHostDeleteMsg": {**key, "migrationId": "m-1"},
-                "SecretHostDefineMsg": {**key, "migrationId": "m-1", "dekBase64": b64(new_dek())},
+                "SecretHostDefineMsg": {**key, "migrationId": "m-1", "leaseSeconds": 900, "dekBase64": b64(new_dek())},
                 "ResolveVtpmLibvirtSecretOnHypervisorMsg": {"vmUuid": new_uuid()},
                 "VtpmPreMigrateMsg": {**key, **migration, "srcHostUuid": self.x.uuid, "dstHostUuid": self.y.uuid},
                 "VtpmPostMigrateMsg": {**key, **migration, "outcome": "failure"}}.get(message, {})
@@ -150,6 +150,7 @@ class Senders(Scenario):
     def test_a_peer_acts_for_migrations_of_vtpms_only(self):
         self.act_as("host-c")
         self.refuses(self.define(self.x, self.key), SENDER_REFUSED, field="migrationId")
+        self.refuses(self.define(self.x, self.key, migrationId="m-1"), SENDER_REFUSED, field="leaseSeconds")
         self.refuses(self.delete(self.x, self.key), SENDER_REFUSED, field="migrationId")
         self.refuses(self.delete(self.x, self.key, migrationId="m-1", force=True), SENDER_REFUSED, field="force")
         volume = new_key(purpose="volume", instance=f"volume-{new_uuid()}")
@@ -160,8 +161,8 @@ class Senders(Scenario):
         secret_uuid = self.defined(self.x, self.key, self.dek, description="the manager's")
         before = self.a.secrets()[secret_uuid]
         self.act_as("host-c")
-        self.refuses(self.define(self.x, self.key, new_dek(), migrationId="m-1"), CONFLICT)
-        reply = self.succeeds(self.define(self.x, self.key, self.dek, migrationId="m-1", description="mine"))
+        self.refuses(self.define(self.x, self.key, new_dek(), migrationId="m-1", leaseSeconds=30), CONFLICT)
+        reply = self.succeeds(self.define(self.x, self.key, self.dek, migrationId="m-1", leaseSeconds=30, description="mine"))
         self.assertEqual((secret_uuid, False), (reply["secretUuid"], reply["created"]))
         self.assertIs(False, self.succeeds(self.delete(self.x, self.key, migrationId="m-1"))["deleted"])
         self.assertEqual(before, self.a.secrets()[secret_uuid])

@@ -48,7 +48,8 @@ class Topology(Scenario):
 
     def test_dead_letters_are_kept_in_a_durable_quorum_queue(self):
         row, arguments = self.queue("keyferry.dead")
-        self.assertEqual(("true", "quorum"), (row["durable"], arguments["x-queue-type"]))
+        self.assertEqual(("true", "quorum", "2147483647"),
+                         (row["durable"], arguments["x-queue-type"], arguments["x-delivery-limit"]))
 
     def test_a_worker_consumes_and_publishes_on_two_connections_and_is_named_there(self):
         rows = self.broker.rows("connections", "client_properties", "name", "user")

@@ -5,6 +5,7 @@
 
 #include "schemas/envelope.h"
 #include "schemas/messages.h"
+#include "schemas/redact.h"
 #include "schemas/text.h"
 #include "schemas/vault.h"
 
@@ -53,6 +54,23 @@ static void check_message(const struct body *body, const struct schema *schema)
     check_round_trip(schema, ENCODING_JSON);
 }
 
+/* What is shown of it is one value that can be read. */
+static void check_redacted(const struct body *body)
+{
+    struct writer *w = writer_new(ENCODING_JSON);
+    struct bytes bytes;
+    struct body *shown;
+    struct err e;
+
+    MUST(w != NULL);
+    redact_write(body, w);
+    MUST(writer_finish(w, &bytes, &e));
+    MUST(bytes.len > BODY_MAX_BYTES || body_read(bytes.data, bytes.len, "application/json", &shown, &e));
+    if (bytes.len <= BODY_MAX_BYTES)
+        body_free(shown);
+    bytes_free(&bytes);
+}
+
 static void check_body(const uint8_t *data, size_t size, const char *content_type)
 {
     const struct message *m;
@@ -74,6 +92,7 @@ static void check_body(const uint8_t *data, size_t size, const char *content_typ
     MUST(envelope.id[0] == '\0' || id_is_acceptable(envelope.id));
     MUST(text_is_plain(envelope.reply_to, strlen(envelope.reply_to)));
     MUST(envelope_deadline_ms(&envelope, WHOLE_MAX) >= 0);
+    check_redacted(body);
     for (size_t i = 0; (m = message_at(i)) != NULL; i++)
         check_message(body, m->request);
     body_free(body);

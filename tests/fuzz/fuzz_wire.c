@@ -9,6 +9,7 @@
 
 #include "bus/channel.h"
 #include "bus/handshake.h"
+#include "bus/headers.h"
 #include "bus/pending.h"
 
 struct client {
@@ -40,6 +41,23 @@ static void publish(struct client *c)
         ;
 }
 
+/* As many bytes are written as were announced, and they are whole entries. */
+static void check_headers(const struct wire_frame *frame)
+{
+    size_t bytes = wire_headers_list(frame, NULL, 0);
+    struct delivery *d = calloc(1, sizeof(*d) + bytes);
+    const char *at = NULL;
+    struct header header;
+
+    MUST(d != NULL && bytes <= HEADERS_LISTED_BYTES);
+    d->headers_bytes = bytes;
+    MUST(wire_headers_list(frame, (char *)d->body, bytes) == bytes);
+    while (header_next(d, &at, &header))
+        ;
+    MUST(at == (const char *)d->body + bytes);
+    free(d);
+}
+
 static bool take_content(struct client *c, const struct wire_frame *frame, struct err *e)
 {
     bool begins = frame->method == METHOD_DELIVER || frame->method == METHOD_RETURN;
@@ -51,8 +69,10 @@ static bool take_content(struct client *c, const struct wire_frame *frame, struc
         wire_text_copy(frame->exchange, c->returned.exchange, sizeof(c->returned.exchange));
         wire_text_copy(frame->routing_key, c->returned.routing_key, sizeof(c->returned.routing_key));
     }
-    if (frame->kind == WIRE_HEADER)
+    if (frame->kind == WIRE_HEADER) {
+        check_headers(frame);
         pending_return(&c->pending, &c->returned, frame);
+    }
     if (frame->method == METHOD_ACK || frame->method == METHOD_NACK)
         pending_confirm(&c->pending, frame);
     return true;

@@ -53,8 +53,10 @@ int main(int argc, char **argv)
     sigaction(SIGABRT, &once, NULL);
     sigaction(SIGSEGV, &once, NULL);
     for (int i = 1; i < argc; i++)
-        if (nftw(argv[i], replay, 8, FTW_PHYS) != 0)
+        if (nftw(argv[i], replay, 8, FTW_PHYS) != 0) {
+            perror(argv[i]);
             return 1;
+        }
     printf("%s: %u inputs replayed\n", argv[0], replayed);
     return replayed == 0;
 }

@@ -1,6 +1,8 @@
 """Whoever listens to the events."""
 import json
 
+import pika
+
 from .process import wait_until
 
 EVENTS = "keyferry.events"
@@ -37,7 +39,10 @@ class Listener:
         return next(fields for _, fields in self.events if fields["event"] == kind)
 
     def end(self):
-        self.connection.close()
+        try:
+            self.connection.close()
+        except pika.exceptions.AMQPError:
+            pass  # the broker went first
 
     def processes(self):
         return []

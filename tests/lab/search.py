@@ -1,6 +1,7 @@
 """Search for secrets that may be nowhere: in the memory of processes, below folders, in whatever was said."""
 import base64
 import collections
+import errno
 import os
 import re
 
@@ -85,16 +86,25 @@ class Search:
     def in_process(self, pid):
         """All its memory as it is at one moment: who is looked at should have come to rest."""
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-            copies = [(region, self._copy(memory, region)) for region in regions_of(pid)]
+            copies = [(region, self._copy(pid, memory, region)) for region in regions_of(pid)]
         return [find for region, copy in copies for find in self.in_bytes(
             copy, f"process {pid}, {region.kind} at {region.start:x}", region.kind, {"lo", "dd"} <= set(region.flags))]
 
     @staticmethod
-    def _copy(memory, region):
+    def _is_gone(pid, region):
+        """Unmapped since it was listed, or behind the end of its file."""
+        return region.kind == "file" or not any(r.start <= region.start < r.end for r in regions_of(pid))
+
+    def _copy(self, pid, memory, region):
         memory.seek(region.start)
         parts, left = [], region.end - region.start
         while left:
-            part = memory.read(min(left, 1 << 20))
+            try:
+                part = memory.read(min(left, 1 << 20))
+            except OSError as e:
+                if e.errno != errno.EIO or not self._is_gone(pid, region):
+                    raise LabError(f"{region.kind} at {region.start:x} cannot be read: {e}") from e
+                break
             if not part:
                 raise LabError(f"{region.kind} at {region.start:x} cannot be read")
             left -= len(part)

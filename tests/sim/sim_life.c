@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "fake_hv.h"
+#include "handlers/handlers.h"
 #include "handlers/host_keys.h"
 #include "handlers/ledger_sql.h"
 #include "schemas/envelope.h"
+#include "worker/leases.h"
 #include "worker/life_parts.h"
 #include "worker/log.h"
 
@@ -39,11 +41,13 @@ enum kind { DEFINE, GET, DELETE, PRE_MIGRATE, KINDS };
 struct sent {
     enum kind kind;
     size_t host, vm;
-    int64_t deadline_ms;
+    int64_t deadline_ms, lease_seconds;
     unsigned replies;
     bool is_given_up;   /* it was begun so often, and the worker died of it each time, that nobody begins it any more */
     bool is_gone;       /* from its queue, before it was answered: what was begun must be settled all the same */
     bool success, flag; /* of the first reply; flag: created or deleted */
+    struct uuid wanted; /* of a define, or "" */
+    struct uuid uuid, replaced; /* of its first reply */
     char code[48];
     enum effect effect;
 };
@@ -90,6 +94,7 @@ static struct {
     bool is_surveyed[HOSTS];                     /* since libvirt came back: what is lost is known */
     struct restore_request lost[HOSTS][FAKE_SECRETS_MAX];
     size_t lost_count[HOSTS];
+    struct leases *leases;
     struct life *life;
     const struct life_config *config;
     struct vault *vault;
@@ -101,7 +106,7 @@ static struct host_keys keys[HOSTS]; /* of all runs */
 
 static struct {
     uint64_t requests, replies, channel_losses, outages, losses, answer_losses, restarts, deaths, returns, refusals,
-        late, busy, duplicates, restored, deadly, gone;
+        late, busy, duplicates, restored, leases_ended, mended, deadly, gone;
 } total;
 
 #define CHECK(what, ...)                                                                                               \
@@ -166,6 +171,8 @@ static void fill_in(const struct sent *s, void *request)
         struct define_request *d = request;
         d->dek.len = 4;
         memcpy(d->dek.data, "dek!", 4);
+        d->lease_seconds = s->lease_seconds;
+        d->secret_uuid = s->wanted;
     }
     if (s->kind == PRE_MIGRATE) {
         struct pre_migrate_request *p = request;
@@ -225,6 +232,10 @@ static void client_sends(void)
         s->vm = STATE_VMS + sim.sent_count; /* a VM of its own */
         plant_source(s);
     }
+    if (s->kind == DEFINE && roll(3) == 0)
+        s->lease_seconds = 30;
+    if (s->kind == DEFINE && s->lease_seconds == 0 && roll(3) == 0)
+        s->wanted = uuid_number(4, 2 * s->vm + roll(2));
     if (roll(6) == 0)
         s->deadline_ms = sim.now_ms + 1 + (int64_t)roll(200);
     head.deadline_ms = s->deadline_ms;
@@ -237,7 +248,7 @@ static void client_sends(void)
         total.duplicates++;
     }
     bytes_free(&body);
-    TRACE("sent %s: %s to %zu of %zu", id, head.name, s->host, s->vm);
+    TRACE("sent %s: %s to %zu of %zu%s", id, head.name, s->host, s->vm, s->lease_seconds > 0 ? ", leased" : "");
     total.requests++;
 }
 
@@ -362,17 +373,24 @@ static void client_receives(const struct copy *c)
     } else if (s->kind == DEFINE || s->kind == DELETE) {
         now.flag = s->kind == DEFINE ? define->created : delete->deleted;
     }
+    if (now.success && s->kind == DEFINE) {
+        now.uuid = define->secret_uuid;
+        now.replaced = define->replaced_secret_uuid;
+    }
     TRACE("reply to %s: %s %d", c->correlation_id, now.success ? "ok" : e.text, now.flag);
     total.late += strcmp(now.code, "SYS.1001") == 0;
     total.busy += strcmp(now.code, "KEY_AGENT_BUSY") == 0;
     total.replies++;
     CHECK(s->replies == 0 || (s->success == now.success && s->flag == now.flag && s->effect == now.effect &&
+                              uuid_equal(&s->uuid, &now.uuid) && uuid_equal(&s->replaced, &now.replaced) &&
                               strcmp(s->code, now.code) == 0),
           "%s is answered once with '%s' %d, and then with '%s' %d", c->correlation_id, s->code, s->flag, now.code,
           now.flag);
     s->replies++;
     s->success = now.success;
     s->flag = now.flag;
+    s->uuid = now.uuid;
+    s->replaced = now.replaced;
     s->effect = now.effect;
     strcpy(s->code, now.code);
 }
@@ -528,6 +546,19 @@ static void world_settle(void *ctx, struct delivery *d, enum verdict verdict)
     delivery_free(d);
 }
 
+static void to_be_surveyed(size_t host)
+{
+    sim.is_surveyed[host] = false;
+    sim.lost_count[host] = 0;
+    leases_begin(sim.leases, host);
+}
+
+static void world_compare(void *ctx, size_t host)
+{
+    (void)ctx;
+    to_be_surveyed(host);
+}
+
 static bool world_host_is_up(void *ctx, size_t host)
 {
     (void)ctx;
@@ -556,13 +587,30 @@ static void not_running(const struct work *work)
             sim.running[i--] = sim.running[--sim.running_count];
 }
 
-static void world_restored(void *ctx, size_t host, const struct work *work)
+static void restored(const struct work *work)
 {
     const struct restore_reply *reply = (const void *)work->reply;
 
-    (void)ctx, (void)host;
     TRACE("restore of %s: %s", work->id, work->failed ? work->err.text : restored_name(reply->what));
     total.restored += !work->failed && reply->what == RESTORED_SECRET;
+}
+
+static void world_ended(void *ctx, size_t host, const struct work *work)
+{
+    const struct lease_reply *reply = (const void *)work->reply;
+
+    (void)ctx;
+    if (work->handler == &reconcile_handler) {
+        total.mended += (uint64_t)((const struct reconcile_reply *)(const void *)work->reply)->mended;
+        return;
+    }
+    if (work->handler != &lease_handler) {
+        restored(work);
+        return;
+    }
+    TRACE("lease of %s: %s", work->id, work->failed ? work->err.text : leased_name(reply->what));
+    total.leases_ended += !work->failed && reply->what == LEASED_ENDED;
+    leases_looked(sim.leases, host, work);
 }
 
 static void world_wake_at(void *ctx, int64_t when_ms)
@@ -587,14 +635,18 @@ static size_t vm_of(const struct host_event *event)
 static void world_tell(void *ctx, const struct host_event *event)
 {
     size_t host = strcmp(event->host_uuid.text, sim.hosts[0].uuid.text) != 0, vm = vm_of(event);
-    bool is_there = event->kind != HOST_EVENT_SECRET_DELETED;
+    bool is_there = event->kind != HOST_EVENT_SECRET_DELETED && event->kind != HOST_EVENT_LEASE_ENDED;
+    bool was_there = event->kind == HOST_EVENT_SECRET_REPLACED;
 
     (void)ctx;
     CHECK(uuid_is_set(&event->secret_uuid), "an event without a secret");
     if (vm >= STATE_VMS)
         return;
     TRACE("told %s of %zu on %zu", host_event_name(event->kind), vm, host);
-    CHECK(sim.told[host][vm] != is_there || sim.had_faults, "%s was told twice", host_event_name(event->kind));
+    CHECK(sim.told[host][vm] == was_there || !is_there || sim.had_faults, "%s, and it was not as it says",
+          host_event_name(event->kind));
+    CHECK(sim.told[host][vm] != is_there || was_there || sim.had_faults, "%s was told twice",
+          host_event_name(event->kind));
     sim.told[host][vm] = is_there;
 }
 
@@ -634,6 +686,9 @@ static bool ledger_tells(void)
     entry = sim.entries[0];
     memmove(sim.entries, sim.entries + 1, --sim.entry_count * sizeof(entry));
     sim.written_count--;
+    for (size_t i = 0; i < entry->record->change_count; i++)
+        if (!entry->record->changes[i].is_removed)
+            leases_note(sim.leases, &entry->record->changes[i].row);
     life_recorded(sim.life, entry);
     return true;
 }
@@ -664,6 +719,8 @@ static bool recovers(size_t host)
                 (struct restore_request){{uuid, row.key}, row.uuid, is_absent, row.state, row.changed_ms};
         after = row.uuid;
     }
+    if (!sim.is_surveyed[host])
+        TRACE("surveyed %zu: %zu to be looked after", host, sim.lost_count[host]);
     sim.is_surveyed[host] = true;
     if (sim.lost_count[host] == 0 || !life_restore(sim.life, host, &sim.lost[host][sim.lost_count[host] - 1]))
         return false;
@@ -671,10 +728,26 @@ static bool recovers(size_t host)
     return true;
 }
 
-static void to_be_surveyed(size_t host)
+static bool may_end_leases(void *arg, size_t host)
 {
-    sim.is_surveyed[host] = false;
-    sim.lost_count[host] = 0;
+    (void)arg;
+    return !sim.hosts[host].hv->down;
+}
+
+static bool look_at_lease(void *arg, size_t host, const struct lease_request *what)
+{
+    (void)arg;
+    return life_lease(sim.life, host, what);
+}
+
+static void open_leases(void)
+{
+    const struct leases_config config = {ledger, sim.hosts, HOSTS, look_at_lease, may_end_leases, NULL};
+
+    leases_free(sim.leases);
+    sim.leases = leases_new(&config);
+    for (size_t host = 0; host < HOSTS; host++)
+        leases_begin(sim.leases, host);
 }
 
 static size_t host_at(const struct work *work)
@@ -698,7 +771,8 @@ static bool job_runs(void)
         not_running(work);
     if (work->state == WORK_AWAY)
         to_be_surveyed(host_at(work)); /* the connection was lost: it will be made anew */
-    TRACE("advanced %s: %d %s", work->id, work->state, work->failed ? work->err.text : "");
+    TRACE("advanced %s: %d %s %s", work->id, work->state, work->failed ? work->err.text : "",
+          work->record.secret_uuid.text);
     life_advanced(sim.life, work, work->state);
     return true;
 }
@@ -706,6 +780,7 @@ static bool job_runs(void)
 static void time_passes(int64_t ms)
 {
     sim.now_ms += ms;
+    leases_tick(sim.leases, sim.now_ms);
     if (sim.wake_at_ms > sim.now_ms)
         return;
     sim.wake_at_ms = INT64_MAX;
@@ -725,6 +800,7 @@ static void begin_anew(void)
         to_be_surveyed(host);
     }
     sim.life = life_new(sim.config);
+    open_leases();
 }
 
 /* Whoever sent it, or looks after the queue, has taken it away. What a pre-migrate has begun elsewhere would end by its lease. */
@@ -785,6 +861,21 @@ static void worker_dies(void)
     total.deaths++;
 }
 
+/* Leases end in the midst of it; but not while somebody has lost libvirt, and would give up before it can be back. */
+static void much_time_passes(void)
+{
+    const struct request *r;
+
+    for (size_t i = 0; i < sim.job_count; i++)
+        if (sim.jobs[i]->state == WORK_AWAY)
+            return;
+    TAILQ_FOREACH(r, &sim.life->all, all)
+    if (r->stage == STAGE_AWAY)
+        return;
+    TRACE("much time passes");
+    time_passes(30000);
+}
+
 static void something_goes_wrong(void)
 {
     /* A refusal would end an undo, too: tests/unit play those. */
@@ -797,21 +888,27 @@ static void something_goes_wrong(void)
         channel_is_lost(host);
         return;
     case 4:
+        TRACE("libvirtd of %zu is started again", host);
         libvirtd_restarts(host);
+        life_host_up(sim.life, host);
         return;
     case 5:
         if (roll(4) == 0)
             worker_dies();
+        else if (roll(4) == 0)
+            much_time_passes();
         return;
     case 3:
         answers_are_lost();
         return;
     case 1:
         fake_fault_set(hv, 1 + (unsigned)roll(4), faults[roll(COUNT(faults))]);
+        TRACE("libvirtd of %zu is to be lost", host);
         total.losses++;
         return;
     default:
         hv->down = !hv->down;
+        TRACE("libvirtd of %zu is %s", host, hv->down ? "down" : "up");
         total.outages += hv->down;
         to_be_surveyed(host);
         if (!hv->down)
@@ -830,7 +927,10 @@ static void step(void)
         ledger_tells();
         return;
     case 11:
-        recovers(roll(HOSTS));
+        if (roll(60) == 0)
+            (void)life_reconcile(sim.life, roll(HOSTS));
+        else
+            recovers(roll(HOSTS));
         return;
     case 0:
         if (sim.sent_count < REQUESTS)
@@ -912,7 +1012,24 @@ static void calm_down(void)
     for (size_t h = 0; h < HOSTS; h++) {
         sim.hvs[h].down = false;
         sim.hvs[h].fault_at = 0;
+        leases_begin(sim.leases, h);
         life_host_up(sim.life, h);
+    }
+    for (unsigned i = 0; !is_quiet(); i++) {
+        CHECK(i < STEPS_MAX, "it never ends: %zu in hand", life_in_hand(sim.life));
+        step();
+    }
+}
+
+/* Time passes, and what follows from it is done. */
+static void go_quiet_after(int64_t ms)
+{
+    int64_t until_ms = sim.now_ms + ms;
+
+    for (unsigned i = 0; sim.now_ms < until_ms + LEASE_AGAIN_MS; i++) {
+        time_passes(sim.now_ms < until_ms ? until_ms - sim.now_ms : 100);
+        for (int n = 0; n < 40; n++)
+            step();
     }
     for (unsigned i = 0; !is_quiet(); i++) {
         CHECK(i < STEPS_MAX, "it never ends: %zu in hand", life_in_hand(sim.life));
@@ -961,13 +1078,28 @@ static void outcome_find(size_t n)
     client_receives(&as_reply);
 }
 
+/* A define that succeeded, of what was there before under `current` (NULL: it was not). */
+static void check_define(size_t n, const struct uuid *current)
+{
+    const struct sent *s = &sim.sent[n];
+    bool is_wanted = uuid_is_set(&s->wanted);
+    bool replaces = current != NULL && is_wanted && !uuid_equal(current, &s->wanted);
+
+    CHECK(s->flag == (current == NULL || replaces), "r%zu: created=%d", n, s->flag);
+    CHECK(!is_wanted || uuid_equal(&s->uuid, &s->wanted), "r%zu: it wants another UUID than %s", n, s->uuid.text);
+    CHECK(is_wanted || current == NULL || uuid_equal(&s->uuid, current), "r%zu: it was there, and not as %s", n,
+          s->uuid.text);
+    CHECK(uuid_equal(&s->replaced, replaces ? current : &(struct uuid){0}), "r%zu: replaced='%s'", n, s->replaced.text);
+}
+
 /*
  * Requests of one identity act in queue order: a walk along the queue explains every outcome, and the end. After one
  * whose effect is unknown, as where libvirt stayed away, the next change tells.
  */
 static void check_order(size_t host, size_t vm)
 {
-    bool there = false, is_known = true;
+    bool there = false, is_leased = false, is_known = true;
+    struct uuid current = {0};
 
     for (size_t i = 0; i < sim.sent_count; i++) {
         const struct sent *s = &sim.sent[i];
@@ -982,18 +1114,23 @@ static void check_order(size_t host, size_t vm)
             is_known &= s->effect == EFFECT_NONE;
             continue;
         }
-        if (s->kind == DEFINE)
-            CHECK(!is_known || s->flag == !there, "r%zu: created=%d", i, s->flag);
-        if (s->kind == DELETE)
-            CHECK(!is_known || s->flag == there, "r%zu: deleted=%d", i, s->flag);
-        if (s->kind == GET && (s->success || strcmp(s->code, "KEY_AGENT_SECRET_NOT_FOUND") == 0))
-            CHECK(!is_known || s->success == there, "r%zu: found=%d", i, s->success);
+        if (is_known && !is_leased && s->kind == DEFINE)
+            check_define(i, there ? &current : NULL);
+        if (is_known && !is_leased && s->kind == DELETE)
+            CHECK(s->flag == there, "r%zu: deleted=%d", i, s->flag);
+        if (is_known && !is_leased && s->kind == GET &&
+            (s->success || strcmp(s->code, "KEY_AGENT_SECRET_NOT_FOUND") == 0))
+            CHECK(s->success == there, "r%zu: found=%d", i, s->success);
         if (s->kind == GET)
             continue; /* what is half deleted may still be found, and be gone when libvirt is started again */
+        is_leased = s->lease_seconds > 0 && (is_leased || !there);
+        is_known = is_known || s->lease_seconds == 0; /* a lease tells nothing of what may have had none */
         there = s->kind == DEFINE;
-        is_known = true;
+        current = s->uuid;
     }
-    CHECK(!is_known || host_has(host, vm) == there, "at the end the secret is%s there", there ? " not" : "");
+    there = there && !is_leased; /* by now it is over */
+    CHECK(!is_known || host_has(host, vm) == there, "at the end the secret of %zu on %zu is%s there", vm, host,
+          there ? " not" : "");
     CHECK(sim.had_faults || sim.told[host][vm] == there, "the events say that the secret is%s there",
           there ? " not" : "");
 }
@@ -1013,7 +1150,8 @@ static void check_ledger(size_t host)
             break;
         CHECK(row.state == SECRET_ACTIVE, "%s was left half done", row.uuid.text);
         there = fake_secret_at(sim.hosts[host].hv, row.uuid.text);
-        CHECK(there != NULL && there->has_value, "%s is not in libvirt as it is in the ledger", row.uuid.text);
+        CHECK(there != NULL && there->has_value, "%s of %s is not in libvirt as it is in the ledger", row.uuid.text,
+              row.key.vm_uuid.text);
         after = row.uuid;
     }
     for (size_t i = 0; i < FAKE_SECRETS_MAX; i++) {
@@ -1025,6 +1163,25 @@ static void check_ledger(size_t host)
         CHECK(found || strncmp(there->secret.uuid.text, "00000003", 8) == 0, "%s is not in the ledger",
               there->secret.uuid.text);
     }
+}
+
+/* What no migration confirmed, and no domain names, is gone some time after its lease. */
+static void check_leases(void)
+{
+    struct secret_row row;
+    bool found;
+    struct err e;
+
+    go_quiet_after(LEASE_MIGRATION_SECONDS * 1000);
+    for (size_t host = 0; host < HOSTS; host++) {
+        struct uuid uuid = host_uuid(host);
+        CHECK(secret_row_next_lease(ledger, &uuid, 0, NULL, &row, &found, &e), "%s", e.text);
+        CHECK(!found, "%s has a lease that does not end", row.uuid.text);
+        check_ledger(host);
+    }
+    for (size_t i = 0; i < sim.sent_count; i++)
+        CHECK(sim.sent[i].kind != PRE_MIGRATE || !host_has(1 - sim.sent[i].host, sim.sent[i].vm),
+              "r%zu: what was prepared has not ended", i);
 }
 
 static void check_all(bool had_faults)
@@ -1074,6 +1231,7 @@ static void tear_down(void)
     for (size_t i = 0; i < sim.message_count; i++)
         bytes_free(&sim.messages[i].body);
     life_free(sim.life);
+    leases_free(sim.leases);
     forget_ledger();
 }
 
@@ -1088,7 +1246,8 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
                   .publish = world_publish,
                   .forget = world_forget,
                   .settle = world_settle,
-                  .restored = world_restored,
+                  .ended = world_ended,
+                  .compare = world_compare,
                   .host_is_up = world_host_is_up,
                   .wake_at = world_wake_at,
                   .new_id = world_new_id,
@@ -1117,6 +1276,7 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     sim.is_deadly = seed % 4 == 3;
     sim.config = &config;
     sim.life = life_new(&config);
+    open_leases();
     while (sim.sent_count < REQUESTS)
         step();
     if (seed % 4 == 1)
@@ -1124,7 +1284,9 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     for (unsigned i = 0; i < 200; i++)
         step();
     calm_down();
+    go_quiet_after(30000);
     check_all(faults);
+    check_leases();
     check_vault();
     tear_down();
 }
@@ -1191,11 +1353,11 @@ int main(int argc, char **argv)
     printf("simulation: %" PRIu64 " runs from seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " duplicates, %" PRIu64
            " replies, %" PRIu64 " lost channels, %" PRIu64 " outages of libvirt, %" PRIu64
            " failed calls to it, %" PRIu64 " lost reply queues, %" PRIu64 " restarts, %" PRIu64 " deaths, %" PRIu64
-           " secrets restored, %" PRIu64 " returns, %" PRIu64 " refusals, %" PRIu64 " late, %" PRIu64 " busy, %" PRIu64
-           " deadly, %" PRIu64 " gone\n",
+           " secrets restored, %" PRIu64 " leases ended, %" PRIu64 " mended by reconciling, %" PRIu64
+           " returns, %" PRIu64 " refusals, %" PRIu64 " late, %" PRIu64 " busy, %" PRIu64 " deadly, %" PRIu64 " gone\n",
            runs, first, total.requests, total.duplicates, total.replies, total.channel_losses, total.outages,
-           total.losses, total.answer_losses, total.restarts, total.deaths, total.restored, total.returns,
-           total.refusals, total.late, total.busy, total.deadly, total.gone);
+           total.losses, total.answer_losses, total.restarts, total.deaths, total.restored, total.leases_ended,
+           total.mended, total.returns, total.refusals, total.late, total.busy, total.deadly, total.gone);
     printf("%" PRIu64 " passed, 0 failed\n", runs);
     return 0;
 }

@@ -38,6 +38,7 @@ int fake_host_open(void **state)
     fake->host.uuid = fake_uuid(HOST_A);
     fake->host.digest_key = &fake->digest_key;
     fake->host.accepts_clear_deks = true;
+    fake->now_ms = 1000000;
     *state = fake;
     return 0;
 }
@@ -101,7 +102,10 @@ static void apply_record(struct fake_host *fake)
 
 enum work_state fake_advance(struct fake_host *fake)
 {
-    enum work_state state = work_advance(&fake->work);
+    enum work_state state;
+
+    fake->work.now_ms = fake->now_ms;
+    state = work_advance(&fake->work);
 
     while (state == WORK_RECORDING) {
         apply_record(fake);

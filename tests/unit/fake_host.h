@@ -29,6 +29,7 @@ struct fake_host {
     struct host_keys keys;
     struct vault *vault;
     struct ledger *ledger;
+    int64_t now_ms;
     unsigned recordings;     /* how often a request had to be recorded before it went on */
     char folder[32];         /* of the keys and the ledger */
     const struct peer *peer; /* who sends; NULL: somebody who may do all */

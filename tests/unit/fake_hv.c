@@ -24,6 +24,11 @@ bool hv_is_up(struct hv *hv)
     return !hv->down;
 }
 
+void hv_watch_arrivals(struct hv *hv, hv_arrival *on_arrival, void *arg)
+{
+    (void)hv, (void)on_arrival, (void)arg;
+}
+
 static struct fake_secret *find_by_uuid(struct hv *hv, const struct uuid *uuid)
 {
     for (size_t i = 0; i < FAKE_SECRETS_MAX; i++)
@@ -263,9 +268,25 @@ bool hv_secret_users(struct hv *hv, const struct uuid *uuid, const char *usage_i
             continue;
         users.named = true;
         users.used = d->live;
+        users.is_arriving = d->live && d->is_arriving;
         strcpy(users.domain, d->name);
     }
     *out = users;
+    return true;
+}
+
+bool hv_named_each(struct hv *hv, hv_name *tell, void *arg, struct err *e)
+{
+    if (!call_end(hv, call_begin(hv), false, true, e))
+        return false;
+    for (size_t i = 0; i < FAKE_DOMAINS_MAX; i++) {
+        const struct fake_domain *d = &hv->domains[i];
+
+        if (uuid_is_set(&d->uuid) && d->tpm.encrypted)
+            tell(arg, &d->tpm.secret_uuid, NULL);
+        if (uuid_is_set(&d->uuid) && d->usage_id != NULL)
+            tell(arg, NULL, d->usage_id);
+    }
     return true;
 }
 

@@ -18,6 +18,7 @@ struct fake_domain {
     struct uuid uuid; /* "": a free place */
     const char *name;
     bool live, stored;
+    bool is_arriving; /* live, and its migration to here has not ended */
     struct hv_tpm tpm;
     const char *usage_id; /* named by an attribute "usage", or NULL */
 };

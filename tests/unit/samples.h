@@ -13,7 +13,7 @@
 #define VOLUME   "volume-" SECRET
 #define PROVIDER "3f2504e0-4f89-41d3-9a0c-0305e82c3305"
 
-enum { FIELDS_MAX = 16 };
+enum { FIELDS_MAX = 20 };
 
 static inline struct say sample_of(const char *field)
 {
@@ -27,6 +27,9 @@ static inline struct say sample_of(const char *field)
         STRING("replacedSecretUuid", PROVIDER),
         STRING("description", "a \"quoted\" description \xe2\x82\xac"),
         STRING("migrationId", "m-1"),
+        NUMBER("leaseSeconds", 900),
+        BIN("digestSalt", "a salt, as of a key, of 32 bytes", 32),
+        STRING("dekDigest", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
         BIN("dekBase64", "0123456789\0\1\2\3\4\5\xff", 17),
         BIN("encryptedDek", "\0\3 enc, ciphertext and tag, which nobody opens: 49 bytes", 56),
         BIN("publicKey", "a public key of thirty-two bytes", 32),
@@ -49,6 +52,10 @@ static inline struct say sample_of(const char *field)
         TRUTH("skipped", false),
         STRING("dekSource", "request"),
         STRING("deletedOn", "destination"),
+        TRUTH("dryRun", true),
+        LIST("found", NULL, 0),
+        NUMBER("foundCount", 3),
+        NUMBER("mended", 2),
     };
 
     for (size_t i = 0; i < COUNT(samples); i++)

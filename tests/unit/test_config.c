@@ -119,7 +119,7 @@ static void refuses_what_this_version_cannot_do(void **state)
 {
     (void)state;
     refuses(BUS "partitions = 4\n" HOST, 3, "partitions cannot be set in this version");
-    refuses(BUS "[worker]\norphan_policy = delete\n" HOST, 4, "orphan_policy cannot be set");
+    refuses(BUS "[worker]\norphan_policy = keep\n" HOST, 4, "orphan_policy");
 }
 
 #define A "aaaaaaaa-0000-4000-8000-00000000000a"
@@ -152,6 +152,7 @@ static void names_the_line_of_a_sender_that_is_wrong(void **state)
     refuses(BUS "[senders]\nmgmt = manager\nmgmt = reader\n" HOST, 5, "mgmt is given twice");
     refuses(BUS "[senders]\nh = peer\n" HOST, 4, "either the UUIDs of its hosts or '*'");
     refuses(BUS "[senders]\nh = peer nonsense\n" HOST, 4, "'nonsense' in [senders] is not a host's UUID");
+    refuses(BUS "[senders]\n= peer *\n" HOST, 4, "a user in [senders] has 1 to 255 characters");
     refuses(BUS "[senders]\na*b = manager\n" HOST, 4, "a '*' may only be the last character");
 }
 
@@ -186,6 +187,10 @@ static void wants_a_broker_and_a_host(void **state)
     refuses(HOST, 0, "url in [bus] is required");
     refuses(BUS, 0, "at least one [host.<uuid>] section is required");
     refuses(BUS "[worker]\nname = a b\n" HOST, 0, "name may have only");
+    refuses(BUS "exchange =\n" HOST, 0, "exchange in [bus] is required");
+    refuses(BUS "dead_exchange =\n" HOST, 0, "dead_exchange in [bus] is required");
+    refuses(BUS "events_exchange =\n" HOST, 0, "events_exchange in [bus] is required");
+    refuses(BUS "[worker]\nstate_dir =\n" HOST, 0, "state_dir in [worker] is required");
 }
 
 static void refuses_a_line_that_would_be_cut_off(void **state)
@@ -232,6 +237,111 @@ static void prints_what_it_would_read_again(void **state)
     free(text);
 }
 
+/* What is printed of `text`, and that it is read again as it was. To be free()d. */
+static char *printed_again(const char *text)
+{
+    struct config c;
+    char *printed[2] = {NULL, NULL};
+    size_t len;
+    struct err e;
+
+    for (int i = 0; i < 2; i++) {
+        FILE *to = open_memstream(&printed[i], &len);
+
+        if (!read_text(i == 0 ? text : printed[0], &c, &e))
+            fail_msg("%s", e.text);
+        config_print(&c, to);
+        fclose(to);
+        config_done(&c);
+    }
+    assert_string_equal(printed[0], printed[1]);
+    free(printed[1]);
+    return printed[0];
+}
+
+static void prints_a_long_list_of_brokers_on_lines_of_their_own(void **state)
+{
+    char text[2048] = "[bus]\nurl = amqp://u:secret@h0/v,\n", *printed;
+
+    (void)state;
+    for (int i = 1; i < 12; i++)
+        sprintf(text + strlen(text), "  amqp://user:secret@broker-%d.example.com:5672/vhost ; number %d\n", i, i);
+    strcat(text, HOST);
+    printed = printed_again(text);
+    assert_null(strstr(printed, "secret"));
+    assert_non_null(strstr(printed, "url =\n amqp://u@h0/v\n amqp://user@broker-1.example.com:5672/vhost\n"));
+    free(printed);
+}
+
+/* Else it would be laid out otherwise when it is read again. */
+static void a_password_takes_no_room_in_a_line_that_it_is_not_in(void **state)
+{
+    char text[1024] = "[bus]\n", *printed;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        sprintf(text + strlen(text), "%samqp://u:a-password-of-some-length-%d@h%d/v\n", i == 0 ? "url = " : "  ", i, i);
+    strcat(text, HOST);
+    printed = printed_again(text);
+    assert_non_null(strstr(printed, "url = amqp://u@h0/v,amqp://u@h1/v,amqp://u@h2/v,amqp://u@h3/v,amqp://u@h4/v\n"));
+    free(printed);
+}
+
+static void prints_a_vhost_as_it_is(void **state)
+{
+    char *printed = printed_again("[bus]\nurl = amqp://u:secret@h/v:x@y , amqp://h/a:b@c\n" HOST);
+
+    (void)state;
+    assert_non_null(strstr(printed, "url = amqp://u@h/v:x@y,amqp://h/a:b@c\n"));
+    free(printed);
+}
+
+/* With blanks around its '=' it would be too long to be read again. */
+static void prints_a_line_that_was_as_long_as_can_be(void **state)
+{
+    char text[1024] = BUS "exchange=", line[256] = "", *printed;
+
+    (void)state;
+    memset(line, 'x', 198 - strlen("exchange="));
+    strcat(strcat(text, line), "\n[senders]\n");
+    line[198 - strlen("=peer ") - 32] = '\0';
+    strcat(strcat(text, line), "=peer aaaaaaaa00004000800000000000000a\n" HOST);
+    printed = printed_again(text);
+    assert_non_null(strstr(printed, "xxx=peer aaaaaaaa00004000800000000000000a\n"));
+    free(printed);
+}
+
+static void sees_a_section_wherever_inih_does(void **state)
+{
+    (void)state;
+    refuses(BUS HOST "libvirt_uri = a\n  [host." A "]\n", 5, "a section must begin at the beginning of its line");
+    refuses(BUS HOST "\f[nonsense]\n", 4, "a section must begin at the beginning of its line");
+    refuses("\xef\xbb\xbf[nonsense]\n" BUS HOST, 1, "unknown section [nonsense]");
+    free(printed_again("\xef\xbb\xbf" BUS HOST));
+}
+
+static void refuses_what_stands_behind_a_section(void **state)
+{
+    (void)state;
+    refuses(BUS HOST "[senders] mgmt = manager\n", 4, "nothing may follow [senders] in its line");
+    free(printed_again("[bus] ; a comment\nurl = amqp://localhost\n[host." A "]\t# another\n"));
+}
+
+/* inih would give the second line's hosts to a user of another name. */
+static void refuses_to_go_on_with_a_key_too_long_for_inih(void **state)
+{
+    (void)state;
+    refuses(BUS "[senders]\nthe-worker-of-the-host-in-the-second-rack-of-the-third-room = peer " A "\n  peer " B
+                "\n" HOST,
+            5, "is too long to go on in another line");
+}
+
+static void refuses_what_may_be_a_comment_or_not(void **state)
+{
+    (void)state;
+    refuses(BUS "[worker]\nhttp =;127.0.0.1:9464\n" HOST, 4, "http: a comment needs a blank before its ';'");
+}
+
 static void takes_the_password_from_the_file_or_the_environment(void **state)
 {
     char secret[] = "/tmp/keyferry-password-XXXXXX", text[256], *password;
@@ -270,6 +380,14 @@ int main(void)
         cmocka_unit_test(wants_a_broker_and_a_host),
         cmocka_unit_test(refuses_a_line_that_would_be_cut_off),
         cmocka_unit_test(prints_what_it_would_read_again),
+        cmocka_unit_test(prints_a_long_list_of_brokers_on_lines_of_their_own),
+        cmocka_unit_test(a_password_takes_no_room_in_a_line_that_it_is_not_in),
+        cmocka_unit_test(prints_a_vhost_as_it_is),
+        cmocka_unit_test(prints_a_line_that_was_as_long_as_can_be),
+        cmocka_unit_test(sees_a_section_wherever_inih_does),
+        cmocka_unit_test(refuses_what_stands_behind_a_section),
+        cmocka_unit_test(refuses_to_go_on_with_a_key_too_long_for_inih),
+        cmocka_unit_test(refuses_what_may_be_a_comment_or_not),
         cmocka_unit_test(takes_the_password_from_the_file_or_the_environment),
     };
     int failed;

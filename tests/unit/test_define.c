@@ -88,6 +88,95 @@ static void a_sealed_dek_is_opened_and_ends_as_the_value(void **state)
     assert_value(fake, UUID_1, 1);
 }
 
+static void a_salt_is_answered_by_the_digest_of_the_dek_however_it_came(void **state)
+{
+    struct fake_host *fake = *state;
+    char want[DEK_DIGEST_CHARS + 1];
+
+    assert_string_equal(define_it(fake)->dek_digest, "");
+    request.digest_salt = (struct salt){SALT_BYTES, "a salt"};
+    digest_dek_salted(&request.digest_salt, &request.dek, want);
+    assert_string_equal(define_it(fake)->dek_digest, want);
+    seal_dek(fake);
+    assert_string_equal(define_it(fake)->dek_digest, want);
+}
+
+/* ---- leases ---- */
+
+static void define_leased(struct fake_host *fake, const char *migration_id, int64_t seconds)
+{
+    strcpy(request.migration_id, migration_id);
+    request.lease_seconds = seconds;
+    define_it(fake);
+}
+
+/* By libvirt's mark, and the ledger says the same. */
+static int64_t until_of(struct fake_host *fake, const char *uuid)
+{
+    int64_t until_ms = fake_mark(fake, uuid).until_ms;
+
+    assert_int_equal(fake_kept(fake)->lease_until_ms, until_ms);
+    assert_string_equal(fake_kept(fake)->mark, fake_secret_at(fake->host.hv, uuid)->secret.description);
+    return until_ms;
+}
+
+static void a_lease_runs_from_when_it_is_defined(void **state)
+{
+    struct fake_host *fake = *state;
+
+    request.secret_uuid = fake_uuid(UUID_1);
+    define_leased(fake, "m-1", 900);
+    assert_int_equal(until_of(fake, UUID_1), fake->now_ms + 900000);
+    assert_true(mark_is_provisional(&(struct mark){.until_ms = until_of(fake, UUID_1)}));
+}
+
+static void a_lease_never_shortens_the_life_of_what_has_none(void **state)
+{
+    struct fake_host *fake = *state;
+
+    request.secret_uuid = fake_uuid(UUID_1);
+    define_leased(fake, "", 0);
+    define_leased(fake, "m-1", 30);
+    assert_int_equal(until_of(fake, UUID_1), 0);
+    assert_string_equal(fake_mark(fake, UUID_1).migration_id, "");
+    fake_forget(fake); /* by what libvirt shows alone */
+    define_leased(fake, "m-1", 30);
+    assert_int_equal(until_of(fake, UUID_1), 0);
+    memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets)); /* by what the ledger knows alone */
+    define_leased(fake, "m-1", 30);
+    assert_int_equal(until_of(fake, UUID_1), 0);
+    request.secret_uuid = fake_uuid(UUID_2); /* nor what takes its place */
+    define_leased(fake, "m-1", 30);
+    assert_null(fake_secret_at(fake->host.hv, UUID_1));
+    assert_int_equal(until_of(fake, UUID_2), 0);
+}
+
+static void a_define_without_a_lease_makes_it_permanent(void **state)
+{
+    struct fake_host *fake = *state;
+
+    request.secret_uuid = fake_uuid(UUID_1);
+    define_leased(fake, "m-1", 30);
+    define_leased(fake, "", 0);
+    assert_int_equal(until_of(fake, UUID_1), 0);
+    assert_string_equal(fake_mark(fake, UUID_1).by, MADE_BY_REQUEST);
+}
+
+static void a_newer_migration_takes_a_leased_one_over(void **state)
+{
+    struct fake_host *fake = *state;
+
+    request.secret_uuid = fake_uuid(UUID_1);
+    define_leased(fake, "", 86400);
+    fake->now_ms += 1000;
+    define_leased(fake, "m-2", 900);
+    assert_string_equal(fake_mark(fake, UUID_1).migration_id, "m-2");
+    assert_int_equal(until_of(fake, UUID_1), fake->now_ms + 900000);
+    request.secret_uuid = fake_uuid(UUID_2); /* under another UUID, too */
+    define_leased(fake, "m-3", 60);
+    assert_int_equal(until_of(fake, UUID_2), fake->now_ms + 60000);
+}
+
 static void an_envelope_that_was_moved_does_not_open_and_touches_nothing(void **state)
 {
     struct fake_host *fake = *state;
@@ -850,6 +939,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(makes_a_uuid_where_none_is_wanted_in_two_calls_to_libvirt),
         TEST(a_sealed_dek_is_opened_and_ends_as_the_value),
+        TEST(a_lease_runs_from_when_it_is_defined),
+        TEST(a_lease_never_shortens_the_life_of_what_has_none),
+        TEST(a_define_without_a_lease_makes_it_permanent),
+        TEST(a_newer_migration_takes_a_leased_one_over),
+        TEST(a_salt_is_answered_by_the_digest_of_the_dek_however_it_came),
         TEST(an_envelope_that_was_moved_does_not_open_and_touches_nothing),
         TEST(a_missing_key_file_is_told),
         TEST(another_envelope_of_the_same_dek_is_the_same_request),

@@ -40,6 +40,29 @@ static const struct field thing_fields[] = {
 
 static const struct schema thing_schema = SCHEMA("FooMsg", NULL, struct thing, thing_fields, NULL);
 
+/* Python: hmac.new(bytes(range(32)), b"secret", "sha256").hexdigest(); hashlib.blake2b(b"what", ...) as below */
+static void salted_digests_and_salts_agree_with_another_implementation(void **state)
+{
+    static const uint8_t want[] = {0x95, 0xca, 0xa7, 0xa2, 0xc5, 0xaf, 0xfa, 0x1c, 0xfd, 0xa8, 0xa8,
+                                   0xb5, 0x5a, 0x28, 0xf8, 0x91, 0x6d, 0x70, 0xec, 0x4d, 0x1e, 0x39,
+                                   0x60, 0xe6, 0x8d, 0x46, 0x42, 0xf3, 0x3a, 0xa3, 0x43, 0x44};
+    struct digest_key key = key_of(7), other = key_of(8);
+    struct dek dek = dek_of("secret");
+    struct salt salt = {.len = SALT_BYTES};
+    char out[DEK_DIGEST_CHARS + 1];
+
+    (void)state;
+    for (uint8_t i = 0; i < SALT_BYTES; i++)
+        salt.data[i] = i;
+    digest_dek_salted(&salt, &dek, out);
+    assert_string_equal(out, "723f228d66d0f98dd0b43d22396eda3938365077ed1737631b6ca62d2dca6b43");
+    digest_salt(&key, "what", &salt);
+    assert_int_equal(salt.len, SALT_BYTES);
+    assert_memory_equal(salt.data, want, SALT_BYTES);
+    digest_salt(&other, "what", &salt);
+    assert_memory_not_equal(salt.data, want, SALT_BYTES);
+}
+
 /* Python: hashlib.blake2b(data, digest_size=16, key=key, person=person).hexdigest() */
 static void agrees_with_another_implementation(void **state)
 {
@@ -162,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_another_implementation),
+        cmocka_unit_test(salted_digests_and_salts_agree_with_another_implementation),
         cmocka_unit_test(what_is_asked_for_is_told_apart_by_every_field_but_deks),
         cmocka_unit_test(the_whole_is_told_apart_by_its_deks_too),
         cmocka_unit_test(equal_deks_of_two_identities_look_different),

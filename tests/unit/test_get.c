@@ -78,6 +78,22 @@ static void one_without_a_value_is_given_it_before_it_is_reported(void **state)
     assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
 }
 
+/* As a worker leaves it that dies while it restores it. */
+static void so_is_one_that_was_being_restored(void **state)
+{
+    struct fake_host *fake = *state;
+    struct get_request request = {.to = fake_address(HOST_A)};
+
+    fake_define(fake, UUID_1, "", 1);
+    memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
+    fake_fault_set(fake->host.hv, 2, FAULT_LOST_HALF); /* look, define */
+    assert_int_equal(fake_begin(fake, &get_handler, &request), WORK_AWAY);
+    assert_false(fake_secret_at(fake->host.hv, UUID_1)->has_value);
+    assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
+}
+
 static void waits_for_libvirt(void **state)
 {
     struct fake_host *fake = *state;
@@ -100,6 +116,7 @@ int main(void)
         TEST(what_libvirt_has_lost_is_restored_first),
         TEST(what_was_forgotten_is_not_found),
         TEST(one_without_a_value_is_given_it_before_it_is_reported),
+        TEST(so_is_one_that_was_being_restored),
         TEST(waits_for_libvirt),
     };
 

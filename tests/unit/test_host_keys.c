@@ -67,9 +67,9 @@ static struct public_key rotated(const char *id)
 
 static struct public_key retired(const char *id)
 {
-    struct public_key key;
+    struct public_key oldest = current(), key;
 
-    if (!host_keys_retire(&keys, id, &key, &e))
+    if (!host_keys_retire(&keys, id, &oldest, &key, &e))
         fail_msg("%s", e.text);
     return key;
 }
@@ -111,7 +111,7 @@ static void assert_unusable(enum err_kind kind, const char *code)
     assert_non_null(strstr(e.text, keys.path));
     assert_false(host_keys_rotate(&keys, "an-id", &key, &is_new, &e));
     assert_int_equal(e.kind, kind);
-    assert_false(host_keys_retire(&keys, "an-id", &key, &e));
+    assert_false(host_keys_retire(&keys, "an-id", &key, &key, &e));
     assert_int_equal(e.kind, kind);
     assert_false(opens((struct sealed_dek){60, {0, 3}}));
     assert_int_equal(e.kind, kind);
@@ -168,6 +168,19 @@ static void retiring_forgets_the_earlier_keys_once_for_one_id(void **state)
     rotated("r-3");
     retired("r-2"); /* delivered again */
     assert_true(opens(seal_to(second)));
+}
+
+static void a_key_made_while_others_are_retired_does_not_take_the_last_one_with_it(void **state)
+{
+    struct public_key first = current(), second = rotated("r-1"), third = rotated("r-2"), key;
+
+    (void)state;
+    assert_true(host_keys_retire(&keys, "r-3", &second, &key, &e));
+    assert_true(is_same(key, third) && is_same(current(), third));
+    assert_true(opens(seal_to(third)) && opens(seal_to(second)));
+    assert_false(opens(seal_to(first)));
+    assert_true(host_keys_retire(&keys, "r-4", &first, &key, &e)); /* gone already: nothing earlier is left */
+    assert_true(opens(seal_to(third)) && opens(seal_to(second)));
 }
 
 static struct sealed_dek kept(void)
@@ -270,6 +283,16 @@ static void a_file_that_others_may_read_is_refused(void **state)
     assert_non_null(strstr(e.text, "chmod 600"));
 }
 
+static void a_pipe_in_its_place_is_refused_and_not_waited_for(void **state)
+{
+    (void)state;
+    assert_int_equal(unlink(keys.path), 0);
+    assert_int_equal(mkfifo(keys.path, 0600), 0);
+    alarm(10);
+    assert_unusable(ERR_KEYS_DAMAGED, "KEY_AGENT_KEY_FILES_INTEGRITY_MISMATCH");
+    alarm(0);
+}
+
 static void a_file_of_another_user_is_refused(void **state)
 {
     (void)state;
@@ -290,7 +313,7 @@ static void a_credential_comes_before_the_state_folder_and_is_not_changed(void *
     assert_true(is_same(current(), first));
     assert_false(host_keys_rotate(&keys, "r-1", &key, &is_new, &e));
     assert_non_null(strstr(e.text, "credential"));
-    assert_false(host_keys_retire(&keys, "r-1", &key, &e));
+    assert_false(host_keys_retire(&keys, "r-1", &key, &key, &e));
     assert_true(is_same(current(), first));
 }
 
@@ -326,11 +349,13 @@ int main(void)
         TEST(a_rotation_keeps_the_earlier_keys_for_opening),
         TEST(a_rotation_is_done_once_for_one_id),
         TEST(retiring_forgets_the_earlier_keys_once_for_one_id),
+        TEST(a_key_made_while_others_are_retired_does_not_take_the_last_one_with_it),
         TEST(what_is_kept_opens_until_its_key_is_retired),
         TEST(more_keys_than_there_is_room_for_are_refused_and_nothing_is_lost),
         TEST(a_file_that_is_gone_is_told_and_not_made_again_while_we_run),
         TEST(a_change_of_any_byte_is_told),
         TEST(a_file_that_others_may_read_is_refused),
+        TEST(a_pipe_in_its_place_is_refused_and_not_waited_for),
         TEST(a_file_of_another_user_is_refused),
         TEST(a_credential_comes_before_the_state_folder_and_is_not_changed),
         TEST(says_where_it_cannot_make_a_file),

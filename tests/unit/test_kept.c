@@ -254,7 +254,7 @@ static void all_is_sealed_anew_before_keys_are_forgotten_and_what_is_lost_is_pas
     must(secret_row_write(fake->ledger, &row, &e));
     must(host_keys_rotate(&fake->keys, "rotation", &key, &is_new, &e));
     must(kept_reseal(&fake->work, &e));
-    must(host_keys_retire(&fake->keys, "retirement", &key, &e));
+    must(host_keys_retire(&fake->keys, "retirement", &key, &key, &e));
     must(secret_row_get(fake->ledger, &first.host, &first.uuid, &row, &found, &e));
     assert_memory_not_equal(&row.sealed, &first.sealed, sizeof(row.sealed));
     opened = recalled(fake, &row);

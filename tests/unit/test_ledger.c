@@ -205,10 +205,25 @@ static void a_file_of_a_newer_version_is_refused_and_left_alone(void **state)
 {
     (void)state;
     shut();
+    outside("PRAGMA user_version = 3");
+    assert_no_open("version 3");
     outside("PRAGMA user_version = 2");
-    assert_no_open("version 2");
-    outside("PRAGMA user_version = 1");
     ledger = opened();
+}
+
+static void a_file_of_an_earlier_version_is_brought_up_and_keeps_what_it_has(void **state)
+{
+    struct secret_row one = secret_numbered(1), row;
+    bool found;
+
+    (void)state;
+    must(secret_row_write(ledger, &one, &e));
+    shut();
+    outside("DROP INDEX secrets_leased; DROP TABLE findings; PRAGMA user_version = 1");
+    ledger = opened();
+    must(secret_row_next_lease(ledger, &host_a, 0, NULL, &row, &found, &e));
+    assert_true(found);
+    assert_string_equal(row.uuid.text, one.uuid.text);
 }
 
 static void another_programs_database_is_refused_and_left_alone(void **state)
@@ -726,6 +741,60 @@ static void a_secret_is_found_by_its_identity_the_active_one_first(void **state)
     assert_false(found);
 }
 
+static void leased_put(int number, int64_t until_ms, const struct uuid *host)
+{
+    struct secret_row row = secret_numbered(number);
+
+    row.host = *host;
+    row.lease_until_ms = until_ms;
+    must(secret_row_write(ledger, &row, &e));
+}
+
+static void leases_come_in_the_order_in_which_they_end_and_what_has_none_does_not(void **state)
+{
+    static const int order[] = {5, 2, 3, 1};
+    struct secret_row row = {.lease_until_ms = 0};
+    bool found = true;
+
+    (void)state;
+    leased_put(1, 900, &host_a);
+    leased_put(2, 200, &host_a);
+    leased_put(3, 200, &host_a);
+    leased_put(4, 0, &host_a);
+    leased_put(5, 100, &host_a);
+    leased_put(6, 50, &host_b);
+    for (size_t i = 0; i < 4; i++) {
+        must(secret_row_next_lease(ledger, &host_a, row.lease_until_ms, &row.uuid, &row, &found, &e));
+        assert_true(found);
+        assert_int_equal(row.key.key_version, order[i]);
+    }
+    must(secret_row_next_lease(ledger, &host_a, row.lease_until_ms, &row.uuid, &row, &found, &e));
+    assert_false(found);
+}
+
+static void leases_of_a_vm_are_that_vms_alone(void **state)
+{
+    struct secret_row row, other = secret_numbered(7);
+    const struct uuid vm = {VM}, *after = NULL;
+    int met = 0;
+    bool found;
+
+    (void)state;
+    other.key.vm_uuid = host_b;
+    must(secret_row_write(ledger, &other, &e));
+    leased_put(1, 900, &host_a);
+    leased_put(2, 200, &host_a);
+    leased_put(4, 0, &host_a);
+    for (;;) {
+        must(secret_row_next_lease_of(ledger, &host_a, &vm, after, &row, &found, &e));
+        if (!found)
+            break;
+        after = &row.uuid;
+        assert_int_equal(row.key.key_version, ++met);
+    }
+    assert_int_equal(met, 2);
+}
+
 static void a_walk_meets_every_secret_of_the_host_whatever_changes_between(void **state)
 {
     struct secret_row row, other = secret_numbered(5);
@@ -813,6 +882,7 @@ int main(void)
         TEST(is_made_for_us_alone_whatever_the_umask),
         TEST(keeps_what_was_written_over_a_close_and_over_a_death),
         TEST(a_file_of_a_newer_version_is_refused_and_left_alone),
+        TEST(a_file_of_an_earlier_version_is_brought_up_and_keeps_what_it_has),
         TEST(another_programs_database_is_refused_and_left_alone),
         TEST(what_is_no_database_is_refused),
         TEST(an_empty_file_becomes_a_ledger),
@@ -832,6 +902,8 @@ int main(void)
         TEST(what_is_too_many_is_forgotten_and_how_young_it_was_is_told),
         TEST(forgetting_is_part_of_a_transaction_that_is_open),
         TEST(a_secret_is_found_by_its_identity_the_active_one_first),
+        TEST(leases_come_in_the_order_in_which_they_end_and_what_has_none_does_not),
+        TEST(leases_of_a_vm_are_that_vms_alone),
         TEST(a_walk_meets_every_secret_of_the_host_whatever_changes_between),
         TEST(nothing_of_a_removed_secret_stays_in_the_file),
         TEST(whoever_takes_a_host_has_an_epoch_above_all_before),

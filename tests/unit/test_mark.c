@@ -20,6 +20,7 @@ static const struct mark full = {
     .peer = DIGEST,
     .confirmed = true,
     .leaving = "m-2",
+    .until_ms = 1700000000000,
     .text = "for VM; web 1 leaving=no",
 };
 
@@ -30,7 +31,7 @@ static void says_each_word_that_applies_and_then_the_text(void **state)
     (void)state;
     mark_write(&full, out);
     assert_string_equal(out, "keyferry1 dek=a1b2c3d4:" DIGEST " by=migration mig=m-1 peer=" DIGEST
-                             " leaving=m-2 confirmed; for VM; web 1 leaving=no");
+                             " leaving=m-2 until=1700000000000 confirmed; for VM; web 1 leaving=no");
     mark_write(&(struct mark){0}, out);
     assert_string_equal(out, "keyferry1;");
 }
@@ -58,6 +59,7 @@ static void holds_everything_at_its_longest(void **state)
     memset(longest.by, 'b', MARK_BY_MAX_CHARS);
     memcpy(longest.migration_id, ID_64, sizeof(ID_64));
     memcpy(longest.leaving, ID_64, sizeof(ID_64));
+    longest.until_ms = 999999999999999;
     memset(longest.text, 'x', DESCRIPTION_MAX_BYTES);
     mark_write(&longest, out);
     mark_read(out, &read);
@@ -121,6 +123,22 @@ static void passes_over_a_digest_of_another_form(void **state)
     }
 }
 
+static void passes_over_a_time_of_another_form(void **state)
+{
+    static const char *const odd[] = {
+        "keyferry1 until=;",       "keyferry1 until;",      "keyferry1 until=-1;",
+        "keyferry1 until=12 000;", "keyferry1 until=1e9x;", "keyferry1 until=1234567890123456;",
+    };
+    static const int64_t read_as[] = {0, 0, 0, 12, 0, 0};
+    struct mark read;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(odd); i++) {
+        mark_read(odd[i], &read);
+        assert_int_equal(read.until_ms, read_as[i]);
+    }
+}
+
 static void passes_over_values_that_are_too_long(void **state)
 {
     struct mark read;
@@ -139,6 +157,7 @@ static void is_provisional_until_its_migration_is_confirmed(void **state)
     assert_false(mark_is_provisional(&(struct mark){0}));
     assert_true(mark_is_provisional(&(struct mark){.migration_id = "m"}));
     assert_false(mark_is_provisional(&(struct mark){.migration_id = "m", .confirmed = true}));
+    assert_true(mark_is_provisional(&(struct mark){.until_ms = 1}));
 }
 
 int main(void)
@@ -150,6 +169,7 @@ int main(void)
         cmocka_unit_test(knows_nothing_of_a_description_that_is_not_ours),
         cmocka_unit_test(passes_over_words_it_does_not_know),
         cmocka_unit_test(passes_over_a_digest_of_another_form),
+        cmocka_unit_test(passes_over_a_time_of_another_form),
         cmocka_unit_test(passes_over_values_that_are_too_long),
         cmocka_unit_test(is_provisional_until_its_migration_is_confirmed),
     };

@@ -248,7 +248,7 @@ static void a_key_given_twice_is_refused(void **state)
 static void keys_of_no_field_or_of_a_later_one_are_refused_and_named(void **state)
 {
     static const char *const keys[] = {
-        "x", "hostuuid", "HostUuid", "encryptedDEK", "publicKey", "leaseSeconds", "digestSalt",
+        "x", "hostuuid", "HostUuid", "encryptedDEK", "publicKey", "leaseseconds", "digestsalt",
     };
     const struct message *m;
 

@@ -18,8 +18,11 @@ static struct post_migrate_request post;
 
 static int set_up(void **state)
 {
-    define = (struct define_request){
-        .to = fake_address(HOST_A), .secret_uuid = fake_uuid(UUID_1), .migration_id = "m-1", .dek = fake_dek(1)};
+    define = (struct define_request){.to = fake_address(HOST_A),
+                                     .secret_uuid = fake_uuid(UUID_1),
+                                     .migration_id = "m-1",
+                                     .lease_seconds = 900,
+                                     .dek = fake_dek(1)};
     delete = (struct delete_request){.to = fake_address(HOST_A), .migration_id = "m-1"};
     post = (struct post_migrate_request){.to = fake_address(HOST_A),
                                          .src_host_uuid = fake_uuid(HOST_B),
@@ -83,6 +86,9 @@ static void a_peer_defines_for_a_migration_of_a_vtpm_only(void **state)
     define.migration_id[0] = '\0';
     refuses(&define_handler, &define, "migrationId");
     strcpy(define.migration_id, "m-1");
+    define.lease_seconds = 0;
+    refuses(&define_handler, &define, "leaseSeconds");
+    define.lease_seconds = 900;
     strcpy(define.to.key.purpose, "volume");
     refuses(&define_handler, &define, "purpose");
 }

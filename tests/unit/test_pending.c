@@ -182,6 +182,30 @@ static void of_several_each_is_tried_alone(void **state)
     end(&rig);
 }
 
+static void what_the_broker_fails_on_twice_is_to_blame(void **state)
+{
+    const struct ending failure = {0, 541, "541 INTERNAL_ERROR"};
+    struct rig rig;
+
+    (void)state;
+    begin(&rig);
+    add_many(&rig, 2);
+    send_all(&rig);
+    assert_true(pending_again(&rig.pending, &failure));
+    assert_string_equal(send_all(&rig), "1");
+    assert_true(pending_again(&rig.pending, &failure));
+    assert_string_equal(told(&rig), "1 returned 541 INTERNAL_ERROR");
+    assert_string_equal(send_all(&rig), "2");
+    confirm(&rig, METHOD_ACK, 1, false);
+    add(&rig, "k", "3");
+    assert_string_equal(send_all(&rig), "3");
+    assert_true(pending_again(&rig.pending, &failure));
+    assert_string_equal(send_all(&rig), "3");
+    confirm(&rig, METHOD_ACK, 1, false);
+    assert_string_equal(told(&rig), "2 taken, 3 taken");
+    end(&rig);
+}
+
 static void a_close_with_nothing_on_the_way_blames_nobody(void **state)
 {
     struct rig rig;
@@ -288,6 +312,7 @@ int main(void)
         cmocka_unit_test(what_was_not_confirmed_is_sent_again_in_order),
         cmocka_unit_test(one_alone_is_to_blame),
         cmocka_unit_test(of_several_each_is_tried_alone),
+        cmocka_unit_test(what_the_broker_fails_on_twice_is_to_blame),
         cmocka_unit_test(a_close_with_nothing_on_the_way_blames_nobody),
         cmocka_unit_test(a_return_is_of_the_first_that_it_fits),
         cmocka_unit_test(a_return_before_a_reconnect_counts_no_more),

@@ -3,6 +3,7 @@
 #include "fake_host.h"
 
 #include <ctype.h>
+#include <unistd.h>
 
 #include "handlers/handlers.h"
 
@@ -189,6 +190,18 @@ static void defines_on_the_destination_and_marks_the_source(void **state)
     assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
 }
 
+static void what_it_makes_on_the_destination_is_leased(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_set(fake);
+    begin(fake);
+    assert_int_equal(((const struct define_request *)fake->work.call.request)->lease_seconds, 900);
+    request.lease_seconds = 86400;
+    begin(fake);
+    assert_int_equal(((const struct define_request *)fake->work.call.request)->lease_seconds, 86400);
+}
+
 static void what_the_destination_had_already_was_not_created(void **state)
 {
     struct fake_host *fake = *state;
@@ -297,6 +310,108 @@ static void does_not_take_what_the_ledger_keeps_of_another_secret(void **state)
     request.dek.len = 0;
     assert_int_equal(begin(fake), WORK_CALLING);
     assert_string_equal(fake->work.call.route, "service.keymanager");
+}
+
+/* What is sent along, and what a destination that defined this DEK answers. */
+static enum work_state destination_defined_dek(struct fake_host *fake, uint8_t fill)
+{
+    const struct define_request *ask = fake->work.call.request;
+    struct define_reply *answer = fake->work.call.answer;
+    struct dek dek = fake_dek(fill);
+
+    assert_int_equal(ask->digest_salt.len, SALT_BYTES);
+    digest_dek_salted(&ask->digest_salt, &dek, answer->dek_digest);
+    return destination_defined(fake, UUID_1, true);
+}
+
+static void a_clear_dek_that_is_not_the_vms_is_refused_before_anybody_is_asked(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct err *e;
+
+    source_kept_set(fake);
+    request.dek = fake_dek(2);
+    e = assert_failed(fake, fake_run(fake, &pre_migrate_handler, &request), ERR_DEK_MISMATCH);
+    assert_string_equal(e->code, "KEY_AGENT_DEK_MISMATCH");
+    assert_int_equal(e->effect, EFFECT_NONE);
+    assert_int_equal(fake->recordings, 0);
+    request.dek = fake_dek(1);
+    begin(fake);
+    reply_of(fake, destination_defined_dek(fake, 1));
+}
+
+static void a_sealed_dek_that_is_not_the_vms_is_found_out_by_the_destinations_digest_and_undone(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_kept_set(fake);
+    request.dek.len = 0;
+    request.encrypted_dek = (struct sealed_dek){50, "an envelope"};
+    begin(fake);
+    assert_failed(fake, assert_undoes(fake, destination_defined_dek(fake, 2), NULL), ERR_DEK_MISMATCH);
+    assert_int_equal(fake->work.err.effect, EFFECT_NONE);
+    assert_string_equal(fake_mark(fake, UUID_1).leaving, "");
+    begin(fake);
+    assert_string_equal(reply_of(fake, destination_defined_dek(fake, 1))->dek_source, "request");
+    assert_string_equal(fake_mark(fake, UUID_1).leaving, "m-1");
+}
+
+static void a_destination_that_gives_no_digest_passes(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_kept_set(fake);
+    begin(fake);
+    reply_of(fake, destination_defined(fake, UUID_1, true));
+}
+
+/* Else the destination would take it for another request, or answer what was asked before. */
+static void who_asks_again_asks_under_the_same_salt_and_another_request_under_another(void **state)
+{
+    struct fake_host *fake = *state;
+    struct salt first;
+
+    source_kept_set(fake);
+    begin(fake);
+    first = ((const struct define_request *)fake->work.call.request)->digest_salt;
+    begin(fake);
+    assert_memory_equal(&((const struct define_request *)fake->work.call.request)->digest_salt, &first, sizeof(first));
+    fake->work = (struct work){.handler = &pre_migrate_handler,
+                               .host = &fake->host,
+                               .ledger = fake->ledger,
+                               .id = "request-2",
+                               .request = &request,
+                               .notes = memset(fake->notes, 0, sizeof(fake->notes))};
+    fake_advance(fake);
+    destination_gave_key(fake);
+    assert_memory_not_equal(&((const struct define_request *)fake->work.call.request)->digest_salt, &first,
+                            sizeof(first));
+}
+
+static void no_digest_is_asked_for_where_there_is_nothing_to_compare(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_set(fake); /* the ledger knows nothing */
+    begin(fake);
+    assert_int_equal(((const struct define_request *)fake->work.call.request)->digest_salt.len, 0);
+    fake_define(fake, UUID_1, "", 1); /* it does, and the DEK is its own */
+    request.dek.len = 0;
+    begin(fake);
+    assert_int_equal(((const struct define_request *)fake->work.call.request)->digest_salt.len, 0);
+}
+
+/* The host's keys are lost, say: nothing can be proven, and the VM must be able to leave. */
+static void a_copy_that_does_not_open_holds_up_nobody(void **state)
+{
+    struct fake_host *fake = *state;
+
+    source_kept_set(fake);
+    assert_int_equal(unlink(fake->keys.path), 0);
+    request.dek = fake_dek(2);
+    begin(fake);
+    assert_int_equal(((const struct define_request *)fake->work.call.request)->digest_salt.len, 0);
+    reply_of(fake, destination_defined(fake, UUID_1, true));
 }
 
 static void what_an_earlier_attempt_began_is_undone_where_this_one_fails_sooner(void **state)
@@ -683,6 +798,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_vm_without_tpm_or_with_an_unencrypted_one_is_skipped),
         TEST(defines_on_the_destination_and_marks_the_source),
+        TEST(what_it_makes_on_the_destination_is_leased),
         TEST(what_the_destination_had_already_was_not_created),
         TEST(forgets_a_clear_dek_once_it_is_sealed),
         TEST(without_a_live_domain_the_secret_is_found_by_identity),
@@ -692,6 +808,12 @@ int main(void)
         TEST(a_migration_id_that_is_not_given_follows_from_the_request),
         TEST(takes_the_dek_that_the_ledger_keeps_where_the_request_brings_none),
         TEST(does_not_take_what_the_ledger_keeps_of_another_secret),
+        TEST(a_clear_dek_that_is_not_the_vms_is_refused_before_anybody_is_asked),
+        TEST(a_sealed_dek_that_is_not_the_vms_is_found_out_by_the_destinations_digest_and_undone),
+        TEST(a_destination_that_gives_no_digest_passes),
+        TEST(who_asks_again_asks_under_the_same_salt_and_another_request_under_another),
+        TEST(no_digest_is_asked_for_where_there_is_nothing_to_compare),
+        TEST(a_copy_that_does_not_open_holds_up_nobody),
         TEST(what_an_earlier_attempt_began_is_undone_where_this_one_fails_sooner),
         TEST(asks_the_key_manager_where_the_request_brings_no_dek),
         TEST(without_a_dek_the_tpm_uuid_is_required),

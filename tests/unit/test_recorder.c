@@ -366,17 +366,17 @@ static bool the_old_one_is_forgotten(void)
     return attempts_on_disk(0) < 0;
 }
 
-static void what_is_older_than_8_days_is_forgotten_and_what_is_younger_than_7_is_not(void **state)
+static void what_is_older_than_a_signature_can_be_is_forgotten_and_what_is_younger_is_not(void **state)
 {
-    static const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
+    static const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000, minute_ms = INT64_C(60) * 1000;
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        entry_of(i)->row.changed_ms -= (i == 0 ? 9 : 7) * day_ms;
+        entry_of(i)->row.changed_ms -= INBOX_KEEP_DAYS * day_ms + (i == 0 ? 60 : 4) * minute_ms;
         entries[i].row.state = i < 2 ? INBOX_DONE : INBOX_BEGUN;
         entries[i].row.outcome_bytes = 1;
     }
-    entries[2].row.changed_ms -= 9 * day_ms;
+    entries[2].row.changed_ms -= 2 * day_ms;
     for (size_t i = 0; i < 3; i++)
         recorder_write(recorder, &entries[i]);
     turn_until_done(3);
@@ -409,7 +409,7 @@ int main(void)
         TEST(what_cannot_be_written_is_kept_and_tried_again_and_told_once),
         TEST(another_reason_is_told_and_of_a_failed_transaction_nothing_is_kept),
         TEST(what_is_pending_when_it_closes_is_not_written_and_not_told),
-        TEST(what_is_older_than_8_days_is_forgotten_and_what_is_younger_than_7_is_not),
+        TEST(what_is_older_than_a_signature_can_be_is_forgotten_and_what_is_younger_is_not),
         TEST(one_that_cannot_be_opened_is_refused),
     };
 

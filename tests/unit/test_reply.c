@@ -146,7 +146,7 @@ static void keys_of_a_newer_peer_are_passed_over(void **state)
 {
     struct say fields[] = {
         TRUTH("success", true),    STRING("secretUuid", SECRET),  TRUTH("created", false),
-        STRING("dekDigest", "00"), STRING("headers", "whatever"),
+        STRING("dekColour", "00"), STRING("headers", "whatever"),
     };
 
     (void)state;

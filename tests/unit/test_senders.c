@@ -215,6 +215,52 @@ static void two_users_of_one_line_leave_different_marks(void **state)
     assert_string_not_equal(one.mark, other.mark);
 }
 
+static void disbelieved(const char *user, const char *vouched_by, const char *says)
+{
+    struct uuid a = {A};
+    struct err e;
+
+    assert_false(senders_believe_claim(&senders, user, vouched_by, &a, &e));
+    assert_int_equal(e.kind, ERR_SENDER);
+    if (strstr(e.text, says) == NULL)
+        fail_msg("'%s' does not say '%s'", e.text, says);
+}
+
+static void who_speaks_for_another_is_an_operator(void **state)
+{
+    struct uuid a = {A};
+    struct err e;
+
+    (void)state;
+    assert_true(senders_believe_claim(&senders, "", "", &a, &e));
+    given("ops*", "operator");
+    given("mgmt", "manager");
+    given("host-a", "peer " A);
+    assert_true(senders_believe_claim(&senders, "ops-1", NULL, &a, &e));
+    disbelieved("mgmt", NULL, "x-keyferry-on-behalf-of");
+    disbelieved("host-a", NULL, "x-keyferry-on-behalf-of");
+    disbelieved("mallory", NULL, "'mallory'");
+    disbelieved("", NULL, "x-keyferry-on-behalf-of");
+}
+
+static void a_letter_is_vouched_for_by_an_operator_or_the_worker_of_its_host(void **state)
+{
+    struct uuid a = {A};
+    struct err e;
+
+    (void)state;
+    given("ops*", "operator");
+    given("mgmt", "manager");
+    given("host-a", "peer " A);
+    given("host-b", "peer " B);
+    assert_true(senders_believe_claim(&senders, "ops-1", "ops-2", &a, &e));
+    assert_true(senders_believe_claim(&senders, "ops-1", "host-a", &a, &e));
+    disbelieved("ops-1", "host-b", "x-keyferry-vouched-by");
+    disbelieved("ops-1", "mgmt", "x-keyferry-vouched-by");
+    disbelieved("ops-1", "", "x-keyferry-vouched-by");
+    disbelieved("mgmt", "host-a", "x-keyferry-on-behalf-of");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +274,8 @@ int main(void)
         cmocka_unit_test_teardown(a_hosts_answer_is_believed_from_its_peer_alone, forget),
         cmocka_unit_test_teardown(a_services_answer_is_believed_from_whoever_manages, forget),
         cmocka_unit_test_teardown(two_users_of_one_line_leave_different_marks, forget),
+        cmocka_unit_test_teardown(who_speaks_for_another_is_an_operator, forget),
+        cmocka_unit_test_teardown(a_letter_is_vouched_for_by_an_operator_or_the_worker_of_its_host, forget),
     };
 
     return cmocka_run_group_tests_name("senders", tests, NULL, NULL);

@@ -86,9 +86,11 @@ static void dead_letters_have_a_queue_bound_before_there_is_any_host_queue(void 
         const amqp_queue_declare_t *m = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
         assert_text(m->queue, "keyferry.dead");
         assert_true(m->durable);
-        assert_int_equal(m->arguments.num_entries, 1);
+        assert_int_equal(m->arguments.num_entries, 2);
         assert_text(m->arguments.entries[0].key, "x-queue-type");
         assert_text(m->arguments.entries[0].value.value.bytes, "quorum");
+        assert_text(m->arguments.entries[1].key, "x-delivery-limit");
+        assert_int_equal(m->arguments.entries[1].value.value.i32, INT32_MAX);
         assert_bind(&asked, "keyferry.dead", "keyferry.dead", "");
         done(&asked);
     }

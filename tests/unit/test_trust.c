@@ -77,7 +77,8 @@ static bool passes(struct err *e)
 {
     const struct sender *sender = senders_find(&scene.senders, scene.delivery->user_id);
 
-    return trust_check(&scene.trust, &scene.senders, sender, scene.delivery, &scene.envelope, NOW_MS, e);
+    return trust_check(&scene.trust, &scene.senders, sender, scene.delivery->user_id, scene.delivery, &scene.envelope,
+                       NOW_MS, e);
 }
 
 static void accepted(void)

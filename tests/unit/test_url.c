@@ -210,6 +210,23 @@ static void names_host_and_port(void **state)
     url_list_done(&list);
 }
 
+static void adds_what_each_line_of_a_file_says(void **state)
+{
+    char list[32] = "";
+
+    (void)state;
+    assert_true(url_list_add(list, sizeof(list), ""));
+    assert_true(url_list_add(list, sizeof(list), "amqp://a ; the first"));
+    assert_true(url_list_add(list, sizeof(list), "amqp://b;c\t; as inih leaves it"));
+    assert_string_equal(list, "amqp://a,amqp://b;c");
+    assert_true(url_list_add(list, sizeof(list), ""));              /* no comma for nothing */
+    assert_false(url_list_add(list, sizeof(list), "amqp://cd.ef")); /* a comma and a NUL come to it */
+    assert_string_equal(list, "amqp://a,amqp://b;c");
+    assert_true(url_list_add(list, sizeof(list), "amqp://c,"));
+    assert_true(url_list_add(list, sizeof(list), "x"));
+    assert_string_equal(list, "amqp://a,amqp://b;c,amqp://c,x");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +240,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_too_long),
         cmocka_unit_test(knows_this_machine),
         cmocka_unit_test(names_host_and_port),
+        cmocka_unit_test(adds_what_each_line_of_a_file_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

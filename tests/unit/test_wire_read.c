@@ -304,6 +304,44 @@ static void refuses_frames_longer_than_agreed(void **state)
     wire_reader_free(reader);
 }
 
+/* A claim that is no text is made all the same, and names nobody. */
+static void reads_whom_a_header_speaks_for(void **state)
+{
+    static const struct {
+        uint8_t kind;
+        const char *text, *want;
+    } cases[] = {
+        {AMQP_FIELD_KIND_UTF8, "mgmt", "mgmt"},
+        {AMQP_FIELD_KIND_UTF8, "", ""},
+        {AMQP_FIELD_KIND_BYTES, "mgmt", ""},
+        {AMQP_FIELD_KIND_VOID, "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        amqp_table_entry_t headers[] = {
+            {.key = amqp_cstring_bytes("x-keyferry-on-behalf-of"),
+             .value = {.kind = cases[i].kind, .value.bytes = amqp_cstring_bytes(cases[i].text)}},
+        };
+        amqp_basic_properties_t p = {._flags = AMQP_BASIC_HEADERS_FLAG,
+                                     .headers = {.num_entries = COUNT(headers), .entries = headers}};
+        struct wire_reader *reader = wire_reader_new();
+        struct script s = {.len = 0};
+        struct wire_frame frame;
+        char got[8];
+        struct err e;
+        size_t used;
+
+        script_header(&s, 1, 0, &p);
+        assert_true(wire_read(reader, s.bytes, s.len, &used, &frame, &e));
+        assert_non_null(frame.on_behalf_of.at);
+        assert_null(frame.vouched_by.at);
+        wire_text_copy(frame.on_behalf_of, got, sizeof(got));
+        assert_string_equal(got, cases[i].want);
+        wire_reader_free(reader);
+    }
+}
+
 /* The one header that is wanted. What is there and no text, or empty, is told from what is not there. */
 static void reads_the_signature_among_the_headers(void **state)
 {
@@ -367,6 +405,7 @@ int main(void)
         cmocka_unit_test(one_frame_after_another_is_told_one_at_a_time),
         cmocka_unit_test(refuses_what_is_no_frame),
         cmocka_unit_test(reads_the_signature_among_the_headers),
+        cmocka_unit_test(reads_whom_a_header_speaks_for),
         cmocka_unit_test(refuses_payloads_that_are_too_short),
         cmocka_unit_test(refuses_methods_that_end_too_soon),
         cmocka_unit_test(refuses_flag_words_without_end),
