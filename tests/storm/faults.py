@@ -145,11 +145,17 @@ ALL = {
 }
 
 
+def name_of(kind):
+    return kind.__name__.replace("_", "-")
+
+
 class Faults:
     """Injected one after the other, several under way at once, never two on one part."""
 
-    def __init__(self, ground, seed, violations, say):
-        self.ground, self.violations, self.say = ground, violations, say
+    def __init__(self, ground, seed, violations, only=()):
+        self.ground, self.violations = ground, violations
+        self.kinds = [kind for kind in ALL if not only or name_of(kind) in only]
+        assert len(only) in (0, len(self.kinds)), f"there are: {', '.join(map(name_of, ALL))}"
         self.dice = random.Random(f"{seed}/faults")
         self.threads, self.busy, self.counts = [], set(), {}
         self.order = []  # so that even a short storm has them all, or nearly
@@ -161,8 +167,7 @@ class Faults:
     def choose(self):
         """By their weights, but each of them once before the heavy ones come again and again."""
         if not self.order:
-            kinds = list(ALL)
-            self.dice.shuffle(kinds)
+            kinds = list(self.kinds)
             self.order = kinds + self.dice.choices(kinds, [ALL[kind][0] for kind in kinds], k=2 * len(kinds))
             self.dice.shuffle(self.order)
         return self.order.pop(0)
@@ -187,7 +192,7 @@ class Faults:
             self.order.append(kind)
             return None
         self.busy.add(target)
-        name = kind.__name__.replace("_", "-")
+        name = name_of(kind)
         self.counts[name] = self.counts.get(name, 0) + 1
         thread = threading.Thread(target=self._run, args=(kind, target, self.dice.getrandbits(32)), daemon=True)
         self.threads = [t for t in self.threads if t.is_alive()] + [thread]
@@ -198,7 +203,7 @@ class Faults:
         try:
             kind(target, random.Random(seed))
         except Exception as error:  # told to the main thread
-            self.violations.add(f"the harness itself: {kind.__name__} of {target.name}: {error!r}")
+            self.violations.add(f"the harness itself: {name_of(kind)} of {target.name}: {error!r}")
         finally:
             self.busy.discard(target)
 
