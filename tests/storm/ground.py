@@ -1,17 +1,18 @@
 """What the storm blows over: a broker, two hosts, and two workers for each, behind links, started anew as they die."""
+import collections
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
 import threading
 import time
 
-from tests.lab import Lab, LabError, Worker, patience, wait_until
+from tests.lab import Worker, wait_until
 from tests.lab.client import DEAD
 
-USAGE = re.compile(r"<name>keyferry/")
 SETTINGS = {"bus": {"prefetch": 16}, "worker": {"request_timeout_ms": 8000, "hypervisor_wait_ms": 8000, "http": None}}
+TOLD = {b"event=tenure-fence": "fences", b"acts on the host now": "takeovers", b"outcome=restored": "secrets restored",
+        b"redelivered=yes": "redeliveries answered"}
 RESTART_S = 0.3  # as systemd's RestartSec
 KEY = {"purpose": "vtpm", "keyVersion": 1, "usageInstance": "tpm0"}
 
@@ -19,9 +20,9 @@ KEY = {"purpose": "vtpm", "keyVersion": 1, "usageInstance": "tpm0"}
 class StormWorker(Worker):
     """Its log comes through a pipe, so that it has a limit on its files and its log has none."""
 
-    def __init__(self, lab, link, host, name, state):
+    def __init__(self, lab, link, host, name, state, told):
         super().__init__(lab, link, [host], name=name, state=state, settings=SETTINGS)
-        self.link, self.host = link, host
+        self.link, self.host, self.told = link, host, told
         self.was_told_to_stop, self.is_held = False, False  # held: by a fault, which starts it again itself
         self.active_since = None
 
@@ -41,6 +42,7 @@ class StormWorker(Worker):
         with os.fdopen(reader, "rb") as stream, open(self.log, "ab", 0) as log:
             for line in stream:
                 log.write(line)
+                self.told.update(what for word, what in TOLD.items() if word in line)
                 if b"acts on the host now" in line:
                     self.active_since = time.monotonic()
 
@@ -56,12 +58,12 @@ class Ground:
         self.broker = lab.broker()
         self.hosts = [lab.hypervisor(name) for name in "ab"]
         lab.up(self.broker, *self.hosts)
-        self.workers = []
+        self.workers, self.told = [], collections.Counter()
         for host in self.hosts:
             state = lab.make_folder("state-" + host.name)
             for number in "12":
                 link = lab.link(self.broker, f"link-{host.name}{number}")
-                self.workers.append(StormWorker(lab, link, host, host.name + number, state))
+                self.workers.append(StormWorker(lab, link, host, host.name + number, state, self.told))
         for worker in self.workers:  # one after the other: the first makes what both share
             worker.start()
         self.others = [{}, {}]
