@@ -169,9 +169,9 @@ static void *thread_main(void *arg)
         if (in_hand.first == NULL) {
             prune(r);
         } else if (write_all(r->ledger, in_hand.first, &e)) {
-            hand_back(r, &in_hand);
             if (!r->works)
                 tell(r, true, "");
+            hand_back(r, &in_hand);
             prune(r);
         } else {
             tell(r, false, e.text);
