@@ -10,11 +10,6 @@
 #include "schemas/digest.h"
 #include "schemas/envelope.h"
 
-static void release_body(struct body **body)
-{
-    body_free(*body);
-}
-
 static void close_file(FILE **file)
 {
     if (*file != NULL)
@@ -129,7 +124,7 @@ static bool refuse(const struct err *why, struct err *e)
 /* Our own message must be one a worker can read: what is wrong with it is told before it travels. */
 static bool check_body(const struct options *o, struct composed *c, struct err *e)
 {
-    ON_EXIT(release_body) struct body *body = NULL;
+    ON_EXIT(body_release) struct body *body = NULL;
     struct err why;
 
     if (!body_read(c->body.data, c->body.len, "application/json", &body, e))
@@ -164,7 +159,7 @@ void composed_done(struct composed *composed, struct vault *vault)
 
 static bool find_host(struct composed *c, struct err *e)
 {
-    ON_EXIT(release_body) struct body *body = NULL;
+    ON_EXIT(body_release) struct body *body = NULL;
 
     return body_read(c->body.data, c->body.len, "application/json", &body, e) && body_host(body, &c->host, e);
 }

@@ -14,11 +14,6 @@
 
 #define DEATH(what) "x-death" HEADER_WITHIN "0" HEADER_WITHIN what
 
-static void release_body(struct body **body)
-{
-    body_free(*body);
-}
-
 static void text_take(const struct delivery *d, const char *header, char *out, size_t room)
 {
     const char *text = header_text(d, header);
@@ -85,7 +80,7 @@ static void host_read(struct letter *l)
 static void body_look(struct letter *l)
 {
     const struct delivery *d = l->delivery;
-    ON_EXIT(release_body) struct body *body = NULL;
+    ON_EXIT(body_release) struct body *body = NULL;
     struct envelope envelope;
 
     if (id_is_acceptable(d->message_id))

@@ -11,16 +11,6 @@
 
 enum { WHEN_CHARS = 24, VALUE_SHOWN_BYTES = 400 };
 
-static void release_bytes(struct bytes *b)
-{
-    bytes_free(b);
-}
-
-static void release_body(struct body **body)
-{
-    body_free(*body);
-}
-
 static void when_write(int64_t ms, char out[WHEN_CHARS])
 {
     time_t seconds = (time_t)(ms / 1000);
@@ -97,8 +87,8 @@ static void print_headers(const struct letter *l)
 static void print_envelope(const struct letter *l)
 {
     const struct delivery *d = l->delivery;
-    ON_EXIT(release_body) struct body *body = NULL;
-    ON_EXIT(release_bytes) struct bytes text = {0};
+    ON_EXIT(body_release) struct body *body = NULL;
+    ON_EXIT(bytes_free) struct bytes text = {0};
     struct writer *w;
     struct err e;
 
@@ -213,8 +203,8 @@ bool letter_print_json(const struct letter *l, bool whole, struct err *e)
 {
     enum { LINE_PAIRS = 15, REST_PAIRS = 5 };
     const struct delivery *d = l->delivery;
-    ON_EXIT(release_body) struct body *body = NULL;
-    ON_EXIT(release_bytes) struct bytes text = {0};
+    ON_EXIT(body_release) struct body *body = NULL;
+    ON_EXIT(bytes_free) struct bytes text = {0};
     struct writer *w;
     struct err why;
 

@@ -11,11 +11,6 @@
 
 enum { HEARTBEAT_S = 15 };
 
-static void release_bytes(struct bytes *b)
-{
-    bytes_free(b);
-}
-
 static void release_answer(struct client_answer *answer)
 {
     bytes_free(&answer->body);
@@ -91,7 +86,7 @@ bool session_send(struct session *session, const struct uuid *host, const char *
 bool session_ask(struct session *session, const struct message *message, const struct uuid *host, const void *request,
                  void *reply, bool *answered, struct err *e)
 {
-    ON_EXIT(release_bytes) struct bytes body = {0};
+    ON_EXIT(bytes_free) struct bytes body = {0};
     ON_EXIT(release_answer) struct client_answer answer = {.content_type = ""};
     char id[UUID_HEX_CHARS + 1];
     int64_t now = session_now_ms();

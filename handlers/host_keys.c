@@ -22,12 +22,6 @@ _Static_assert(sizeof(struct key_ring) <= VAULT_SLOT_BYTES, "it is read into a s
 
 static const char magic[] = "keyferry keys 1\n";
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
 static void ring_digest(const struct key_ring *ring, char out[DIGEST_CHARS + 1])
 {
     digest_damage(ring, offsetof(struct key_ring, digest), out);
@@ -258,7 +252,7 @@ static bool ring_update(const struct host_keys *keys, ring_change *change, const
 static bool ring_update_alone(const struct host_keys *keys, ring_change *change, struct asking by,
                               struct public_key *out, bool *is_done, struct err *e)
 {
-    ON_EXIT(close_fd) int lock = -1;
+    ON_EXIT(private_folder_unlock) int lock = -1;
 
     *is_done = false;
     if (keys->is_credential)

@@ -22,12 +22,6 @@ static const char settings[] = "PRAGMA synchronous = FULL;"
                                "PRAGMA cell_size_check = ON;"
                                "PRAGMA trusted_schema = OFF;";
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
 static void ledger_drop(struct ledger **ledger)
 {
     ledger_close(*ledger);
@@ -122,7 +116,7 @@ static bool file_make(const char *path, struct err *e)
 /* One at a time: SQLite does not wait for those who turn the same file to write-ahead logging. */
 bool ledger_open(const char *path, struct ledger **out, struct err *e)
 {
-    ON_EXIT(close_fd) int lock = private_folder_lock(path, e);
+    ON_EXIT(private_folder_unlock) int lock = private_folder_lock(path, e);
     ON_EXIT(ledger_drop) struct ledger *ledger = NULL;
     int64_t version = 0;
 

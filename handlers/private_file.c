@@ -109,6 +109,11 @@ int private_folder_lock(const char *path, struct err *e)
     return -1;
 }
 
+void private_folder_unlock(const int *lock)
+{
+    close_fd(lock);
+}
+
 static bool link_unless_there(const char *fresh, const char *path)
 {
     return link(fresh, path) == 0 || errno == EEXIST;

@@ -31,7 +31,8 @@ MUST_CHECK bool private_file_replace(const char *path, const void *data, size_t 
  */
 MUST_CHECK bool private_file_check(const char *path, struct err *e);
 
-/* A descriptor that holds the lock of the file's folder until it is closed; -1 with ERR_LOCAL. Waits for who holds it. */
+/* Hold the lock of the file's folder, and wait for whoever holds it; -1 with ERR_LOCAL. */
 MUST_CHECK int private_folder_lock(const char *path, struct err *e);
+void private_folder_unlock(const int *lock); /* for ON_EXIT; -1 is fine */
 
 #endif

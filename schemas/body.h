@@ -19,11 +19,6 @@ struct body {
     uint8_t copy[]; /* owns the tree's texts, where it was msgpack */
 };
 
-static inline void body_release(struct body **body)
-{
-    body_free(*body);
-}
-
 /* False, naming the key, where JSON gave one twice. */
 MUST_CHECK bool body_has_no_key_twice(const struct body *body, struct err *e);
 

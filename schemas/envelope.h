@@ -23,6 +23,12 @@ struct body;
 MUST_CHECK bool body_read(const uint8_t *bytes, size_t len, const char *content_type, struct body **out, struct err *e);
 void body_free(struct body *body); /* wipes; NULL is fine */
 
+/* body_free(), for ON_EXIT. */
+static inline void body_release(struct body **body)
+{
+    body_free(*body);
+}
+
 /* The encoding body_read() would choose: for an answer to what it refused. */
 enum encoding encoding_of(const uint8_t *bytes, size_t len, const char *content_type);
 

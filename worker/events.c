@@ -19,11 +19,6 @@ struct events {
     uint64_t numbers[EVENTS_MAX]; /* of publications that are not confirmed, in order */
 };
 
-static void release_bytes(struct bytes *b)
-{
-    bytes_free(b);
-}
-
 struct events *events_new(const struct world *world, const char *exchange, const char *worker)
 {
     struct events *events = calloc(1, sizeof(*events));
@@ -84,7 +79,7 @@ static bool is_paused(const struct events *events)
 
 void events_send(struct events *events, const struct host_event *event)
 {
-    ON_EXIT(release_bytes) struct bytes body = {0};
+    ON_EXIT(bytes_free) struct bytes body = {0};
     const struct world *world = events->world;
     char id[UUID_HEX_CHARS + 1], route[EVENT_ROUTE_MAX_CHARS + 1];
     struct publication p = {.exchange = events->exchange,

@@ -8,11 +8,6 @@
 
 enum { UNTAKEN_MS = 1000 };
 
-static void release_bytes(struct bytes *b)
-{
-    bytes_free(b);
-}
-
 /* By when whoever is asked must have answered: the request's deadline, else request_timeout_ms after the first call. */
 static int64_t answer_until(struct life *life, struct request *r)
 {
@@ -26,7 +21,7 @@ static bool publish_call(struct life *life, const struct request *r, const char 
 {
     const struct call *call = &r->work.call;
     const struct world *w = &life->config->world;
-    ON_EXIT(release_bytes) struct bytes body = {0};
+    ON_EXIT(bytes_free) struct bytes body = {0};
     struct request_head head = {ENCODING_MSGPACK, call->message->name, id, life_now(life),
                                 call->without_deadline ? 0 : r->answer_until_ms};
     struct publication p = {.routing_key = call->route,

@@ -5,11 +5,6 @@
 
 #include "worker/life_parts.h"
 
-static void release_bytes(struct bytes *b)
-{
-    bytes_free(b);
-}
-
 static void record(struct life *life, struct request *r, enum stage stage, enum inbox_state state)
 {
     const struct world *w = &life->config->world;
@@ -34,7 +29,7 @@ static void outcome_write(struct request *r)
 {
     const struct message *message = r->work.handler->message;
     struct reply_head head = {ENCODING_MSGPACK, "", message->name, "", "", 0};
-    ON_EXIT(release_bytes) struct bytes body = {0};
+    ON_EXIT(bytes_free) struct bytes body = {0};
     struct err e;
 
     if (!reply_write(&head, message->reply, r->work.reply, r->work.failed ? &r->work.err : NULL, &body, &e))

@@ -15,11 +15,6 @@ enum {
     DEAD_HEADERS_MOST = 8,
 };
 
-static void release_bytes(struct bytes *b)
-{
-    bytes_free(b);
-}
-
 static const char *content_type(enum encoding encoding)
 {
     return encoding == ENCODING_JSON ? "application/json" : "application/msgpack";
@@ -61,7 +56,7 @@ static bool is_direct(const char *reply_to)
 
 static void send_reply(struct life *life, struct request *r)
 {
-    ON_EXIT(release_bytes) struct bytes body = {0};
+    ON_EXIT(bytes_free) struct bytes body = {0};
     const char *to = request_reply_to(r);
     struct publication p = {.exchange = life->config->reply_exchange,
                             .routing_key = to,

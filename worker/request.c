@@ -6,11 +6,6 @@
 
 #include "worker/log.h"
 
-static void release_body(struct body **body)
-{
-    body_free(*body);
-}
-
 struct request *request_new(struct delivery *delivery, int64_t now_ms)
 {
     struct request *r = calloc(1, sizeof(*r));
@@ -228,7 +223,7 @@ static bool check_sender(struct request *r, const struct life_config *config, st
 enum reading request_read(struct request *r, const struct life_config *config, struct err *e)
 {
     struct delivery *d = r->delivery;
-    ON_EXIT(release_body) struct body *body = NULL;
+    ON_EXIT(body_release) struct body *body = NULL;
     enum reading recalled;
     bool envelope_ok;
 
