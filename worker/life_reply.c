@@ -15,11 +15,6 @@ enum {
     DEAD_HEADERS_MOST = 8,
 };
 
-static const char *content_type(enum encoding encoding)
-{
-    return encoding == ENCODING_JSON ? "application/json" : "application/msgpack";
-}
-
 static bool publish(struct life *life, struct request *r, enum stage stage, const struct publication *p)
 {
     const struct world *w = &life->config->world;
@@ -61,7 +56,7 @@ static void send_reply(struct life *life, struct request *r)
     struct publication p = {.exchange = life->config->reply_exchange,
                             .routing_key = to,
                             .mandatory = !is_direct(to),
-                            .content_type = content_type(r->envelope.encoding),
+                            .content_type = encoding_content_type(r->envelope.encoding),
                             .correlation_id = request_correlation_id(r)};
 
     if (write_reply(life, r, &body)) {
