@@ -104,11 +104,6 @@ static void derive_id(const struct request *r, char out[ID_MAX_CHARS + 1])
     digest_derived_id(whose, r->work.call.step, out);
 }
 
-/*
- * The id follows from the request's, which its sender chose and others may guess.
- * So the answer is matched by something else: whoever is asked by somebody else,
- * to answer to our queue, could otherwise be made to end a wait of ours.
- */
 /* Until it has ended: that waits for nothing but libvirt, and not for ever. */
 static void call_local(struct life *life, struct request *r)
 {
@@ -124,6 +119,11 @@ static void call_local(struct life *life, struct request *r)
     TAILQ_INSERT_TAIL(&life->timed, r, timed);
 }
 
+/*
+ * The id follows from the request's, which its sender chose and others may guess.
+ * So the answer is matched by something else: whoever is asked by somebody else,
+ * to answer to our queue, could otherwise be made to end a wait of ours.
+ */
 void call_send(struct life *life, struct request *r)
 {
     const struct world *w = &life->config->world;
