@@ -214,6 +214,14 @@ void life_run(struct life *life, struct request *r)
     w->run(w->ctx, &r->work);
 }
 
+void life_run_in_turn(struct life *life, struct request *r)
+{
+    if (r->identity[0] == '\0' || lane_enter(&life->lanes, r, r->is_waiter))
+        life_run(life, r);
+    else
+        life_enter(r, STAGE_LANE);
+}
+
 /* Begin what the last event has made possible. A loop, since one refused request lets the next one come. */
 void life_pump(struct life *life)
 {

@@ -70,10 +70,7 @@ static void admit(struct life *life, struct request *r)
     map_add(&life->by_key, r->key_in_hand, strlen(r->key_in_hand), r);
     if (is_over_the_cap(life, r))
         return;
-    if (r->identity[0] == '\0' || lane_enter(&life->lanes, r, r->is_waiter))
-        life_run(life, r);
-    else
-        life_enter(r, STAGE_LANE);
+    life_run_in_turn(life, r);
 }
 
 bool life_take_in(struct life *life, struct request *r)

@@ -31,7 +31,8 @@ void life_enter(struct request *r, enum stage stage);
 void life_wait(struct life *life, struct request *r, enum stage stage, int64_t until_ms);
 void life_wait_over(struct life *life, struct request *r);
 
-void life_run(struct life *life, struct request *r);                            /* on a job thread */
+void life_run(struct life *life, struct request *r);         /* on a job thread */
+void life_run_in_turn(struct life *life, struct request *r); /* ... when nobody is before it in its lane any more */
 void life_settle(struct life *life, struct request *r, const char *reply_fate); /* ack and free */
 
 void life_refuse(struct life *life, struct request *r, const struct err *why);

@@ -41,36 +41,35 @@ static bool begin(struct life *life, size_t host, const struct handler *handler,
     if (parent != NULL)
         parent->child = r;
     request_identify(r);
-    if (r->identity[0] == '\0' || lane_enter(&life->lanes, r, false))
-        life_run(life, r);
-    else
-        life_enter(r, STAGE_LANE);
+    life_run_in_turn(life, r);
     return true;
+}
+
+/* For nobody, from outside of the life cycle. */
+static bool begin_alone(struct life *life, size_t host, const struct handler *handler, const void *what, size_t bytes,
+                        const char *name)
+{
+    bool ok = begin(life, host, handler, what, bytes, name, NULL);
+
+    life_pump(life);
+    return ok;
 }
 
 bool life_restore(struct life *life, size_t host, const struct restore_request *what)
 {
-    bool ok = begin(life, host, &restore_handler, what, sizeof(*what), what->secret_uuid.text, NULL);
-
-    life_pump(life);
-    return ok;
+    return begin_alone(life, host, &restore_handler, what, sizeof(*what), what->secret_uuid.text);
 }
 
 bool life_lease(struct life *life, size_t host, const struct lease_request *what)
 {
-    bool ok = begin(life, host, &lease_handler, what, sizeof(*what), what->secret_uuid.text, NULL);
-
-    life_pump(life);
-    return ok;
+    return begin_alone(life, host, &lease_handler, what, sizeof(*what), what->secret_uuid.text);
 }
 
 bool life_reconcile(struct life *life, size_t host)
 {
     const struct reconcile_request what = {.to.host_uuid = life->config->hosts[host].uuid};
-    bool ok = begin(life, host, &reconcile_handler, &what, sizeof(what), "(every hour)", NULL);
 
-    life_pump(life);
-    return ok;
+    return begin_alone(life, host, &reconcile_handler, &what, sizeof(what), "(every hour)");
 }
 
 bool local_begin(struct life *life, struct request *r)
