@@ -37,13 +37,18 @@ void leases_begin(struct leases *leases, size_t host)
     leases->passes[host] = (struct pass){.is_wanted = true};
 }
 
-void leases_note(struct leases *leases, const struct secret_row *row)
+bool leases_note(struct leases *leases, const struct secret_row *row)
 {
+    bool is_news = false;
+
     if (row->lease_until_ms == 0)
-        return;
+        return false;
     for (size_t i = 0; i < leases->config.host_count; i++)
-        if (uuid_equal(&leases->config.hosts[i].uuid, &row->host) && row->lease_until_ms < leases->passes[i].next_ms)
+        if (uuid_equal(&leases->config.hosts[i].uuid, &row->host) && row->lease_until_ms < leases->passes[i].next_ms) {
             leases->passes[i].next_ms = row->lease_until_ms;
+            is_news = true;
+        }
+    return is_news;
 }
 
 static void begin_again(struct pass *pass, int64_t when_ms)

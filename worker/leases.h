@@ -34,8 +34,8 @@ void leases_free(struct leases *leases);                       /* NULL is fine *
 /* From now on this host is looked after: its leases end while config.may() says so, and it must be said again. */
 void leases_begin(struct leases *leases, size_t host);
 
-/* A row was written. */
-void leases_note(struct leases *leases, const struct secret_row *row);
+/* A row was written. True: leases_next() is now, or may be, earlier. */
+bool leases_note(struct leases *leases, const struct secret_row *row);
 
 /* Look at what is due. */
 void leases_tick(struct leases *leases, int64_t now_ms);

@@ -58,9 +58,8 @@ void worker_on_recorded(void *arg, struct entry *entry)
     struct worker *w = arg;
 
     for (size_t i = 0; i < entry->record->change_count; i++)
-        if (!entry->record->changes[i].is_removed)
-            leases_note(w->leases, &entry->record->changes[i].row);
-    worker_mind_time(w);
+        if (!entry->record->changes[i].is_removed && leases_note(w->leases, &entry->record->changes[i].row))
+            worker_mind_time(w);
     life_recorded(w->life, entry);
     stop_when_idle(w);
 }

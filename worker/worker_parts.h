@@ -75,8 +75,7 @@ bool worker_restore(void *arg, size_t host, const struct restore_request *what);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
 void worker_on_arrival(void *arg, size_t host, const struct uuid *vm);
 bool worker_lease(void *arg, size_t host, const struct lease_request *what);
-void worker_mind_time(
-    struct worker *w); /* have the timer go off when the next lease ends, or a host is to be reconciled */
+void worker_mind_time(struct worker *w); /* see to the next lease that ends, and the next host to be reconciled */
 bool worker_is_well(void *arg);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
 
