@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "schemas/harden.h"
+#include "worker/clock.h"
 #include "worker/wakeup.h"
 
 /* Works in a row, linked by work->next. */
@@ -77,14 +77,6 @@ static void hand_back(struct jobs *jobs, struct work *work)
         wakeup_call(jobs->wakeup);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void *thread_main(void *arg)
 {
     const struct thread *self = arg;
@@ -93,7 +85,7 @@ static void *thread_main(void *arg)
 
     while ((work = next_work(jobs)) != NULL) {
         work->ledger = self->ledger;
-        work->state = work_is_late(work, now_ms()) ? WORK_LATE : work_advance(work);
+        work->state = work_is_late(work, clock_now_ms()) ? WORK_LATE : work_advance(work);
         stack_wipe();
         hand_back(jobs, work);
     }

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "bus/timer.h"
+#include "worker/clock.h"
 #include "worker/trust.h"
 #include "worker/wakeup.h"
 
@@ -27,7 +29,7 @@ struct recorder {
     struct ledger *ledger; /* the thread's */
     pthread_t thread;
     struct wakeup *wakeup;
-    int64_t pruned_ms; /* the thread's */
+    uint64_t pruned_ms; /* the thread's; monotonic */
 
     pthread_mutex_t lock;
     pthread_cond_t wanted;
@@ -100,11 +102,11 @@ static void tell(struct recorder *r, bool works, const char *why)
     wakeup_call(r->wakeup);
 }
 
-static struct timespec time_after_ms(clockid_t clock, int64_t ms)
+static struct timespec time_after_ms(int64_t ms)
 {
     struct timespec at;
 
-    clock_gettime(clock, &at);
+    clock_gettime(CLOCK_MONOTONIC, &at);
     ms += at.tv_nsec / 1000000;
     at.tv_sec += ms / 1000;
     at.tv_nsec = at.tv_nsec % 1000000 + ms % 1000 * 1000000;
@@ -114,7 +116,7 @@ static struct timespec time_after_ms(clockid_t clock, int64_t ms)
 /* Wait for entries, PRUNE_MS at most; or after a failure for RETRY_MS, whatever comes. False: it is time to end. */
 static bool wait_for_work(struct recorder *r, struct chain *in_hand)
 {
-    struct timespec until = time_after_ms(CLOCK_MONOTONIC, in_hand->first != NULL ? RETRY_MS : PRUNE_MS);
+    struct timespec until = time_after_ms(in_hand->first != NULL ? RETRY_MS : PRUNE_MS);
     bool goes_on;
 
     pthread_mutex_lock(&r->lock);
@@ -135,21 +137,14 @@ static void hand_back(struct recorder *r, struct chain *written)
     wakeup_call(r->wakeup);
 }
 
-static int64_t now_ms(clockid_t clock)
-{
-    struct timespec now = time_after_ms(clock, 0);
-
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /*
  * Forget what nobody asks for again: nor does who replays what was signed with a clock that was ahead. That it fails is
  * told when the next entry is written.
  */
 static void prune(struct recorder *r)
 {
-    int64_t now = now_ms(CLOCK_MONOTONIC), forgotten, youngest_ms;
-    int64_t before_ms = now_ms(CLOCK_REALTIME) - INBOX_KEEP_DAYS * DAY_MS - SIGNED_FUTURE_MS;
+    uint64_t now = monotonic_ms();
+    int64_t forgotten, youngest_ms, before_ms = clock_now_ms() - INBOX_KEEP_DAYS * DAY_MS - SIGNED_FUTURE_MS;
     struct err e;
 
     if (now - r->pruned_ms < PRUNE_MS)

@@ -3,19 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "handlers/handlers.h"
+#include "worker/clock.h"
 #include "worker/log.h"
 #include "worker/worker_parts.h"
 
 static int64_t world_now_ms(void *ctx)
 {
-    struct timespec now;
-
     (void)ctx;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_now_ms();
 }
 
 static void world_run(void *ctx, struct work *work)
@@ -141,7 +138,7 @@ static bool world_host_is_up(void *ctx, size_t host)
 static void world_wake_at(void *ctx, int64_t when_ms)
 {
     struct worker *w = ctx;
-    int64_t wait_ms = when_ms - world_now_ms(NULL);
+    int64_t wait_ms = when_ms - clock_now_ms();
     struct timeval wait = {0, 0};
 
     if (w->timer_ms != 0 && w->timer_ms <= when_ms)
@@ -155,7 +152,7 @@ static void world_wake_at(void *ctx, int64_t when_ms)
 /* Only now and then, so that who is told that something ended does not begin the next from within. */
 void worker_mind_time(struct worker *w)
 {
-    int64_t next_ms = leases_next(w->leases, world_now_ms(NULL)), reconcile_ms = serving_next_round(w);
+    int64_t next_ms = leases_next(w->leases, clock_now_ms()), reconcile_ms = serving_next_round(w);
 
     next_ms = reconcile_ms < next_ms ? reconcile_ms : next_ms;
     if (next_ms != INT64_MAX)
