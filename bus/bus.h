@@ -124,6 +124,14 @@ struct bus_news {
     char text[512];
 };
 
+/* Refused, as it would be again: no such exchange, or no right to write there. That closes the channel of all we publish. */
+static inline bool bus_refused_for_good(const struct bus_news *news)
+{
+    enum { ACCESS_REFUSED = 403, NOT_FOUND = 404 }; /* AMQP 0-9-1 1.2 */
+
+    return news->how == PUBLISHED_REFUSED && (news->code == ACCESS_REFUSED || news->code == NOT_FOUND);
+}
+
 /* Called in the loop when bus_next() has something, at most once until it said BUS_QUIET. */
 typedef void bus_wake(void *arg);
 

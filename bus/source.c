@@ -7,8 +7,6 @@
 
 enum { RENEW_MS = 1000 };
 
-enum { ACCESS_REFUSED = 403, NOT_FOUND = 404 }; /* AMQP 0-9-1 1.2: they close the channel of all that is published */
-
 static struct source *of_item(struct tray_item *item)
 {
     return (struct source *)((char *)item - offsetof(struct source, item));
@@ -157,10 +155,9 @@ void source_tick(struct source *source, uint16_t prefetch, uint64_t now_ms)
 /* Whatever cannot be proven is not held against it, but it is said. */
 static void unproven(struct source *source, const struct bus_news *news)
 {
-    bool is_for_good = news->how == PUBLISHED_REFUSED && (news->code == ACCESS_REFUSED || news->code == NOT_FOUND);
     char why[INTAKE_WHY_CHARS];
 
-    (is_for_good ? proof_mute : proof_unsent)(&source->proof, monotonic_ms());
+    (bus_refused_for_good(news) ? proof_mute : proof_unsent)(&source->proof, monotonic_ms());
     snprintf(why, sizeof(why), "consuming, but it cannot be proven: a canary by '%s' came to nothing: %.300s",
              source->intake.key, news->text);
     source_set(source, SOURCE_UP, why);

@@ -7,8 +7,6 @@
 
 #include "worker/log.h"
 
-enum { ACCESS_REFUSED = 403, NOT_FOUND = 404 }; /* AMQP 0-9-1 1.2: they close the channel */
-
 struct events {
     const struct world *world;
     const char *exchange, *worker;
@@ -143,14 +141,13 @@ static bool numbers_find(const struct events *events, uint64_t number, size_t *i
 
 bool events_published(struct events *events, const struct bus_news *news)
 {
-    bool is_refused = news->how == PUBLISHED_REFUSED;
     size_t index;
 
     if (!numbers_find(events, news->number, &index))
         return false;
     numbers_remove(events, index);
-    events->dropped += is_refused;
-    if (is_refused && (news->code == NOT_FOUND || news->code == ACCESS_REFUSED))
+    events->dropped += news->how == PUBLISHED_REFUSED;
+    if (bus_refused_for_good(news))
         begin_pause(events, news);
     if (events->count == 0)
         say_dropped(events);
