@@ -190,21 +190,19 @@ static bool epoch_read(const struct ledger *ledger, sqlite3_stmt *statement, int
 
 bool host_row_take(struct ledger *ledger, const struct uuid *host, const char *worker, int64_t *epoch, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_HOST_TAKE, take_text, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_HOST_TAKE, take_text, host, e);
 
     if (statement == NULL)
         return false;
-    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, worker, -1, SQLITE_STATIC);
     return epoch_read(ledger, statement, epoch, e);
 }
 
 bool host_row_epoch(struct ledger *ledger, const struct uuid *host, int64_t *epoch, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_HOST_EPOCH, epoch_text, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_HOST_EPOCH, epoch_text, host, e);
 
     if (statement == NULL)
         return false;
-    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
     return epoch_read(ledger, statement, epoch, e);
 }

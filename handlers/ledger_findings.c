@@ -7,20 +7,10 @@ static const char note_text[] = "INSERT INTO findings (host, uuid, what, since_m
 static const char told_text[] = "UPDATE findings SET is_told = 1 WHERE host = ?1 AND uuid = ?2 AND what = ?3";
 static const char forget_text[] = "DELETE FROM findings WHERE host = ?1 AND seen_ms < ?2";
 
-static sqlite3_stmt *use(struct ledger *ledger, enum kept which, const char *text, const struct uuid *host,
-                         struct err *e)
-{
-    sqlite3_stmt *statement = sql_use(ledger, which, text, e);
-
-    if (statement != NULL)
-        sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
-    return statement;
-}
-
 bool finding_note(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, const char *what,
                   int64_t now_ms, int64_t *since_ms, bool *is_told, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = use(ledger, KEPT_FINDING_NOTE, note_text, host, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_FINDING_NOTE, note_text, host, e);
     int64_t since = 0;
     bool has_row, told = false;
 
@@ -45,7 +35,7 @@ bool finding_note(struct ledger *ledger, const struct uuid *host, const struct u
 bool finding_told(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, const char *what,
                   struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = use(ledger, KEPT_FINDING_TOLD, told_text, host, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_FINDING_TOLD, told_text, host, e);
 
     if (statement == NULL)
         return false;
@@ -56,7 +46,7 @@ bool finding_told(struct ledger *ledger, const struct uuid *host, const struct u
 
 bool findings_forget(struct ledger *ledger, const struct uuid *host, int64_t before_ms, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = use(ledger, KEPT_FINDING_FORGET, forget_text, host, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_FINDING_FORGET, forget_text, host, e);
 
     if (statement == NULL)
         return false;

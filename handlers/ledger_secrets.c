@@ -79,11 +79,10 @@ bool secret_row_write(struct ledger *ledger, const struct secret_row *row, struc
 
 bool secret_row_remove(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_REMOVE, remove_text, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_SECRET_REMOVE, remove_text, host, e);
 
     if (statement == NULL)
         return false;
-    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, uuid->text, -1, SQLITE_STATIC);
     return sql_finish(ledger, statement, e);
 }
@@ -110,11 +109,10 @@ static bool row_step(const struct ledger *ledger, sqlite3_stmt *statement, struc
 bool secret_row_get(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid, struct secret_row *row,
                     bool *found, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_GET, get_text, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_SECRET_GET, get_text, host, e);
 
     if (statement == NULL)
         return false;
-    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, uuid->text, -1, SQLITE_STATIC);
     return row_step(ledger, statement, row, found, e);
 }
@@ -122,11 +120,10 @@ bool secret_row_get(struct ledger *ledger, const struct uuid *host, const struct
 bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struct secret_key *key,
                      struct secret_row *row, bool *found, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_FIND, find_text, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_SECRET_FIND, find_text, host, e);
 
     if (statement == NULL)
         return false;
-    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
     columns_bind(statement, 2, COLUMNS(key_columns), key);
     return row_step(ledger, statement, row, found, e);
 }
@@ -134,11 +131,10 @@ bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struc
 bool secret_row_next(struct ledger *ledger, const struct uuid *host, const struct uuid *after, struct secret_row *row,
                      bool *found, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_NEXT, next_text, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_SECRET_NEXT, next_text, host, e);
 
     if (statement == NULL)
         return false;
-    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, after != NULL ? after->text : "", -1, SQLITE_STATIC);
     return row_step(ledger, statement, row, found, e);
 }
@@ -146,11 +142,10 @@ bool secret_row_next(struct ledger *ledger, const struct uuid *host, const struc
 bool secret_row_next_lease(struct ledger *ledger, const struct uuid *host, int64_t after_ms, const struct uuid *after,
                            struct secret_row *row, bool *found, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_NEXT_LEASE, next_lease_text, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_SECRET_NEXT_LEASE, next_lease_text, host, e);
 
     if (statement == NULL)
         return false;
-    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, after_ms);
     sqlite3_bind_text(statement, 3, after != NULL ? after->text : "", -1, SQLITE_STATIC);
     return row_step(ledger, statement, row, found, e);
@@ -159,11 +154,11 @@ bool secret_row_next_lease(struct ledger *ledger, const struct uuid *host, int64
 bool secret_row_next_lease_of(struct ledger *ledger, const struct uuid *host, const struct uuid *vm,
                               const struct uuid *after, struct secret_row *row, bool *found, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use(ledger, KEPT_SECRET_NEXT_LEASE_OF, next_lease_of_text, e);
+    ON_EXIT(sql_end)
+    sqlite3_stmt *statement = sql_use_of(ledger, KEPT_SECRET_NEXT_LEASE_OF, next_lease_of_text, host, e);
 
     if (statement == NULL)
         return false;
-    sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 2, vm->text, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 3, after != NULL ? after->text : "", -1, SQLITE_STATIC);
     return row_step(ledger, statement, row, found, e);

@@ -81,6 +81,16 @@ sqlite3_stmt *sql_use(struct ledger *ledger, enum kept which, const char *text, 
     return *kept;
 }
 
+sqlite3_stmt *sql_use_of(struct ledger *ledger, enum kept which, const char *text, const struct uuid *host,
+                         struct err *e)
+{
+    sqlite3_stmt *statement = sql_use(ledger, which, text, e);
+
+    if (statement != NULL)
+        sqlite3_bind_text(statement, 1, host->text, -1, SQLITE_STATIC);
+    return statement;
+}
+
 void sql_end(sqlite3_stmt **statement)
 {
     if (*statement == NULL)

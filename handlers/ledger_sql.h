@@ -92,6 +92,11 @@ MUST_CHECK bool sql_run(const struct ledger *ledger, const char *texts, struct e
  * transaction it would be part of is lost.
  */
 sqlite3_stmt *sql_use(struct ledger *ledger, enum kept which, const char *text, struct err *e);
+
+/* The same, of which the first parameter is a host, and bound. */
+sqlite3_stmt *sql_use_of(struct ledger *ledger, enum kept which, const char *text, const struct uuid *host,
+                         struct err *e);
+
 void sql_end(sqlite3_stmt **statement);
 
 /* Step to the next row, or to the end. */
