@@ -66,8 +66,7 @@ void kept_write(struct work *work, const struct secret_row *row)
     struct secret_change *c = change_add(work);
 
     c->is_removed = false;
-    if (&c->row != row)
-        c->row = *row;
+    c->row = *row;
 }
 
 void kept_remove(struct work *work, const struct uuid *uuid)
@@ -76,8 +75,7 @@ void kept_remove(struct work *work, const struct uuid *uuid)
 
     c->is_removed = true;
     c->row.host = work->host->uuid;
-    if (&c->row.uuid != uuid)
-        c->row.uuid = *uuid;
+    c->row.uuid = *uuid;
 }
 
 /* `mark` NULL: as it was. */
@@ -174,9 +172,7 @@ static bool rows_reseal(const struct work *work, struct uuid *after, struct dek 
 
     *more = true;
     for (int i = 0; i < RESEAL_AT_ONCE && *more; i++) {
-        const struct uuid *behind = uuid_is_set(after) ? after : NULL;
-
-        if (!secret_row_next(work->ledger, &work->host->uuid, behind, &row, more, e))
+        if (!secret_row_next(work->ledger, &work->host->uuid, after, &row, more, e))
             return false;
         if (*more && !row_reseal(work, &row, dek, e))
             return false;

@@ -134,7 +134,7 @@ MUST_CHECK bool secret_row_get(struct ledger *ledger, const struct uuid *host, c
 MUST_CHECK bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struct secret_key *key,
                                 struct secret_row *row, bool *found, struct err *e);
 
-/* The first row of a host behind `after` in the order of UUIDs (NULL: the very first): a walk over all, any change between. */
+/* The first row of a host behind `after` in the order of UUIDs (unset or NULL: the very first): a walk over all, any change between. */
 MUST_CHECK bool secret_row_next(struct ledger *ledger, const struct uuid *host, const struct uuid *after,
                                 struct secret_row *row, bool *found, struct err *e);
 

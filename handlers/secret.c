@@ -30,19 +30,10 @@ bool secret_is(const struct hv_secret *secret, const struct secret_key *key)
 static bool find_lost(struct work *work, struct held *out, struct err *e)
 {
     struct secret_row row;
-    struct err failed;
     bool found;
 
-    if (!kept_find(work, &row, &found, &failed)) {
-        *e = failed;
+    if (!kept_find(work, &row, &found, e) || !found || !kept_is_due(&row) || !kept_restore_alone(work, &row, e))
         return false;
-    }
-    if (!found || !kept_is_due(&row))
-        return false;
-    if (!kept_restore_alone(work, &row, &failed)) {
-        *e = failed;
-        return false;
-    }
     work->restored = true;
     work->restored_uuid = row.uuid;
     kept_held(&row, out);

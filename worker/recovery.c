@@ -91,7 +91,7 @@ static bool rows_compare(struct recovery *r, const struct host *host, const stru
     bool found;
 
     for (;;) {
-        if (!secret_row_next(r->ledger, &host->uuid, uuid_is_set(&after) ? &after : NULL, &row, &found, e))
+        if (!secret_row_next(r->ledger, &host->uuid, &after, &row, &found, e))
             return false;
         if (!found)
             return true;
