@@ -5,6 +5,6 @@
 struct handler;
 
 extern const struct handler define_handler, get_handler, delete_handler, resolve_handler, host_key_get_handler,
-    host_key_rotate_handler, pre_migrate_handler, post_migrate_handler, reconcile_handler;
+    host_key_rotate_handler, pre_migrate_handler, post_migrate_handler, reconcile_handler, capabilities_handler;
 
 #endif

@@ -6,7 +6,7 @@
 
 static const struct handler *const handlers[] = {
     &define_handler,          &get_handler,         &delete_handler,       &resolve_handler,   &host_key_get_handler,
-    &host_key_rotate_handler, &pre_migrate_handler, &post_migrate_handler, &reconcile_handler,
+    &host_key_rotate_handler, &pre_migrate_handler, &post_migrate_handler, &reconcile_handler, &capabilities_handler,
 };
 
 const struct handler *handler_at(size_t index)

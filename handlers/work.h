@@ -29,6 +29,7 @@ struct host {
     enum seal_layout envelope; /* what it opens, and what it seals */
     bool deletes_orphans;      /* orphan_policy = delete */
     bool accepts_clear_deks;   /* plaintext_dek allows a clear DEK on this broker */
+    const char *plaintext_dek; /* its word, for who asks */
 };
 
 /*
@@ -156,6 +157,9 @@ struct handler {
 /* The handler for a message name, or NULL. */
 const struct handler *handler_find(const char *name);
 const struct handler *handler_at(size_t index); /* NULL past the last */
+
+/* The names of all messages that have one: capabilities.c. */
+struct text_list handler_names(void);
 
 enum { WORK_REPLY_MAX_BYTES = 2304 };
 

@@ -31,6 +31,8 @@ enum {
     LEASE_MIGRATION_SECONDS = 900,   /* of a migration that names none */
     FINDINGS_MAX       = 32,         /* of a reconciliation, in one reply: about 80 bytes each */
     FINDING_MAX_CHARS  = 15,
+    VERSION_MAX_CHARS  = 31,
+    CONFIG_WORD_MAX_CHARS = 15,      /* "compatible" */
     TEXT_LIST_MAX      = 64,         /* systemTags, userTags: elements */
     MAP_MAX_PAIRS      = 128,        /* headers, and any map in them: finding a key given twice takes time squared */
 };

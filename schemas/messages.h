@@ -1,7 +1,8 @@
 /*
  * Every message, as a struct a request decodes into and a struct its reply is
  * written from. The tables are in secret_messages.c, host_key_messages.c,
- * migrate_messages.c, keymanager_messages.c and reconcile_messages.c.
+ * migrate_messages.c, keymanager_messages.c, reconcile_messages.c and
+ * capabilities_messages.c.
  */
 #ifndef SCHEMAS_MESSAGES_H
 #define SCHEMAS_MESSAGES_H
@@ -140,6 +141,17 @@ struct resource_key_reply {
     int64_t key_version;
 };
 
+struct capabilities_request {
+    struct addressed to; /* host_uuid alone */
+};
+
+struct capabilities_reply {
+    char version[VERSION_MAX_CHARS + 1];
+    struct text_list messages, suites;             /* written, not read */
+    char envelope[CONFIG_WORD_MAX_CHARS + 1];      /* what the configuration says */
+    char plaintext_dek[CONFIG_WORD_MAX_CHARS + 1]; /* likewise */
+};
+
 struct reconcile_request {
     struct addressed to; /* host_uuid alone */
     bool dry_run;
@@ -161,6 +173,7 @@ struct message {
 const struct message *message_at(size_t index);
 
 extern const struct message define_message, get_message, delete_message, resolve_message, host_key_get_message,
-    host_key_rotate_message, pre_migrate_message, post_migrate_message, resource_key_message, reconcile_message;
+    host_key_rotate_message, pre_migrate_message, post_migrate_message, resource_key_message, reconcile_message,
+    capabilities_message;
 
 #endif

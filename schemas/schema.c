@@ -1,8 +1,10 @@
 #include "schemas/schema.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "schemas/field.h"
+#include "schemas/version.h"
 
 /* What field_read.c and field_write.c take for granted of every run of bytes. */
 #define IS_LIKE_DEK(T) (offsetof(T, len) == 0 && offsetof(T, data) == offsetof(struct dek, data))
@@ -18,9 +20,12 @@ struct decoding {
 
 static bool stranger_decode(const struct decoding *d, const msgpack_object *key, struct err *e)
 {
+    char whose[160];
+
     if (d->passes_unknown || (d->beside != NULL && field_find(d->beside, key) != NULL))
         return true;
-    return key_refuse(key, "is not a field of ", d->schema->name, e);
+    snprintf(whose, sizeof(whose), "%s" NOT_KNOWN_HERE, d->schema->name);
+    return key_refuse(key, "is not a field of ", whose, e);
 }
 
 static bool pair_decode(struct decoding *d, const msgpack_object_kv *pair, void *out, struct err *e)

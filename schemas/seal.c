@@ -16,6 +16,9 @@ _Static_assert((int)PUBLIC_KEY_BYTES == HPKE_KEY_BYTES, "X25519");
 static const char bound_info[] = "keyferry dek v1", compatible_info[] = "key-agent hpke info",
                   kept_info[] = "keyferry ledger v1";
 
+const char *const seal_layout_names[] = {
+    [SEAL_BOUND] = "bound", [SEAL_COMPATIBLE] = "compatible", [SEAL_BOTH] = "both", NULL};
+
 /* How one envelope is taken apart, or put together: everything but the keys. */
 struct plan {
     uint16_t aead_id;

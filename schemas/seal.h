@@ -19,6 +19,9 @@
 /* In the order of the words of `envelope`. Of SEAL_BOTH: bound where it opens as that, else compatible. */
 enum seal_layout { SEAL_BOUND, SEAL_COMPATIBLE, SEAL_BOTH };
 
+/* The words of `envelope`, NULL at the end. */
+extern const char *const seal_layout_names[];
+
 /* What a DEK is for. `secret_uuid` may be "". */
 struct seal_use {
     const struct addressed *to;

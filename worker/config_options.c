@@ -2,13 +2,13 @@
 
 #include <string.h>
 
+#include "schemas/seal.h"
 #include "worker/config_line.h"
 
 static const char *const yes_no[] = {"no", "yes", NULL};
 static const char *const sasls[] = {"plain", "external", NULL};
 static const char *const queue_types[] = {"quorum", "classic", NULL};
-static const char *const plaintexts[] = {"refuse", "loopback", "allow", NULL};
-static const char *const envelopes[] = {"bound", "compatible", "both", NULL};
+const char *const plaintext_words[] = {"refuse", "loopback", "allow", NULL};
 static const char *const orphan_policies[] = {"report", "delete", NULL};
 static const char *const dst_keys[] = {"any", "pinned", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
@@ -41,8 +41,8 @@ const struct option options[] = {
     WHOLE_AT("worker", "threads",      threads,         "4", 1, 256, "job threads, which wait on libvirt"),
     TEXT_AT( "worker", "state_dir",    state_dir,       "/var/lib/keyferry", "where the worker keeps its keys"),
     TEXT_AT( "worker", "http",         http,            "",  "address:port of /healthz and /readyz; empty: off"),
-    WORD_AT( "worker", "plaintext_dek", plaintext_dek,  "loopback", plaintexts, "accept clear DEKs: refuse, loopback (broker on this machine) or allow"),
-    WORD_AT( "worker", "envelope",     envelope,        "bound", envelopes, "sealed DEKs to open: bound, compatible (with nothing they are bound to) or both"),
+    WORD_AT( "worker", "plaintext_dek", plaintext_dek,  "loopback", plaintext_words, "accept clear DEKs: refuse, loopback (broker on this machine) or allow"),
+    WORD_AT( "worker", "envelope",     envelope,        "bound", seal_layout_names, "sealed DEKs to open: bound, compatible (with nothing they are bound to) or both"),
     WHOLE_AT("worker", "request_timeout_ms", request_timeout_ms, "30000", 100, 86400000, "how long to wait for another host or service where a request has no deadline"),
     WHOLE_AT("worker", "hypervisor_wait_ms", hypervisor_wait_ms, "30000", 0, 86400000, "how long a request waits for libvirt to come back"),
     WHOLE_AT("worker", "drain_timeout_ms",   drain_timeout_ms,   "20000", 0, 86400000, "how long to finish what runs after SIGTERM"),

@@ -19,6 +19,7 @@ struct option {
 
 extern const struct option options[];
 extern const size_t option_count;
+extern const char *const plaintext_words[]; /* by enum plaintext */
 enum { OPTIONS_MAX = 64 };
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "handlers/work.h"
 #include "schemas/harden.h"
 #include "schemas/version.h"
 #include "worker/worker.h"
@@ -20,7 +21,7 @@ static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-c
                            "  -c, --config FILE   the configuration\n"
                            "      --check-config  read it, say what is wrong with it, and end\n"
                            "      --print-config  print it with every option and its default, and end\n"
-                           "  -V, --version       print the version and end\n"
+                           "  -V, --version       print the version, what it speaks, and end\n"
                            "  -h, --help          print this and end\n"
                            "\n"
                            "SIGTERM finishes what runs and ends; SIGHUP reads the configuration again.\n"
@@ -71,6 +72,26 @@ static int act(enum action action, const char *path)
     return status;
 }
 
+static int print_list(const char *what, struct text_list list)
+{
+    printf("%s", what);
+    for (size_t i = 0; i < list.count; i++)
+        printf(" %s", list.texts[i]);
+    return putchar('\n') < 0;
+}
+
+/* What a host tells of itself by HostCapabilitiesGetMsg, as far as no configuration comes into it. */
+static int print_version(void)
+{
+    struct text_list layouts = {seal_layout_names, 0};
+
+    while (layouts.texts[layouts.count] != NULL)
+        layouts.count++;
+    printf("keyferryd %s\n", KEYFERRY_VERSION);
+    return print_list("messages:", handler_names()) | print_list("suites:", seal_suites(SEAL_BOTH)) |
+           print_list("envelope:", layouts);
+}
+
 /* A host needs a descriptor or two, and there may be thousands. A file that may not grow is an error, and no death. */
 static void prepare(void)
 {
@@ -104,7 +125,7 @@ int main(int argc, char **argv)
         else if (option == 'p')
             action = ACTION_PRINT;
         else if (option == 'V')
-            return printf("keyferryd %s\n", KEYFERRY_VERSION) < 0;
+            return print_version();
         else if (option == 'h')
             return fputs(help, stdout) < 0;
         else

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schemas/version.h"
 #include "worker/log.h"
 
 struct request *request_new(struct delivery *delivery, int64_t now_ms)
@@ -193,7 +194,7 @@ static bool find_handler(struct request *r, struct err *e)
     r->work.handler = handler_find(r->envelope.name);
     if (r->work.handler != NULL)
         return true;
-    return err_set(e, ERR_NO_HANDLER, "no handler for %s here", r->envelope.name);
+    return err_set(e, ERR_NO_HANDLER, "no handler for %s" NOT_KNOWN_HERE, r->envelope.name);
 }
 
 /* An operator sends again what was another's: then it is that one's. ERR_SENDER where that is not believed. */

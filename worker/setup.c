@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "worker/config_options.h"
 #include "worker/key_file.h"
 #include "worker/log.h"
 #include "worker/worker_parts.h"
@@ -182,6 +183,7 @@ static bool open_life(struct worker *w, struct err *e)
     w->life = life_new(&w->life_config);
     for (size_t i = 0; i < c->host_count; i++) {
         w->hosts[i].accepts_clear_deks = clear;
+        w->hosts[i].plaintext_dek = plaintext_words[c->plaintext_dek];
         w->hosts[i].deletes_orphans = c->orphan_policy == ORPHANS_DELETE;
         w->hosts[i].hv = hypervisors_of(w->hypervisors, i);
     }

@@ -1,12 +1,14 @@
 """Define, get, delete and resolve, as an outsider sees them and as libvirt holds them."""
 import hmac
 import os
+import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import libvirt
 
 from tests.e2e.base import (CONFLICT, ENCODINGS, IN_USE, INVALID, NOT_FOUND, REQUIRED, Scenario, b64, new_dek, new_key,
                             new_uuid, usage_id)
+from tests.lab import program
 
 
 class Secrets(Scenario):
@@ -281,6 +283,24 @@ class Secrets(Scenario):
             self.refuses(self.define(host, key, dek, digestSalt=b64(os.urandom(32)), id=same), INVALID, field="id")
             self.assertNotIn("dekDigest", self.succeeds(self.define(host, key, dek)).fields)
 
-    def test_messages_that_are_yet_to_come_are_refused_by_name(self):
-        for message in ("HostCapabilitiesGetMsg",):
-            self.refuses(self.client.ask(message, self.a), "SYS.1008")
+    def test_a_message_of_a_newer_version_is_refused_by_name(self):
+        self.refuses(self.client.ask("SecretHostRenameMsg", self.a), "SYS.1008")
+
+    def test_tells_what_it_is_and_speaks(self):
+        for encoding in ENCODINGS:
+            reply = self.succeeds(self.client.ask("HostCapabilitiesGetMsg", self.a, encoding=encoding))
+            self.assertEqual(("bound", "loopback"), (reply["envelope"], reply["plaintextDek"]))
+            self.assertIn(reply["version"], subprocess.run([*program("keyferryd"), "--version"], capture_output=True,
+                                                           text=True, check=True).stdout.split())
+            self.assertIn("0x0020/0x0001/0x0003", reply["suites"])
+            self.assertEqual({"SecretHostDefineMsg", "SecretHostGetMsg", "SecretHostDeleteMsg",
+                              "ResolveVtpmLibvirtSecretOnHypervisorMsg", "HostEnvelopeKeyGetMsg",
+                              "HostEnvelopeKeyRotateMsg", "HostReconcileMsg", "HostCapabilitiesGetMsg",
+                              "VtpmPreMigrateMsg", "VtpmPostMigrateMsg"}, set(reply["messages"]))
+            for message in reply["messages"]:  # each is known: none is "no handler"
+                self.assertNotEqual("SYS.1008", self.client.ask(message, self.a).code)
+        host = self.a.alias()
+        self.worker(host, settings={"worker": {"envelope": "both", "plaintext_dek": "refuse"}})
+        first, again = (self.succeeds(self.client.ask("HostCapabilitiesGetMsg", host, id="same")) for _ in range(2))
+        self.assertEqual(("both", "refuse"), (first["envelope"], first["plaintextDek"]))
+        self.assertEqual(first.outcome, again.outcome)

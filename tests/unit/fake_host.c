@@ -38,6 +38,7 @@ int fake_host_open(void **state)
     fake->host.uuid = fake_uuid(HOST_A);
     fake->host.digest_key = &fake->digest_key;
     fake->host.accepts_clear_deks = true;
+    fake->host.plaintext_dek = "loopback";
     fake->now_ms = 1000000;
     *state = fake;
     return 0;

@@ -16,6 +16,7 @@
 
 #include "schemas/base64.h"
 #include "schemas/envelope.h"
+#include "schemas/version.h"
 
 enum say_kind { SAY_NULL, SAY_BOOL, SAY_WHOLE, SAY_HUGE, SAY_REAL, SAY_TEXT, SAY_BIN, SAY_LIST, SAY_MAP };
 

@@ -257,7 +257,7 @@ static void keys_of_no_field_or_of_a_later_one_are_refused_and_named(void **stat
         for (size_t j = 0; j < COUNT(keys); j++) {
             char text[128];
 
-            snprintf(text, sizeof(text), "'%s' is not a field of %s", keys[j], m->name);
+            snprintf(text, sizeof(text), "'%s' is not a field of %s" NOT_KNOWN_HERE, keys[j], m->name);
             assert_value_refused(m->request, STRING(keys[j], "SECRET"), ERR_INVALID, keys[j], text);
         }
 }

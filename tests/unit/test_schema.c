@@ -102,9 +102,9 @@ static void an_unknown_key_is_named_and_never_its_value(void **state)
     static const struct {
         const char *key, *field, *text;
     } cases[] = {
-        {"Name", "Name", "'Name' is not a field of ThingMsg"},
-        {"a\nb\xff", "a b?", "'a b?' is not a field of ThingMsg"},
-        {"", "", "'' is not a field of ThingMsg"},
+        {"Name", "Name", "'Name' is not a field of ThingMsg" NOT_KNOWN_HERE},
+        {"a\nb\xff", "a b?", "'a b?' is not a field of ThingMsg" NOT_KNOWN_HERE},
+        {"", "", "'' is not a field of ThingMsg" NOT_KNOWN_HERE},
     };
 
     (void)state;
@@ -139,7 +139,7 @@ static void a_key_that_is_not_text_is_refused(void **state)
     (void)state;
     assert_true(body_read(bytes, sizeof(bytes) - 1, NULL, &body, &e));
     assert_false(schema_decode(&schema, NULL, body->fields, &out, &e));
-    assert_string_equal(e.text, "a key that is not text is not a field of ThingMsg");
+    assert_string_equal(e.text, "a key that is not text is not a field of ThingMsg" NOT_KNOWN_HERE);
     body_free(body);
 }
 

@@ -16,8 +16,8 @@ static void each_handler_is_found_by_its_message(void **state)
     (void)state;
     for (const struct handler *h; (h = handler_at(count)) != NULL; count++)
         assert_ptr_equal(handler_find(h->message->name), h);
-    assert_int_equal(count, 9);
-    assert_null(handler_find("HostCapabilitiesGetMsg"));
+    assert_int_equal(count, 10);
+    assert_null(handler_find("HostCapabilitiesPutMsg"));
     assert_null(handler_find(""));
     assert_null(handler_at(SIZE_MAX));
 }
@@ -45,12 +45,13 @@ static void what_has_an_identity_acts_in_its_order(void **state)
     (void)state;
     for (size_t i = 0; (h = handler_at(i)) != NULL; i++)
         assert_int_equal(h->lane, h == &resolve_handler || h == &host_key_get_handler ||
-                                          h == &host_key_rotate_handler || h == &reconcile_handler
+                                          h == &host_key_rotate_handler || h == &reconcile_handler ||
+                                          h == &capabilities_handler
                                       ? LANE_NONE
                                       : LANE_IDENTITY);
 }
 
-/* Contract 8: readers get, resolve, and ask for keys; managers send all; peers send what a migration needs. */
+/* Contract 8: readers get, resolve, and ask for keys and capabilities; managers send all; peers send what a migration needs. */
 static void each_role_may_send_its_messages_and_no_others(void **state)
 {
     static const struct {
@@ -66,6 +67,7 @@ static void each_role_may_send_its_messages_and_no_others(void **state)
         {&pre_migrate_handler, MAY_MANAGE},
         {&post_migrate_handler, MAY_MANAGE | MAY_PEER},
         {&reconcile_handler, MAY_MANAGE},
+        {&capabilities_handler, MAY_MANAGE | MAY_READ},
     };
 
     (void)state;
