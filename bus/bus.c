@@ -165,10 +165,11 @@ static char *text_keep(char **at, const char *text)
 
 static size_t config_bytes(const struct bus_config *config)
 {
-    size_t bytes =
-        config->queue_count * sizeof(*config->queues) + text_bytes(config->name) + text_bytes(config->exchange) +
-        text_bytes(config->dead_exchange) + text_bytes(config->events_exchange) + text_bytes(config->reply_exchange) +
-        text_bytes(config->tls.ca_file) + text_bytes(config->tls.cert_file) + text_bytes(config->tls.key_file);
+    size_t bytes = config->queue_count * sizeof(*config->queues) + text_bytes(config->name) +
+                   text_bytes(config->exchange) + text_bytes(config->dead_exchange) +
+                   text_bytes(config->events_exchange) + text_bytes(config->reply_exchange) +
+                   text_bytes(config->events_key) + text_bytes(config->tls.ca_file) +
+                   text_bytes(config->tls.cert_file) + text_bytes(config->tls.key_file);
 
     for (size_t i = 0; i < config->queue_count; i++)
         bytes += text_bytes(config->queues[i].name) + text_bytes(config->queues[i].routing_key);
@@ -192,6 +193,7 @@ static bool config_keep(struct bus *bus, const struct bus_config *config, struct
     own->dead_exchange = text_keep(&at, config->dead_exchange);
     own->events_exchange = text_keep(&at, config->events_exchange);
     own->reply_exchange = text_keep(&at, config->reply_exchange);
+    own->events_key = text_keep(&at, config->events_key);
     own->tls.ca_file = text_keep(&at, config->tls.ca_file);
     own->tls.cert_file = text_keep(&at, config->tls.cert_file);
     own->tls.key_file = text_keep(&at, config->tls.key_file);

@@ -41,6 +41,7 @@ struct bus_config {
     const char *exchange, *dead_exchange, *events_exchange, *reply_exchange; /* reply_exchange "": the default one */
     unsigned quiet_ms;       /* after so long without a delivery a queue's consumer must be proven; 0: never */
     uint32_t body_max_bytes; /* a larger delivery is rejected from its header frame */
+    const char *events_key;  /* bind the reply queue to events_exchange by this as well; NULL or "": not */
     bool looks; /* only looks through its queues, which are there: a larger delivery comes without its body */
     const struct bus_queue *queues;
     size_t queue_count;

@@ -91,7 +91,8 @@ bool client_open(const struct client_config *config, unsigned timeout_ms, struct
         .queue_count = config->queue != NULL,
         .exchange = "",
         .dead_exchange = "",
-        .events_exchange = "",
+        .events_exchange = config->events_key != NULL ? config->events_exchange : "",
+        .events_key = config->events_key,
         .reply_exchange = config->reply_exchange != NULL ? config->reply_exchange : "",
         .body_max_bytes = config->body_max_bytes,
     };
@@ -139,19 +140,24 @@ static bool call_take(struct waiting *waiting, struct bus_news *news, bool *fail
     return *failed;
 }
 
-static bool answer_keep(struct delivery *delivery, struct client_answer *out, struct err *e)
+bool client_answer_keep(const struct delivery *delivery, struct client_answer *out)
 {
     uint8_t *body = malloc(delivery->body_bytes + 1);
 
-    if (body == NULL) {
-        delivery_free(delivery);
-        return err_set(e, ERR_LOCAL, "no memory for an answer");
-    }
+    if (body == NULL)
+        return false;
     memcpy(body, delivery->body, delivery->body_bytes);
     out->body = (struct bytes){body, delivery->body_bytes};
     memcpy(out->content_type, delivery->content_type, sizeof(out->content_type));
-    delivery_free(delivery);
     return true;
+}
+
+static bool answer_take(struct delivery *delivery, struct client_answer *out, struct err *e)
+{
+    bool ok = client_answer_keep(delivery, out);
+
+    delivery_free(delivery);
+    return ok || err_set(e, ERR_LOCAL, "no memory for an answer");
 }
 
 bool client_call(struct client *client, const struct client_request *request, unsigned timeout_ms,
@@ -180,7 +186,7 @@ bool client_call(struct client *client, const struct client_request *request, un
     while (!call_take(&waiting, &news, &failed, e));
 
     bus_forget(client->bus, waiting.number);
-    return !failed && answer_keep(waiting.answer, out, e);
+    return !failed && answer_take(waiting.answer, out, e);
 }
 
 enum bus_event client_next(struct client *client, unsigned wait_ms, struct bus_news *news)

@@ -17,8 +17,9 @@ struct client_config {
     const char *name;           /* unique among the programs that run: its reply queue is called after it */
     const char *reply_exchange; /* where answers come by; NULL or "": the default exchange */
     unsigned heartbeat_s;
-    uint32_t body_max_bytes; /* a larger answer is dropped, and its call runs out of time */
-    const char *queue;       /* to look through, with client_next(); NULL: none, it asks */
+    uint32_t body_max_bytes;                  /* a larger answer is dropped, and its call runs out of time */
+    const char *events_exchange, *events_key; /* to get, beside answers, what goes by that key; key NULL: nothing */
+    const char *queue;                        /* to look through, with client_next(); NULL: none, it asks */
 };
 
 /* What is asked. Points to the caller's memory, only during client_call(). */
@@ -60,6 +61,9 @@ MUST_CHECK bool client_call(struct client *client, const struct client_request *
  * in its order, when the client is closed.
  */
 enum bus_event client_next(struct client *client, unsigned wait_ms, struct bus_news *news);
+
+/* Copy what came as an answer; the caller's. False: no memory. */
+MUST_CHECK bool client_answer_keep(const struct delivery *delivery, struct client_answer *out);
 
 /* How many messages lay in the queue when it was opened. */
 uint32_t client_waiting(const struct client *client);

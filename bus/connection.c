@@ -114,13 +114,13 @@ static void connection_lose(struct connection *c, const char *text)
 
 static void name_peer(struct connection *c)
 {
-    const struct handshake *h = &c->handshake;
+    const struct broker *b = &c->handshake.broker;
 
     url_name(url_now(c), c->peer, sizeof(c->peer));
-    if (h->product[0] == '\0')
+    if (b->product[0] == '\0')
         snprintf(c->peer_name, sizeof(c->peer_name), "%s", c->peer);
     else
-        snprintf(c->peer_name, sizeof(c->peer_name), "%.280s (%s %s)", c->peer, h->product, h->version);
+        snprintf(c->peer_name, sizeof(c->peer_name), "%.280s (%s %s)", c->peer, b->product, b->version);
 }
 
 static unsigned beat_ms(const struct connection *c)
@@ -367,6 +367,11 @@ const char *connection_user(const struct connection *c)
     const struct url *url = url_now(c);
 
     return c->config.tls->external && !url->has_login ? "" : url->user;
+}
+
+const struct broker *connection_broker(const struct connection *c)
+{
+    return &c->handshake.broker;
 }
 
 const char *connection_peer(const struct connection *c)

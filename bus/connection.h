@@ -6,6 +6,7 @@
 #ifndef BUS_CONNECTION_H
 #define BUS_CONNECTION_H
 
+#include "bus/broker.h"
 #include "bus/outbox.h"
 #include "bus/tls.h"
 #include "bus/wire.h"
@@ -78,6 +79,9 @@ uint16_t connection_channel_max(const struct connection *connection);
  * certificate, and we cannot know how.
  */
 const char *connection_user(const struct connection *connection);
+
+/* What answered; until it is connected, the one before. */
+const struct broker *connection_broker(const struct connection *connection);
 
 /* "host:port" of the URL in use, and with what answered: "127.0.0.1:5672 (RabbitMQ 3.10.8)". */
 const char *connection_peer(const struct connection *connection);

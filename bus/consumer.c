@@ -153,7 +153,7 @@ static void intakes_init(struct consumer *c, const char *reply_queue)
     c->topology = (struct intake){.host = &c->host, .row = topology_shared, .number = CHANNEL_TOPOLOGY};
     c->replies = (struct intake){
         .host = &c->host,
-        .row = topology_reply_queue(config->reply_exchange[0] != '\0'),
+        .row = topology_reply_queue(config->reply_exchange[0] != '\0', config->events_key[0] != '\0'),
         .name = reply_queue,
         .key = reply_queue,
         .queue = DELIVERY_ANSWER,

@@ -41,15 +41,16 @@ static enum handshake_event take_start(struct handshake *h, const struct wire_fr
         .external = h->external,
     };
     const char *wanted = h->external ? "EXTERNAL" : "PLAIN";
-    char offered[96];
+    char offered[96], product[sizeof(h->broker.product)], version[sizeof(h->broker.version)];
 
     wire_text_copy(frame->mechanisms, offered, sizeof(offered));
     if (!offers(frame->mechanisms, wanted)) {
         err_set(e, ERR_BUS, "the broker does not offer SASL %s, only: %s", wanted, offered);
         return HANDSHAKE_BROKEN;
     }
-    wire_text_copy(frame->product, h->product, sizeof(h->product));
-    wire_text_copy(frame->version, h->version, sizeof(h->version));
+    wire_text_copy(frame->product, product, sizeof(product));
+    wire_text_copy(frame->version, version, sizeof(version));
+    broker_name(&h->broker, product, version);
     wire_put_start_ok(h->out, &login);
     h->state = HANDSHAKE_TUNE;
     return HANDSHAKE_NOTHING;

@@ -5,6 +5,7 @@
 #ifndef BUS_HANDSHAKE_H
 #define BUS_HANDSHAKE_H
 
+#include "bus/broker.h"
 #include "bus/outbox.h"
 #include "bus/url.h"
 #include "bus/wire.h"
@@ -26,7 +27,7 @@ struct handshake {
     struct outbox *out;
     struct terms terms;
     enum handshake_state state;
-    char product[64], version[32]; /* the broker's, "" where it does not tell */
+    struct broker broker;
 };
 
 enum handshake_event {

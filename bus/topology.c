@@ -49,6 +49,31 @@ static const struct ask counted[] = {
     { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_PASSIVE },
 };
 
+static const struct ask exchange[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_EXCHANGE, .exchange = SUBJECT_REQUESTS, .type = "topic", .flags = QUEUE_PASSIVE },
+};
+
+static const struct ask host_declared[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_DURABLE, ARGUMENTS(host_arguments) },
+};
+
+static const struct ask dead_declared[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_DEAD, .flags = QUEUE_DURABLE, ARGUMENTS(dead_arguments) },
+};
+
+static const struct ask trial_consume[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_TRIAL_CONSUME, .queue = SUBJECT_QUEUE },
+};
+
+static const struct ask trial_publish[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_TRIAL_PUBLISH, .exchange = SUBJECT_REQUESTS },
+};
+
 static const struct ask reply_queue[] = {
     { .kind = ASK_CHANNEL },
     { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE },
@@ -62,6 +87,21 @@ static const struct ask reply_queue_bound[] = {
     { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE, .flags = ASK_NO_ACK },
 };
 
+static const struct ask reply_queue_listening[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE },
+    { .kind = ASK_BIND,    .queue = SUBJECT_QUEUE, .exchange = SUBJECT_EVENTS },
+    { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE, .flags = ASK_NO_ACK },
+};
+
+static const struct ask reply_queue_bound_listening[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE },
+    { .kind = ASK_BIND,    .queue = SUBJECT_QUEUE, .exchange = SUBJECT_REPLIES },
+    { .kind = ASK_BIND,    .queue = SUBJECT_QUEUE, .exchange = SUBJECT_EVENTS },
+    { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE, .flags = ASK_NO_ACK },
+};
+
 static const struct ask publisher[] = {
     { .kind = ASK_CHANNEL },
     { .kind = ASK_CONFIRM },
@@ -70,6 +110,11 @@ static const struct ask publisher[] = {
 const struct ask_row topology_shared = ROW(shared);
 const struct ask_row topology_publisher = ROW(publisher);
 const struct ask_row topology_counted = ROW(counted);
+const struct ask_row topology_exchange = ROW(exchange);
+const struct ask_row topology_host = ROW(host_declared);
+const struct ask_row topology_dead = ROW(dead_declared);
+const struct ask_row topology_trial_consume = ROW(trial_consume);
+const struct ask_row topology_trial_publish = ROW(trial_publish);
 /* clang-format on */
 
 struct ask_row topology_host_queue(bool declare)
@@ -77,9 +122,12 @@ struct ask_row topology_host_queue(bool declare)
     return declare ? (struct ask_row)ROW(host_queue) : (struct ask_row)ROW(host_queue_as_it_is);
 }
 
-struct ask_row topology_reply_queue(bool bound)
+struct ask_row topology_reply_queue(bool bound, bool listens)
 {
-    return bound ? (struct ask_row)ROW(reply_queue_bound) : (struct ask_row)ROW(reply_queue);
+    static const struct ask_row rows[2][2] = {{ROW(reply_queue), ROW(reply_queue_listening)},
+                                              {ROW(reply_queue_bound), ROW(reply_queue_bound_listening)}};
+
+    return rows[bound][listens];
 }
 
 struct ask_values topology_values(const struct bus_config *config)
@@ -92,6 +140,7 @@ struct ask_values topology_values(const struct bus_config *config)
                 [SUBJECT_DEAD] = config->dead_exchange,
                 [SUBJECT_EVENTS] = config->events_exchange,
                 [SUBJECT_REPLIES] = config->reply_exchange,
+                [SUBJECT_EVENTS_KEY] = config->events_key,
             },
         .consumer_tag = config->name,
         .prefetch = config->prefetch,
@@ -108,7 +157,7 @@ static void write_channel(const struct ask *ask, const struct ask_values *values
 
 static void write_exchange(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
 {
-    wire_put_exchange(out, channel, values->names[ask->exchange], ask->type);
+    wire_put_exchange(out, channel, values->names[ask->exchange], ask->type, ask->flags);
 }
 
 static void write_queue(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
@@ -132,7 +181,10 @@ static void write_queue(const struct ask *ask, const struct ask_values *values, 
 
 static void write_bind(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
 {
-    const char *key = ask->queue == SUBJECT_QUEUE ? values->names[SUBJECT_KEY] : "";
+    enum subject by = ask->queue != SUBJECT_QUEUE       ? SUBJECT_NONE
+                      : ask->exchange == SUBJECT_EVENTS ? SUBJECT_EVENTS_KEY
+                                                        : SUBJECT_KEY;
+    const char *key = values->names[by];
 
     wire_put_bind(out, channel, values->names[ask->queue], values->names[ask->exchange], key);
 }
@@ -155,6 +207,18 @@ static void write_confirm(const struct ask *ask, const struct ask_values *values
     wire_put_confirm(out, channel);
 }
 
+static void write_trial_consume(const struct ask *ask, const struct ask_values *values, struct outbox *out,
+                                uint16_t channel)
+{
+    wire_put_trial_consume(out, channel, values->names[ask->queue]);
+}
+
+static void write_trial_publish(const struct ask *ask, const struct ask_values *values, struct outbox *out,
+                                uint16_t channel)
+{
+    wire_put_trial_publication(out, channel, values->names[ask->exchange], values->names[SUBJECT_KEY]);
+}
+
 static const struct {
     enum wire_method answer;
     const char *doing;
@@ -168,6 +232,8 @@ static const struct {
     [ASK_QOS]      = { METHOD_QOS_OK,          "setting prefetch",    write_qos },
     [ASK_CONSUME]  = { METHOD_CONSUME_OK,      "consuming from queue", write_consume },
     [ASK_CONFIRM]  = { METHOD_CONFIRM_OK,      "asking for confirms", write_confirm },
+    [ASK_TRIAL_CONSUME] = { METHOD_UNKNOWN,    "consuming from queue", write_trial_consume },
+    [ASK_TRIAL_PUBLISH] = { METHOD_UNKNOWN,    "publishing to",       write_trial_publish },
     /* clang-format on */
 };
 
@@ -184,8 +250,9 @@ enum wire_method ask_answer(const struct ask *ask)
 void ask_describe(const struct ask *ask, const struct ask_values *values, char *out, size_t size)
 {
     enum subject about = ask->queue != SUBJECT_NONE ? ask->queue : ask->exchange;
-    bool is_passive = ask->kind == ASK_QUEUE && (ask->flags & QUEUE_PASSIVE) != 0;
-    const char *doing = is_passive ? "looking for queue" : kinds[ask->kind].doing;
+    bool is_queue = ask->kind == ASK_QUEUE, is_named = is_queue || ask->kind == ASK_EXCHANGE;
+    bool is_passive = is_named && (ask->flags & QUEUE_PASSIVE) != 0;
+    const char *doing = !is_passive ? kinds[ask->kind].doing : is_queue ? "looking for queue" : "looking for exchange";
 
     if (about == SUBJECT_NONE)
         snprintf(out, size, "%s", doing);

@@ -12,16 +12,28 @@
 /* What a request is about; the names themselves come from the configuration. */
 enum subject {
     SUBJECT_NONE,
-    SUBJECT_REQUESTS, /* the request exchange */
-    SUBJECT_DEAD,     /* the dead letter exchange, and its queue of the same name */
-    SUBJECT_EVENTS,   /* the events exchange */
-    SUBJECT_REPLIES,  /* the reply exchange */
-    SUBJECT_QUEUE,    /* the queue that the channel is for */
-    SUBJECT_KEY,      /* its routing key */
+    SUBJECT_REQUESTS,   /* the request exchange */
+    SUBJECT_DEAD,       /* the dead letter exchange, and its queue of the same name */
+    SUBJECT_EVENTS,     /* the events exchange */
+    SUBJECT_REPLIES,    /* the reply exchange */
+    SUBJECT_QUEUE,      /* the queue that the channel is for */
+    SUBJECT_KEY,        /* its routing key */
+    SUBJECT_EVENTS_KEY, /* which events are listened to */
     SUBJECT_COUNT
 };
 
-enum ask_kind { ASK_CHANNEL, ASK_EXCHANGE, ASK_QUEUE, ASK_BIND, ASK_QOS, ASK_CONSUME, ASK_CONFIRM };
+/* The last two ask for what cannot be granted: RabbitMQ looks first whether it may be done, and then refuses it by 406. */
+enum ask_kind {
+    ASK_CHANNEL,
+    ASK_EXCHANGE,
+    ASK_QUEUE,
+    ASK_BIND,
+    ASK_QOS,
+    ASK_CONSUME,
+    ASK_CONFIRM,
+    ASK_TRIAL_CONSUME,
+    ASK_TRIAL_PUBLISH,
+};
 
 struct argument {
     const char *name;
@@ -38,7 +50,7 @@ struct ask {
     size_t argument_count;
     enum ask_kind kind;
     enum subject exchange, queue;
-    unsigned flags; /* of ASK_QUEUE: QUEUE_...; of ASK_CONSUME: ASK_NO_ACK */
+    unsigned flags; /* of ASK_QUEUE: QUEUE_...; of ASK_EXCHANGE: QUEUE_PASSIVE; of ASK_CONSUME: ASK_NO_ACK */
 };
 
 enum { ASK_NO_ACK = 1 };
@@ -60,9 +72,12 @@ struct ask_values {
 extern const struct ask_row topology_shared; /* exchanges and dead letters: complete before any host queue */
 extern const struct ask_row topology_publisher;
 struct ask_row topology_host_queue(bool declare);
-extern const struct ask_row topology_looked_at;  /* a queue that must be there */
-extern const struct ask_row topology_counted;    /* the same, only to ask how much it holds */
-struct ask_row topology_reply_queue(bool bound); /* bound: to the reply exchange */
+extern const struct ask_row topology_counted;                  /* the same, only to ask how much it holds */
+struct ask_row topology_reply_queue(bool bound, bool listens); /* to the reply exchange, and to events */
+
+/* For bus/survey.h, of the queue SUBJECT_QUEUE or the exchange SUBJECT_REQUESTS, each on a channel that does nothing else. */
+extern const struct ask_row topology_exchange, topology_host, topology_dead;
+extern const struct ask_row topology_trial_consume, topology_trial_publish;
 
 /* The values of a configuration; the queue's name and key are left for the caller to add. */
 struct ask_values topology_values(const struct bus_config *config);

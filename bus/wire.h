@@ -158,7 +158,7 @@ void wire_put_heartbeat(struct outbox *out);
 void wire_put_channel_open(struct outbox *out, uint16_t channel);
 void wire_put_channel_close(struct outbox *out, uint16_t channel);
 void wire_put_channel_close_ok(struct outbox *out, uint16_t channel);
-void wire_put_exchange(struct outbox *out, uint16_t channel, const char *name, const char *type);
+void wire_put_exchange(struct outbox *out, uint16_t channel, const char *name, const char *type, unsigned flags);
 void wire_put_queue(struct outbox *out, uint16_t channel, const char *name, unsigned flags,
                     const struct wire_argument *arguments, size_t count);
 void wire_put_bind(struct outbox *out, uint16_t channel, const char *queue, const char *exchange, const char *key);
@@ -167,6 +167,12 @@ void wire_put_consume(struct outbox *out, uint16_t channel, const char *queue, c
 void wire_put_confirm(struct outbox *out, uint16_t channel);
 void wire_put_ack(struct outbox *out, uint16_t channel, uint64_t tag);
 void wire_put_reject(struct outbox *out, uint16_t channel, uint64_t tag);
+
+/* What must be refused as invalid, once it has been looked whether it may be done: a consumer of no priority there is, */
+void wire_put_trial_consume(struct outbox *out, uint16_t channel, const char *queue);
+
+/* ... and a publication that expires at no time there is. */
+void wire_put_trial_publication(struct outbox *out, uint16_t channel, const char *exchange, const char *key);
 
 /*
  * basic.publish, its header and its body, in frames of at most `frame_max` bytes.

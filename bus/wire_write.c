@@ -186,9 +186,10 @@ void wire_put_channel_close_ok(struct outbox *out, uint16_t channel)
     put_method(out, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &(amqp_channel_close_ok_t){0});
 }
 
-void wire_put_exchange(struct outbox *out, uint16_t channel, const char *name, const char *type)
+void wire_put_exchange(struct outbox *out, uint16_t channel, const char *name, const char *type, unsigned flags)
 {
-    amqp_exchange_declare_t m = {.exchange = text(name), .type = text(type), .durable = 1};
+    amqp_exchange_declare_t m = {
+        .exchange = text(name), .type = text(type), .passive = (flags & QUEUE_PASSIVE) != 0, .durable = 1};
 
     put_method(out, channel, AMQP_EXCHANGE_DECLARE_METHOD, &m);
 }
@@ -245,6 +246,14 @@ void wire_put_consume(struct outbox *out, uint16_t channel, const char *queue, c
     put_method(out, channel, AMQP_BASIC_CONSUME_METHOD, &m);
 }
 
+void wire_put_trial_consume(struct outbox *out, uint16_t channel, const char *queue)
+{
+    amqp_table_entry_t priority = entry_text("x-priority", "none");
+    amqp_basic_consume_t m = {.queue = text(queue), .arguments = {.num_entries = 1, .entries = &priority}};
+
+    put_method(out, channel, AMQP_BASIC_CONSUME_METHOD, &m);
+}
+
 void wire_put_confirm(struct outbox *out, uint16_t channel)
 {
     put_method(out, channel, AMQP_CONFIRM_SELECT_METHOD, &(amqp_confirm_select_t){0});
@@ -295,7 +304,8 @@ static void property_set(amqp_basic_properties_t *p, amqp_bytes_t *to, amqp_flag
 }
 
 /* Write a content header at `frame`, which has room for FRAME_MIN_BYTES. Gives its length. */
-static size_t header_write(uint8_t *frame, uint16_t channel, const struct publication *publication, const char *user_id)
+static size_t header_write(uint8_t *frame, uint16_t channel, const struct publication *publication, const char *user_id,
+                           const char *expiration)
 {
     enum { PERSISTENT = 2 };
     amqp_table_entry_t entries[HEADER_PAIRS_MAX];
@@ -311,6 +321,7 @@ static size_t header_write(uint8_t *frame, uint16_t channel, const struct public
     property_set(&p, &p.correlation_id, AMQP_BASIC_CORRELATION_ID_FLAG, publication->correlation_id);
     property_set(&p, &p.reply_to, AMQP_BASIC_REPLY_TO_FLAG, publication->reply_to);
     property_set(&p, &p.user_id, AMQP_BASIC_USER_ID_FLAG, user_id);
+    property_set(&p, &p.expiration, AMQP_BASIC_EXPIRATION_FLAG, expiration);
     p.headers = (amqp_table_t){.num_entries = headers_collect(publication->headers, entries), .entries = entries};
     if (p.headers.num_entries > 0)
         p._flags |= AMQP_BASIC_HEADERS_FLAG;
@@ -344,8 +355,8 @@ static void put_body(struct outbox *out, uint16_t channel, uint32_t frame_max, c
     }
 }
 
-void wire_put_publication(struct outbox *out, uint16_t channel, uint32_t frame_max,
-                          const struct publication *publication, const char *user_id)
+static void publication_put(struct outbox *out, uint16_t channel, uint32_t frame_max,
+                            const struct publication *publication, const char *user_id, const char *expiration)
 {
     amqp_basic_publish_t m = {
         .exchange = text(publication->exchange),
@@ -357,8 +368,21 @@ void wire_put_publication(struct outbox *out, uint16_t channel, uint32_t frame_m
     if (frames == NULL)
         return;
     size_t method = method_write(frames, channel, AMQP_BASIC_PUBLISH_METHOD, &m);
-    size_t header = method == 0 ? 0 : header_write(frames + method, channel, publication, user_id);
+    size_t header = method == 0 ? 0 : header_write(frames + method, channel, publication, user_id, expiration);
     out->failed |= header == 0;
     outbox_commit(out, method + header);
     put_body(out, channel, frame_max, publication->body, publication->body_bytes);
+}
+
+void wire_put_publication(struct outbox *out, uint16_t channel, uint32_t frame_max,
+                          const struct publication *publication, const char *user_id)
+{
+    publication_put(out, channel, frame_max, publication, user_id, NULL);
+}
+
+void wire_put_trial_publication(struct outbox *out, uint16_t channel, const char *exchange, const char *key)
+{
+    struct publication p = {.exchange = exchange, .routing_key = key};
+
+    publication_put(out, channel, FRAME_MIN_BYTES, &p, "", "never");
 }

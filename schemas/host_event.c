@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schemas/body.h"
+#include "schemas/field.h"
 #include "schemas/text.h"
+#include "schemas/version.h"
 
 enum fact { KEY = 1, SECRET = 2, MIGRATION = 4, REASON = 8 };
 
@@ -29,39 +32,42 @@ static const struct {
 
 _Static_assert(COUNT(kinds) == HOST_EVENT_COUNT, "a row for each kind");
 
-/* An event as it is written. */
-struct said {
-    char name[EVENT_NAME_MAX_CHARS + 1];
-    struct host_event event;
-    char worker[SHORTSTR_MAX_CHARS + 1];
-    int64_t created_ms;
-};
-
 #define FIRST_FIELDS \
-    TEXT( struct said, name,            "event",       REQUIRED, 1, EVENT_NAME_MAX_CHARS, NULL, NULL), \
-    UUID( struct said, event.host_uuid, "hostUuid",    REQUIRED)
+    TEXT( struct host_event_said, name,            "event",       REQUIRED, 1, EVENT_NAME_MAX_CHARS, NULL, NULL), \
+    UUID( struct host_event_said, event.host_uuid, "hostUuid",    REQUIRED)
 #define LAST_FIELDS \
-    UUID( struct said, event.secret_uuid,  "secretUuid",  OPTIONAL), \
-    TEXT( struct said, event.migration_id, "migrationId", OPTIONAL, 1, MIGRATION_ID_MAX_CHARS, NULL, NULL), \
-    TEXT( struct said, event.reason,       "reason",      OPTIONAL, 1, EVENT_REASON_MAX_BYTES, NULL, NULL), \
-    TEXT( struct said, worker,             "worker",      REQUIRED, 1, SHORTSTR_MAX_CHARS, NULL, NULL), \
-    WHOLE(struct said, created_ms,         "createdTime", REQUIRED, 0, WHOLE_MAX)
+    UUID( struct host_event_said, event.secret_uuid,  "secretUuid",  OPTIONAL), \
+    TEXT( struct host_event_said, event.migration_id, "migrationId", OPTIONAL, 1, MIGRATION_ID_MAX_CHARS, NULL, NULL), \
+    TEXT( struct host_event_said, event.reason,       "reason",      OPTIONAL, 1, EVENT_REASON_MAX_BYTES, NULL, NULL), \
+    TEXT( struct host_event_said, worker,             "worker",      REQUIRED, 1, SHORTSTR_MAX_CHARS, NULL, NULL), \
+    WHOLE(struct host_event_said, created_ms,         "createdTime", REQUIRED, 0, WHOLE_MAX)
 
 static const struct field plain_fields[] = { FIRST_FIELDS, LAST_FIELDS };
 
 /* keyVersion may be 0, and is said all the same. */
 static const struct field keyed_fields[] = {
     FIRST_FIELDS,
-    UUID( struct said, event.key.vm_uuid,        "vmUuid",        REQUIRED),
-    TEXT( struct said, event.key.purpose,        "purpose",       REQUIRED, 1, PURPOSE_MAX_CHARS, NULL, NULL),
-    WHOLE(struct said, event.key.key_version,    "keyVersion",    REQUIRED, 0, INT32_MAX),
-    TEXT( struct said, event.key.usage_instance, "usageInstance", REQUIRED, 1, USAGE_MAX_CHARS, NULL, NULL),
+    UUID( struct host_event_said, event.key.vm_uuid,        "vmUuid",        REQUIRED),
+    TEXT( struct host_event_said, event.key.purpose,        "purpose",       REQUIRED, 1, PURPOSE_MAX_CHARS, NULL, NULL),
+    WHOLE(struct host_event_said, event.key.key_version,    "keyVersion",    REQUIRED, 0, INT32_MAX),
+    TEXT( struct host_event_said, event.key.usage_instance, "usageInstance", REQUIRED, 1, USAGE_MAX_CHARS, NULL, NULL),
+    LAST_FIELDS,
+};
+
+/* To be read: with a key, or without. */
+static const struct field any_fields[] = {
+    FIRST_FIELDS,
+    UUID( struct host_event_said, event.key.vm_uuid,        "vmUuid",        OPTIONAL),
+    TEXT( struct host_event_said, event.key.purpose,        "purpose",       OPTIONAL, 1, PURPOSE_MAX_CHARS, NULL, NULL),
+    WHOLE(struct host_event_said, event.key.key_version,    "keyVersion",    OPTIONAL, 0, INT32_MAX),
+    TEXT( struct host_event_said, event.key.usage_instance, "usageInstance", OPTIONAL, 1, USAGE_MAX_CHARS, NULL, NULL),
     LAST_FIELDS,
 };
 
 static const char message_name[] = "HostSecretEvent";
-static const struct schema plain_schema = SCHEMA(message_name, NULL, struct said, plain_fields, NULL);
-static const struct schema keyed_schema = SCHEMA(message_name, NULL, struct said, keyed_fields, NULL);
+static const struct schema plain_schema = SCHEMA(message_name, NULL, struct host_event_said, plain_fields, NULL);
+static const struct schema any_schema = SCHEMA(message_name, NULL, struct host_event_said, any_fields, NULL);
+static const struct schema keyed_schema = SCHEMA(message_name, NULL, struct host_event_said, keyed_fields, NULL);
 /* clang-format on */
 
 const char *host_event_name(enum host_event_kind kind)
@@ -96,7 +102,7 @@ bool host_event_write(const struct host_event *event, const char *worker, int64_
 {
     unsigned facts = facts_of(event), must = kinds[event->kind].must, may = kinds[event->kind].may;
     const struct schema *schema = facts & KEY ? &keyed_schema : &plain_schema;
-    struct said said = {.event = *event, .created_ms = created_ms};
+    struct host_event_said said = {.event = *event, .created_ms = created_ms};
     struct writer *w = writer_new(ENCODING_JSON);
 
     assert((facts & must) == must && (facts & ~(must | may)) == 0);
@@ -109,4 +115,22 @@ bool host_event_write(const struct host_event *event, const char *worker, int64_
     writer_map(w, schema_present(schema, &said));
     schema_encode(schema, &said, w);
     return writer_finish(w, out, e);
+}
+
+bool host_event_read(const uint8_t *bytes, size_t len, struct host_event_said *out, struct err *e)
+{
+    ON_EXIT(body_release) struct body *body = NULL;
+
+    if (!body_read(bytes, len, "application/json", &body, e) || !body_has_no_key_twice(body, e))
+        return false;
+    if (body->name_len != strlen(message_name) || memcmp(body->name, message_name, body->name_len) != 0)
+        return err_set(e, ERR_INVALID, "it is not called %s", message_name);
+    if (!schema_decode_known(&any_schema, body->fields, out, e))
+        return false;
+    for (int kind = 0; kind < HOST_EVENT_COUNT; kind++)
+        if (strcmp(out->name, kinds[kind].name) == 0) {
+            out->event.kind = (enum host_event_kind)kind;
+            return true;
+        }
+    return err_set(e, ERR_INVALID, "an event of a kind that is not known" NOT_KNOWN_HERE);
 }

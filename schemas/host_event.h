@@ -55,4 +55,18 @@ void host_event_route(const struct host_event *event, char out[EVENT_ROUTE_MAX_C
 MUST_CHECK bool host_event_write(const struct host_event *event, const char *worker, int64_t created_ms,
                                  struct bytes *out, struct err *e);
 
+/* An event as it is told. */
+struct host_event_said {
+    char name[EVENT_NAME_MAX_CHARS + 1];
+    struct host_event event;
+    char worker[SHORTSTR_MAX_CHARS + 1];
+    int64_t created_ms;
+};
+
+/*
+ * Read what somebody has told. Fields that are not known are passed over; a kind that
+ * is not known is refused. Fails with ERR_MALFORMED, ERR_INVALID or ERR_REQUIRED.
+ */
+MUST_CHECK bool host_event_read(const uint8_t *bytes, size_t len, struct host_event_said *out, struct err *e);
+
 #endif

@@ -8,7 +8,8 @@
 
 static const struct message *const all[] = {
     &define_message,          &get_message,         &delete_message,       &resolve_message,      &host_key_get_message,
-    &host_key_rotate_message, &pre_migrate_message, &post_migrate_message, &resource_key_message, &reconcile_message, &capabilities_message,
+    &host_key_rotate_message, &pre_migrate_message, &post_migrate_message, &resource_key_message, &reconcile_message,
+    &capabilities_message,
 };
 
 const struct message *message_at(size_t index)

@@ -41,8 +41,8 @@ static void opens_in_three_steps(void **state)
     (void)state;
     begin(&rig);
     assert_int_equal(take_start(&rig, "AMQPLAIN PLAIN"), HANDSHAKE_NOTHING);
-    assert_string_equal(rig.handshake.product, "RabbitMQ");
-    assert_string_equal(rig.handshake.version, "3.10.8");
+    assert_string_equal(rig.handshake.broker.product, "RabbitMQ");
+    assert_string_equal(rig.handshake.broker.version, "3.10.8");
     assert_int_equal(
         take(&rig,
              (struct wire_frame){.method = METHOD_TUNE, .channel_max = 2047, .frame_max = 131072, .heartbeat_s = 60}),

@@ -92,6 +92,59 @@ static void a_long_reason_is_cut_off(void **state)
     assert_int_equal(strlen(event.reason), EVENT_REASON_MAX_BYTES);
 }
 
+static bool read(const char *text, struct host_event_said *out, struct err *e)
+{
+    memset(out, 0xee, sizeof(*out));
+    return host_event_read((const uint8_t *)text, strlen(text), out, e);
+}
+
+static void what_is_written_is_read_again(void **state)
+{
+    struct host_event event = {.kind = HOST_EVENT_SECRET_REPLACED,
+                               .host_uuid = {HOST},
+                               .key = {{VM}, "vtpm", 0, "tpm0"},
+                               .secret_uuid = {ID},
+                               .migration_id = "m-1"};
+    struct host_event_said said;
+    struct bytes body = {0};
+    struct err e;
+
+    (void)state;
+    host_event_reason(&event, "in place of another");
+    assert_true(host_event_write(&event, "worker-1", 1700000000000, &body, &e));
+    assert_true(host_event_read(body.data, body.len, &said, &e));
+    bytes_free(&body);
+    assert_memory_equal(&said.event, &event, sizeof(event));
+    assert_string_equal(said.name, "secret-replaced");
+    assert_string_equal(said.worker, "worker-1");
+    assert_int_equal(said.created_ms, 1700000000000);
+}
+
+#define EVENT(more)                                                                                                    \
+    "{\"HostSecretEvent\":{\"event\":\"worker-up\",\"hostUuid\":\"" HOST "\",\"worker\":\"w\",\"createdTime\":1" more  \
+    "}}"
+
+static void what_a_newer_worker_says_beside_is_passed_over_and_what_is_none_is_refused(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "{}",
+                                      "[]",
+                                      "{\"HostSecretEvent\":{}}",
+                                      "{\"OtherEvent\":{\"event\":\"worker-up\"}}",
+                                      EVENT(",\"worker\":\"twice\""),
+                                      EVENT(",\"secretUuid\":7"),
+                                      "{\"HostSecretEvent\":{\"event\":\"worker-sideways\",\"hostUuid\":\"" HOST
+                                      "\",\"worker\":\"w\",\"createdTime\":1}}"};
+    struct host_event_said said;
+    struct err e;
+
+    (void)state;
+    assert_true(read(EVENT(",\"mood\":\"good\""), &said, &e));
+    assert_int_equal(said.event.kind, HOST_EVENT_WORKER_UP);
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_false(read(bad[i], &said, &e));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +153,8 @@ int main(void)
         cmocka_unit_test(its_route_is_the_host_and_its_name),
         cmocka_unit_test(every_kind_has_a_name_of_its_own_that_fits),
         cmocka_unit_test(a_long_reason_is_cut_off),
+        cmocka_unit_test(what_is_written_is_read_again),
+        cmocka_unit_test(what_a_newer_worker_says_beside_is_passed_over_and_what_is_none_is_refused),
     };
 
     return cmocka_run_group_tests_name("host event", tests, NULL, NULL);

@@ -11,6 +11,7 @@ static struct bus_config config_of(enum queue_type type)
         .dead_exchange = "keyferry.dead",
         .events_exchange = "keyferry.events",
         .reply_exchange = "replies",
+        .events_key = "host.*.secret-lost",
     };
 }
 
@@ -177,8 +178,9 @@ static void the_reply_queue_is_exclusive_and_needs_no_acks(void **state)
     struct asked asked;
 
     (void)state;
-    for (int bound = 0; bound <= 1; bound++) {
-        ask_all(&asked, topology_reply_queue(bound), QUEUE_QUORUM);
+    for (int i = 0; i < 4; i++) {
+        bool bound = i & 1, listens = i & 2;
+        ask_all(&asked, topology_reply_queue(bound, listens), QUEUE_QUORUM);
         next(&asked, AMQP_CHANNEL_OPEN_METHOD);
         const amqp_queue_declare_t *m = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
         assert_true(m->exclusive && m->auto_delete);
@@ -186,10 +188,50 @@ static void the_reply_queue_is_exclusive_and_needs_no_acks(void **state)
         assert_int_equal(m->arguments.num_entries, 0);
         if (bound)
             assert_bind(&asked, "keyferry.host.aa", "replies", "host.aa");
+        if (listens)
+            assert_bind(&asked, "keyferry.host.aa", "keyferry.events", "host.*.secret-lost");
         const amqp_basic_consume_t *consume = next(&asked, AMQP_BASIC_CONSUME_METHOD);
         assert_true(consume->no_ack);
         done(&asked);
     }
+}
+
+/* Of a survey: what is there is not made, and what is tried cannot be granted. */
+static void what_is_only_looked_at_is_neither_made_nor_taken(void **state)
+{
+    struct asked asked;
+
+    (void)state;
+    ask_all(&asked, topology_exchange, QUEUE_QUORUM);
+    next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    const amqp_exchange_declare_t *exchange = next(&asked, AMQP_EXCHANGE_DECLARE_METHOD);
+    assert_text(exchange->exchange, "keyferry.p2p");
+    assert_true(exchange->passive);
+    done(&asked);
+    ask_all(&asked, topology_counted, QUEUE_QUORUM);
+    next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    const amqp_queue_declare_t *queue = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
+    assert_true(queue->passive);
+    done(&asked);
+    ask_all(&asked, topology_trial_consume, QUEUE_QUORUM);
+    next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    const amqp_basic_consume_t *consume = next(&asked, AMQP_BASIC_CONSUME_METHOD);
+    assert_text(consume->queue, "keyferry.host.aa");
+    assert_int_equal(consume->arguments.num_entries, 1);
+    assert_text(consume->arguments.entries[0].key, "x-priority");
+    assert_int_equal(consume->arguments.entries[0].value.kind, AMQP_FIELD_KIND_UTF8); /* a number would be granted */
+    done(&asked);
+    ask_all(&asked, topology_trial_publish, QUEUE_QUORUM);
+    next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    const amqp_basic_publish_t *publish = next(&asked, AMQP_BASIC_PUBLISH_METHOD);
+    assert_text(publish->exchange, "keyferry.p2p");
+    assert_text(publish->routing_key, "host.aa");
+    assert_true(sent_next(&asked.at, &asked.left, &asked.pool, &asked.frame));
+    void *decoded;
+    amqp_bytes_t list = {.len = asked.frame.len - 12, .bytes = (void *)(uintptr_t)(asked.frame.payload + 12)};
+    assert_int_equal(amqp_decode_properties(AMQP_BASIC_CLASS, &asked.pool, list, &decoded), 0);
+    assert_text(((amqp_basic_properties_t *)decoded)->expiration, "never"); /* a number would be granted */
+    done(&asked);
 }
 
 static void says_what_is_asked_of_what(void **state)
@@ -216,6 +258,7 @@ int main(void)
         cmocka_unit_test(a_host_queue_is_as_the_contract_says),
         cmocka_unit_test(a_queue_that_is_there_is_only_consumed),
         cmocka_unit_test(the_reply_queue_is_exclusive_and_needs_no_acks),
+        cmocka_unit_test(what_is_only_looked_at_is_neither_made_nor_taken),
         cmocka_unit_test(says_what_is_asked_of_what),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
