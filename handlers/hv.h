@@ -1,6 +1,6 @@
 /*
  * The hypervisor, as little of it as the handlers need. hv_libvirt.c, hv_keeper.c,
- * hv_conn.c and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
+ * hv_conn.c, hv_version.c and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
  *
  * One struct hv is one libvirt URI, kept connected by a thread of its own, since
  * virConnectOpen() may block for ever. Any thread may call anything below; calls
@@ -36,6 +36,17 @@ MUST_CHECK bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv *
 void hv_close(struct hv *hv);
 
 bool hv_is_up(struct hv *hv);
+
+struct hv_release {
+    unsigned major, minor, patch;
+};
+
+/* Who answers: the daemon, this process's library, and the driver, such as "QEMU". */
+struct hv_version {
+    char driver[32];
+    struct hv_release daemon, client;
+};
+MUST_CHECK bool hv_version(struct hv *hv, struct hv_version *out, struct err *e);
 
 /*
  * Tell which VMs begin to run here, having started or arrived: from now on, each as

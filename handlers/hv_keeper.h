@@ -1,6 +1,6 @@
 /*
- * Between hv_keeper.c, which keeps libvirt connected, and hv_libvirt.c, which
- * uses it. No other file includes this one.
+ * Between hv_keeper.c, which keeps libvirt connected, and hv_libvirt.c and
+ * hv_version.c, which use it. No other file includes this one.
  *
  * A link is one libvirt connection, lent to one thread at a time. Not for speed
  * alone: in libvirt 9.0.0, of several threads that wait on one connection when

@@ -39,7 +39,8 @@ void ledger_close(struct ledger *ledger)
 
 /* ---- opening ---- */
 
-static struct ledger *ledger_connect(const char *path, struct err *e)
+/* `how`: SQLITE_OPEN_READWRITE or SQLITE_OPEN_READONLY. */
+static struct ledger *ledger_connect(const char *path, int how, struct err *e)
 {
     size_t path_bytes = strlen(path) + 1;
     ON_EXIT(ledger_drop) struct ledger *ledger = calloc(1, sizeof(*ledger) + path_bytes);
@@ -50,7 +51,7 @@ static struct ledger *ledger_connect(const char *path, struct err *e)
         return NULL;
     }
     memcpy(ledger->path, path, path_bytes);
-    result = sqlite3_open_v2(path, &ledger->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    result = sqlite3_open_v2(path, &ledger->db, how | SQLITE_OPEN_NOMUTEX, NULL);
     if (result != SQLITE_OK) {
         sql_fail(ledger, result, e);
         return NULL;
@@ -122,12 +123,23 @@ bool ledger_open(const char *path, struct ledger **out, struct err *e)
 
     if (lock < 0 || !file_make(path, e) || !private_file_check(path, e))
         return false;
-    ledger = ledger_connect(path, e);
+    ledger = ledger_connect(path, SQLITE_OPEN_READWRITE, e);
     if (ledger == NULL || !ledger_recognise(ledger, &version, e) || !sql_run(ledger, settings, e) ||
         !ledger_log_ahead(ledger, e) || !ledger_upgrade(ledger, version, e))
         return false;
     *out = TAKE(ledger);
     return true;
+}
+
+bool ledger_look(const char *path, int64_t *version, struct err *e)
+{
+    ON_EXIT(ledger_drop) struct ledger *ledger = NULL;
+
+    *version = 0;
+    if (!private_file_check(path, e))
+        return false;
+    ledger = ledger_connect(path, SQLITE_OPEN_READONLY, e);
+    return ledger != NULL && ledger_recognise(ledger, version, e);
 }
 
 /* ---- transactions ---- */

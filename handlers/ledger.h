@@ -41,6 +41,9 @@ enum {
 MUST_CHECK bool ledger_open(const char *path, struct ledger **out, struct err *e);
 void ledger_close(struct ledger *ledger); /* NULL is fine */
 
+/* Of which version it is, 0: it is new, and whether this program could open it; changes nothing. Fails as ledger_open(). */
+MUST_CHECK bool ledger_look(const char *path, int64_t *version, struct err *e);
+
 /*
  * Everything written between the two is on disk when ledger_commit() has returned
  * true, or none of it. Writes outside a transaction are one of their own each.

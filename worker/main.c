@@ -8,25 +8,29 @@
 #include "handlers/work.h"
 #include "schemas/harden.h"
 #include "schemas/version.h"
+#include "worker/doctor.h"
 #include "worker/worker.h"
 
 enum { EXIT_UNFINISHED = 1, EXIT_USAGE = 2, EXIT_SETUP = 3 };
 
-enum action { ACTION_SERVE, ACTION_CHECK, ACTION_PRINT };
+enum action { ACTION_SERVE, ACTION_CHECK, ACTION_PRINT, ACTION_DOCTOR };
 
-static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-config]\n"
+static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-config | --doctor [--json]]\n"
                            "\n"
                            "Consumes requests for the hosts named in FILE, acts on their libvirt, and replies.\n"
                            "\n"
                            "  -c, --config FILE   the configuration\n"
                            "      --check-config  read it, say what is wrong with it, and end\n"
                            "      --print-config  print it with every option and its default, and end\n"
+                           "      --doctor        look for what is wrong here and on the broker: a line each, and\n"
+                           "                      what to do; --json: for programs\n"
                            "  -V, --version       print the version, what it speaks, and end\n"
                            "  -h, --help          print this and end\n"
                            "\n"
                            "SIGTERM finishes what runs and ends; SIGHUP reads the configuration again.\n"
                            "Exit status: 0 drained, or the configuration is good; 1 ended with requests\n"
-                           "unfinished (the broker still has them); 2 usage; 3 cannot start.\n"
+                           "unfinished (the broker still has them), or --doctor found a failure; 2 usage; 3\n"
+                           "cannot start.\n"
                            "\n"
                            "Example:\n"
                            "  keyferryd -c /etc/keyferry/keyferry.conf\n";
@@ -50,7 +54,7 @@ static int serve(const struct config *config, const char *path)
     return drained ? EXIT_SUCCESS : EXIT_UNFINISHED;
 }
 
-static int act(enum action action, const char *path)
+static int act(enum action action, const char *path, bool json)
 {
     struct config config;
     struct err e;
@@ -60,6 +64,8 @@ static int act(enum action action, const char *path)
         fprintf(stderr, "keyferryd: -c FILE is required; --help tells more\n");
         return EXIT_USAGE;
     }
+    if (action == ACTION_DOCTOR)
+        return doctor_run(path, json);
     if (!config_read(path, &config, &e))
         return fail(&e, EXIT_SETUP);
     if (action == ACTION_SERVE)
@@ -110,10 +116,12 @@ int main(int argc, char **argv)
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'}, {"check-config", no_argument, NULL, 'k'},
         {"print-config", no_argument, NULL, 'p'}, {"version", no_argument, NULL, 'V'},
+        {"doctor", no_argument, NULL, 'd'},       {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},         {0},
     };
     enum action action = ACTION_SERVE;
     const char *path = NULL;
+    bool json = false;
     int option;
 
     prepare();
@@ -124,6 +132,10 @@ int main(int argc, char **argv)
             action = ACTION_CHECK;
         else if (option == 'p')
             action = ACTION_PRINT;
+        else if (option == 'd')
+            action = ACTION_DOCTOR;
+        else if (option == 'j')
+            json = true;
         else if (option == 'V')
             return print_version();
         else if (option == 'h')
@@ -131,8 +143,12 @@ int main(int argc, char **argv)
         else
             return EXIT_USAGE;
     }
+    if (json && action != ACTION_DOCTOR) {
+        fprintf(stderr, "keyferryd: --json goes with --doctor\n");
+        return EXIT_USAGE;
+    }
     if (optind == argc)
-        return act(action, path);
+        return act(action, path, json);
     fprintf(stderr, "keyferryd: '%s' is not an option; --help tells more\n", argv[optind]);
     return EXIT_USAGE;
 }

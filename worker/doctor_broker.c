@@ -1,0 +1,282 @@
+/* The doctor on the broker: who it is, what this worker's user may do there, and whether what is there is as it should be. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/survey.h"
+#include "worker/doctor_parts.h"
+
+enum { TIMEOUT_MS = 10000, TOLD_MOST = 5, NAME_BYTES = 48 };
+
+/* Of the whole broker, then of each host, in the order they are asked. */
+enum {
+    ASK_REQUESTS,
+    ASK_DEAD,
+    ASK_EVENTS,
+    ASK_REPLIES,
+    ASK_WRITE_REQUESTS,
+    ASK_WRITE_DEAD,
+    ASK_WRITE_EVENTS,
+    ASK_WRITE_REPLIES,
+    ASK_DEAD_QUEUE,
+    ASK_FIRST_HOST
+};
+enum { OF_HOST_QUEUE, OF_HOST_DECLARED, OF_HOST_READ, OF_HOST_COUNT };
+
+struct examination {
+    struct doctor *doctor;
+    const struct config *config;
+    struct survey_question *questions;
+    char (*queues)[NAME_BYTES], (*keys)[NAME_BYTES];
+    char event_key[NAME_BYTES + 16];
+    struct survey survey;
+    struct client_config link;
+    char *password;
+};
+
+static size_t host_at(size_t host)
+{
+    return ASK_FIRST_HOST + host * OF_HOST_COUNT;
+}
+
+static bool make_room(struct examination *x)
+{
+    size_t hosts = x->config->host_count;
+
+    x->questions = calloc(host_at(hosts), sizeof(*x->questions));
+    x->queues = calloc(hosts, sizeof(*x->queues));
+    x->keys = calloc(hosts, sizeof(*x->keys));
+    return x->questions != NULL && x->queues != NULL && x->keys != NULL;
+}
+
+static void name_hosts(struct examination *x)
+{
+    char hex[UUID_HEX_CHARS + 1];
+
+    for (size_t i = 0; i < x->config->host_count; i++) {
+        uuid_hex(&x->config->hosts[i].uuid, hex);
+        snprintf(x->queues[i], NAME_BYTES, "keyferry.host.%s", hex);
+        snprintf(x->keys[i], NAME_BYTES, "host.%s", hex);
+    }
+    snprintf(x->event_key, sizeof(x->event_key), "%s.worker-up", x->keys[0]);
+}
+
+/* First what is there; what may be done with it, and how it was declared, is only asked of what is. */
+static void compose_first(struct examination *x)
+{
+    const struct config *c = x->config;
+    const char *exchanges[] = {c->exchange, c->dead_exchange, c->events_exchange, c->reply_exchange};
+
+    for (size_t i = 0; i < COUNT(exchanges); i++)
+        x->questions[i] = (struct survey_question){.kind = SURVEY_EXCHANGE, .name = exchanges[i]};
+    for (size_t i = 0; i < COUNT(exchanges); i++)
+        x->questions[ASK_WRITE_REQUESTS + i] =
+            (struct survey_question){.kind = SURVEY_WRITE, .name = exchanges[i], .key = x->keys[0]};
+    x->questions[ASK_WRITE_EVENTS].key = x->event_key;
+    x->questions[ASK_WRITE_REPLIES].key = "keyferry.reply.doctor";
+    x->questions[ASK_DEAD_QUEUE] = (struct survey_question){.kind = SURVEY_QUEUE, .name = c->dead_exchange};
+    for (size_t i = 0; i < c->host_count; i++)
+        for (size_t j = 0; j < OF_HOST_COUNT; j++)
+            x->questions[host_at(i) + j] = (struct survey_question){.kind = SURVEY_QUEUE, .name = x->queues[i]};
+}
+
+static bool ask(struct examination *x, struct survey_question *questions, size_t count, struct err *e)
+{
+    x->survey.questions = questions;
+    x->survey.count = count;
+    return survey_ask(&x->link, TIMEOUT_MS, &x->survey, e);
+}
+
+/* ---- one thing at a time ---- */
+
+static void tell_broker(struct examination *x)
+{
+    struct doctor *d = x->doctor;
+    const struct broker *b = &x->survey.broker;
+    const struct broker_trait *t;
+
+    doctor_say(d, DOCTOR_OK, "broker", NULL, "%s, logged in as %s", x->survey.broker_at,
+               x->survey.user[0] != '\0' ? x->survey.user : "whoever the certificate is");
+    if (!b->is_known)
+        doctor_say(d, DOCTOR_WARN, "broker", "Keyferry is tested with RabbitMQ 3.10 and later",
+                   "it is not RabbitMQ of a version that can be read: nothing is assumed of it");
+    for (size_t at = 0; (t = broker_trait(b, &at)) != NULL;)
+        doctor_say(d, t->is_trouble ? DOCTOR_WARN : DOCTOR_OK, "broker", t->advice, "RabbitMQ %s %s", b->version,
+                   t->is_so);
+    if (x->config->plaintext_dek == PLAINTEXT_ALLOW)
+        doctor_say(d, DOCTOR_WARN, "broker", "plaintext_dek = loopback, or refuse",
+                   "clear DEKs are accepted, and the broker writes what it queues to its disk");
+}
+
+/* By what a worker that starts would do about it. */
+static void tell_exchange(struct examination *x, size_t at, const char *purpose)
+{
+    const struct survey_question *q = &x->questions[at], *write = &x->questions[ASK_WRITE_REQUESTS + at];
+    bool declares = x->config->declare != 0 && at != ASK_REPLIES;
+
+    if (q->name[0] == '\0')
+        return; /* replies by the default exchange, which is always there */
+    if (!survey_is_yes(q) && declares && q->code == AMQP_NOT_FOUND)
+        doctor_say(x->doctor, DOCTOR_OK, "exchange", NULL, "'%s' for %s is made at the first start", q->name, purpose);
+    else if (!survey_is_yes(q))
+        doctor_say(x->doctor, DOCTOR_FAIL, "exchange", "declare it; deploy/broker-user does", "for %s: %s", purpose,
+                   q->text);
+    else if (!survey_is_yes(write))
+        doctor_say(x->doctor, DOCTOR_FAIL, "rights", "give this user the right to write to it; deploy/broker-user does",
+                   "'%s' for %s: %s", q->name, purpose, write->is_answered ? write->text : "no answer");
+    else
+        doctor_say(x->doctor, DOCTOR_OK, "exchange", NULL, "'%s' for %s is there, and may be written to", q->name,
+                   purpose);
+}
+
+/* Who may not declare it may not ask how it was declared either. */
+static void tell_declared(struct examination *x, const struct survey_question *q, const char *advice)
+{
+    if (survey_is_yes(q))
+        doctor_say(x->doctor, DOCTOR_OK, "queue", NULL, "'%s' is declared as this worker would", q->name);
+    else if (q->code == AMQP_DENIED && !x->config->declare)
+        doctor_say(x->doctor, DOCTOR_OK, "queue", NULL,
+                   "how '%s' was declared is not for this user to ask (declare = no)", q->name);
+    else if (q->code == AMQP_DENIED)
+        doctor_say(x->doctor, DOCTOR_FAIL, "rights", "give the right to configure it, or set declare = no", "%s",
+                   q->text);
+    else
+        doctor_say(x->doctor, DOCTOR_FAIL, "queue", advice, "%s", q->is_answered ? q->text : "no answer");
+}
+
+static void tell_dead_queue(struct examination *x)
+{
+    struct survey_question *q = &x->questions[ASK_DEAD_QUEUE];
+    struct survey_question declared = {.kind = SURVEY_DEAD_QUEUE, .name = q->name};
+    struct err e;
+
+    if (!survey_is_yes(q)) {
+        bool is_ok = x->config->declare != 0 && q->code == AMQP_NOT_FOUND;
+        doctor_say(x->doctor, is_ok ? DOCTOR_OK : DOCTOR_FAIL, "queue",
+                   is_ok ? NULL : "declare it: without it dead letters are lost, or stall",
+                   is_ok ? "'%s' is made at the first start" : "'%s': no such queue", q->name);
+        return;
+    }
+    if (q->messages > 0)
+        doctor_say(x->doctor, DOCTOR_WARN, "dead letters", "keyferry dead list", "%u wait in '%s'", q->messages,
+                   q->name);
+    if (ask(x, &declared, 1, &e))
+        tell_declared(x, &declared, "replay or drop what is in it, delete it, and let a worker make it anew");
+}
+
+/* ---- hosts ---- */
+
+/* The second look, at queues that are there. Gives how many are not. */
+static size_t compose_second(struct examination *x)
+{
+    size_t missing = 0;
+
+    for (size_t i = 0; i < x->config->host_count; i++) {
+        struct survey_question *q = &x->questions[host_at(i)];
+        q[OF_HOST_DECLARED].kind = survey_is_yes(q) ? SURVEY_HOST_QUEUE : SURVEY_QUEUE;
+        q[OF_HOST_READ].kind = survey_is_yes(q) ? SURVEY_READ : SURVEY_QUEUE;
+        for (size_t j = OF_HOST_DECLARED; j < OF_HOST_COUNT; j++) {
+            q[j].is_answered = q[j].is_granted = false;
+            q[j].code = 0;
+        }
+        missing += !survey_is_yes(q);
+    }
+    return missing;
+}
+
+static bool host_is_well(const struct survey_question *q, bool declares)
+{
+    return survey_is_yes(&q[OF_HOST_READ]) &&
+           (survey_is_yes(&q[OF_HOST_DECLARED]) || (q[OF_HOST_DECLARED].code == AMQP_DENIED && !declares));
+}
+
+static void tell_host(struct examination *x, size_t host)
+{
+    const struct survey_question *q = &x->questions[host_at(host)];
+
+    if (!survey_is_yes(&q[OF_HOST_READ]))
+        doctor_say(x->doctor, DOCTOR_FAIL, "rights", "give this user the right to read it; deploy/broker-user does",
+                   "%s", q[OF_HOST_READ].is_answered ? q[OF_HOST_READ].text : "no answer");
+    tell_declared(x, &q[OF_HOST_DECLARED],
+                  "let it be drained, delete it, and let a worker make it anew; or set queue_type as it is");
+}
+
+static void tell_hosts(struct examination *x, size_t missing)
+{
+    bool declares = x->config->declare != 0;
+    size_t well = 0, told = 0, unserved = 0;
+
+    for (size_t i = 0; i < x->config->host_count; i++) {
+        const struct survey_question *q = &x->questions[host_at(i)];
+        if (!survey_is_yes(q))
+            continue;
+        unserved += q->consumers == 0;
+        if (host_is_well(q, declares))
+            well++;
+        else if (told++ < TOLD_MOST)
+            tell_host(x, i);
+    }
+    doctor_say(x->doctor, told > 0 || (missing > 0 && !declares) ? DOCTOR_FAIL : DOCTOR_OK, "queues",
+               missing > 0 && !declares ? "declare them; deploy/broker-user does" : NULL,
+               "of %zu hosts' queues %zu are as they should be, %zu are not there%s, %zu have no consumer",
+               x->config->host_count, well, missing, declares ? " yet" : "", unserved);
+}
+
+static void examine(struct examination *x)
+{
+    static const char *const purposes[] = {
+        [ASK_REQUESTS] = "requests", [ASK_DEAD] = "dead letters", [ASK_EVENTS] = "events", [ASK_REPLIES] = "replies"};
+    struct err e;
+    size_t missing;
+
+    compose_first(x);
+    if (!ask(x, x->questions, host_at(x->config->host_count), &e)) {
+        doctor_say(x->doctor, DOCTOR_FAIL, "broker", "is it running, and are url, login and TLS right?", "%s", e.text);
+        return;
+    }
+    tell_broker(x);
+    for (size_t i = 0; i < COUNT(purposes); i++)
+        tell_exchange(x, i, purposes[i]);
+    missing = compose_second(x);
+    if (!ask(x, x->questions + ASK_FIRST_HOST, host_at(x->config->host_count) - ASK_FIRST_HOST, &e))
+        doctor_say(x->doctor, DOCTOR_FAIL, "broker", NULL, "%s", e.text);
+    else
+        tell_hosts(x, missing);
+    tell_dead_queue(x);
+}
+
+static void end(struct examination *x)
+{
+    if (x->password != NULL)
+        wipe(x->password, strlen(x->password));
+    free(x->password);
+    free(x->questions);
+    free(x->queues);
+    free(x->keys);
+}
+
+void doctor_broker(struct doctor *d)
+{
+    const struct config *c = &d->config;
+    struct examination x = {
+        .doctor = d,
+        .config = c,
+        .survey = {.dead_exchange = c->dead_exchange, .queue_type = (enum queue_type)c->queue_type},
+        .link = {.urls = c->urls,
+                 .tls = {c->ca_file, c->cert_file, c->key_file, c->sasl == SASL_EXTERNAL},
+                 .name = "keyferryd-doctor",
+                 .heartbeat_s = (unsigned)c->heartbeat_s},
+    };
+    struct err e;
+
+    if (!config_password(c, &x.password, &e)) {
+        doctor_say(d, DOCTOR_FAIL, "broker", "is it there, and may the worker's user read it?", "%s", e.text);
+        return;
+    }
+    x.link.password = x.password;
+    if (make_room(&x)) {
+        name_hosts(&x);
+        examine(&x);
+    }
+    end(&x);
+}
