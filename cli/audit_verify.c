@@ -75,8 +75,8 @@ static bool find_path(const struct options *options, char *path, struct err *e)
     struct settings settings;
     bool ok;
 
-    if (options->file != NULL)
-        return snprintf(path, PATH_ROOM, "%s", options->file) < PATH_ROOM ||
+    if (option_word(options, 0) != NULL)
+        return snprintf(path, PATH_ROOM, "%s", option_word(options, 0)) < PATH_ROOM ||
                err_set(e, ERR_CONFIG, "the path of the file is longer than %d bytes", PATH_ROOM - 1);
     if (!settings_read(options, &settings, e))
         return false;

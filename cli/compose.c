@@ -63,14 +63,14 @@ static size_t count_values(const struct options *o)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < FIELD_OPTIONS_MAX; i++)
+    for (size_t i = 0; i < CLI_OPTIONS_MAX; i++)
         count += o->values[i] != NULL;
     return count;
 }
 
 static bool write_body(const struct options *o, const char *id, const struct dek *dek, struct bytes *out, struct err *e)
 {
-    const struct schema *schema = o->command->message->request;
+    const struct schema *schema = o->message->request;
     struct writer *w = writer_new(ENCODING_JSON);
     const char *option, *name;
 
@@ -116,7 +116,7 @@ static bool refuse(const struct err *why, struct err *e)
     if (strcmp(why->field, "dekBase64") == 0)
         return err_set(e, ERR_CONFIG, "--dek-file: %s", why->text);
     for (size_t i = 0; (name = option_field(i, &option)) != NULL; i++)
-        if (strcmp(name, why->field) == 0)
+        if (name[0] != '\0' && strcmp(name, why->field) == 0)
             return err_set(e, ERR_CONFIG, "--%s: %s", option, why->text);
     return err_set(e, ERR_CONFIG, "%s", why->text);
 }
@@ -129,7 +129,7 @@ static bool check_body(const struct options *o, struct composed *c, struct err *
 
     if (!body_read(c->body.data, c->body.len, "application/json", &body, e))
         return false;
-    if (!message_read(body, o->command->message->request, c->typed, &why))
+    if (!message_read(body, o->message->request, c->typed, &why))
         return refuse(&why, e);
     c->host = ((const struct addressed *)c->typed)->host_uuid;
     return true;

@@ -126,7 +126,7 @@ static bool walk(struct dead *d, struct err *e)
         if (!dead_send(d, e) || !dead_settle(d, e) || !take_news(d, is_at_work(d) ? wait_ms(d) : DRAW_MS, e) ||
             !is_in_time(d, e))
             return false;
-        progress_draw(&d->progress, d->options->action->word, count_ended(d), d->counts.waiting);
+        progress_draw(&d->progress, d->options->command->word, count_ended(d), d->counts.waiting);
     }
     return dead_settle(d, e);
 }
@@ -215,7 +215,7 @@ static void tell_json(const struct dead *d)
     if (w == NULL)
         return;
     writer_map(w, 2 + COUNT(all));
-    writer_key(w, "action"), writer_text(w, d->options->action->word);
+    writer_key(w, "action"), writer_text(w, d->options->command->word);
     writer_key(w, "dryRun"), writer_bool(w, d->options->dry_run);
     for (size_t i = 0; i < COUNT(all); i++)
         writer_key(w, all[i].key), writer_whole(w, (int64_t)all[i].count);
@@ -227,7 +227,7 @@ static void tell_json(const struct dead *d)
 static void tell(const struct dead *d)
 {
     const struct counts *c = &d->counts;
-    const char *word = d->options->action->word;
+    const char *word = d->options->command->word;
 
     if (c->seen < c->waiting)
         fprintf(stderr,
@@ -235,7 +235,7 @@ static void tell(const struct dead *d)
                 c->seen, c->waiting);
     if (c->left > 0)
         fprintf(stderr, "keyferry: %zu more are meant than one run holds: run it again\n", c->left);
-    if (d->options->action->fate < LETTER_SENT)
+    if (d->options->command->fate < LETTER_SENT)
         return;
     if (d->options->json)
         tell_json(d);
@@ -270,18 +270,34 @@ static bool open_audit(struct dead *d, struct err *e)
 {
     char path[PATH_ROOM];
 
-    if (d->options->action->fate < LETTER_SENT || d->options->dry_run)
+    if (d->options->command->fate < LETTER_SENT || d->options->dry_run)
         return true;
     return audit_path(d->options, d->settings, path, sizeof(path), e) && audit_open(path, &d->audit, e);
+}
+
+/* Which letters, and that somebody has said so. */
+static bool choose(const struct options *o, struct selection *selection)
+{
+    *selection = o->selection;
+    for (size_t i = 0; i < o->word_count; i++)
+        if (!selection_add_id(selection, o->words[i]))
+            return false;
+    if (o->command->fate < LETTER_SENT || o->all == selection_is_empty(selection))
+        return true;
+    fprintf(stderr, "keyferry: dead %s needs --all, or else which: --host, --code, --older-than, --newer-than, --id\n",
+            o->command->word);
+    return false;
 }
 
 int dead_run(const struct options *options)
 {
     struct settings settings;
-    struct dead d = {.options = options, .settings = &settings, .selection = options->selection};
+    struct dead d = {.options = options, .settings = &settings};
     struct err e;
     bool ok;
 
+    if (!choose(options, &d.selection))
+        return EXIT_USAGE;
     if (!settings_read(options, &settings, &e))
         return exit_explain(&e);
     d.now_ms = session_now_ms();

@@ -67,7 +67,7 @@ static bool note(struct dead *d, const struct letter *l, const char *result, con
     text_copy_clean(sender, sizeof(sender), l->sender, strlen(l->sender));
     return audit_add(d->audit,
                      &(struct audit_entry){.user = bus_user(d->bus),
-                                           .action = d->options->action->word,
+                                           .action = d->options->command->word,
                                            .result = result,
                                            .id = l->id,
                                            .ref = l->ref,
@@ -83,7 +83,7 @@ bool dead_note_run(struct dead *d, const char *result, const char *details, stru
     return audit_add(
                d->audit,
                &(struct audit_entry){
-                   .user = bus_user(d->bus), .action = d->options->action->word, .result = result, .details = details},
+                   .user = bus_user(d->bus), .action = d->options->command->word, .result = result, .details = details},
                e) &&
            audit_commit(d->audit, e);
 }
@@ -127,7 +127,7 @@ static bool keep(struct dead *d, struct letter *l, size_t *count, const char *re
 
 static bool only_print(struct dead *d, struct letter *l, struct err *e)
 {
-    bool ok = print_line(d, l, d->options->action->fate == LETTER_SHOWN, e);
+    bool ok = print_line(d, l, d->options->command->fate == LETTER_SHOWN, e);
 
     letter_free(l);
     return ok;
@@ -178,7 +178,7 @@ bool dead_take(struct dead *d, struct letter *l, struct err *e)
         return true;
     }
     d->counts.meant++;
-    return takers[d->options->action->fate](d, l, e);
+    return takers[d->options->command->fate](d, l, e);
 }
 
 /* ---- on its way ---- */
@@ -230,7 +230,7 @@ int64_t dead_send_wait_ms(const struct dead *d)
 
 bool dead_send(struct dead *d, struct err *e)
 {
-    bool is_drop = d->options->action->fate == LETTER_DROPPED;
+    bool is_drop = d->options->command->fate == LETTER_DROPPED;
 
     for (size_t i = 0; i < ON_THE_WAY_MAX && dead_send_wait_ms(d) == 0; i++) {
         d->sent++;

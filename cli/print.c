@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "schemas/base64.h"
@@ -13,6 +14,17 @@ static void print_bytes(const void *at)
 
     base64_write((const uint8_t *)at + offsetof(struct dek, data), *(const uint16_t *)at, text, sizeof(text));
     fputs(text, stdout);
+}
+
+void print_time(int64_t ms, char out[TIME_CHARS + 1])
+{
+    time_t seconds = (time_t)(ms / 1000);
+    char whole[TIME_CHARS];
+    struct tm utc;
+
+    strcpy(out, "-");
+    if (ms >= 0 && gmtime_r(&seconds, &utc) != NULL && strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &utc) > 0)
+        snprintf(out, TIME_CHARS + 1, "%.19s.%03dZ", whole, (int)(ms % 1000));
 }
 
 /* One a line, with its time as people have it. */

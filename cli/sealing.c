@@ -74,10 +74,10 @@ static bool seal(struct wanted *w, const struct public_key *recipient, struct er
 static bool write_again(const struct options *o, struct composed *c, struct err *e)
 {
     int64_t now = session_now_ms();
-    struct request_head head = {ENCODING_JSON, o->command->message->name, c->id, now, now + o->timeout_ms};
+    struct request_head head = {ENCODING_JSON, o->message->name, c->id, now, now + o->timeout_ms};
     struct bytes body;
 
-    if (!request_write(&head, o->command->message->request, c->typed, &body, e))
+    if (!request_write(&head, o->message->request, c->typed, &body, e))
         return false;
     bytes_free(&c->body);
     c->body = body;
@@ -87,7 +87,7 @@ static bool write_again(const struct options *o, struct composed *c, struct err 
 bool sealing_apply(struct session *session, const struct options *options, struct composed *request, bool *answered,
                    struct err *e)
 {
-    const struct message *message = options->command->message;
+    const struct message *message = options->message;
     struct host_key_get_request ask = {0};
     struct host_key_reply key;
     struct wanted wanted;

@@ -35,24 +35,48 @@ void session_new_id(char out[UUID_HEX_CHARS + 1])
     uuid_hex(&uuid, out);
 }
 
-bool session_open(const struct settings *settings, int64_t timeout_ms, const char *queue, struct session *out,
-                  struct err *e)
+struct client_config session_config(const struct settings *settings, char name[SESSION_NAME_BYTES])
 {
-    char id[UUID_HEX_CHARS + 1], name[64];
-    struct client_config config = {
+    char id[UUID_HEX_CHARS + 1];
+
+    session_new_id(id);
+    snprintf(name, SESSION_NAME_BYTES, "cli-%s", id);
+    return (struct client_config){
         .urls = settings->urls,
         .password = settings->password[0] != '\0' ? settings->password : NULL,
         .tls = {settings->ca_file, settings->cert_file, settings->key_file, strcmp(settings->sasl, "external") == 0},
         .name = name,
         .reply_exchange = settings->reply_exchange,
+        .events_exchange = settings->events_exchange,
         .heartbeat_s = HEARTBEAT_S,
-        .body_max_bytes = BODY_MAX_BYTES,
-        .queue = queue};
+        .body_max_bytes = BODY_MAX_BYTES};
+}
 
+static bool open_as(const struct client_config *config, const struct settings *settings, int64_t timeout_ms,
+                    struct session *out, struct err *e)
+{
     *out = (struct session){.settings = settings, .timeout_ms = (unsigned)timeout_ms};
-    session_new_id(id);
-    snprintf(name, sizeof(name), "cli-%s", id);
-    return client_open(&config, out->timeout_ms, &out->client, e);
+    return client_open(config, out->timeout_ms, &out->client, e);
+}
+
+bool session_open(const struct settings *settings, int64_t timeout_ms, const char *queue, struct session *out,
+                  struct err *e)
+{
+    char name[SESSION_NAME_BYTES];
+    struct client_config config = session_config(settings, name);
+
+    config.queue = queue;
+    return open_as(&config, settings, timeout_ms, out, e);
+}
+
+bool session_listen(const struct settings *settings, int64_t timeout_ms, const char *key, struct session *out,
+                    struct err *e)
+{
+    char name[SESSION_NAME_BYTES];
+    struct client_config config = session_config(settings, name);
+
+    config.events_key = key;
+    return open_as(&config, settings, timeout_ms, out, e);
 }
 
 void session_close(struct session *session)
@@ -60,10 +84,18 @@ void session_close(struct session *session)
     client_close(session->client);
 }
 
+void session_route(const struct uuid *host, char out[SHORTSTR_MAX_CHARS + 1])
+{
+    char hex[UUID_HEX_CHARS + 1];
+
+    uuid_hex(host, hex);
+    snprintf(out, SHORTSTR_MAX_CHARS + 1, "host.%s", hex);
+}
+
 bool session_send(struct session *session, const struct uuid *host, const char *id, const struct bytes *body,
                   struct client_answer *out, struct err *e)
 {
-    char route[SHORTSTR_MAX_CHARS + 1], hex[UUID_HEX_CHARS + 1];
+    char route[SHORTSTR_MAX_CHARS + 1];
     struct client_request call = {.exchange = session->settings->exchange,
                                   .routing_key = route,
                                   .content_type = "application/json",
@@ -73,8 +105,7 @@ bool session_send(struct session *session, const struct uuid *host, const char *
     struct err why;
 
     stack_wipe(); /* the DEK was composed and sealed; now we wait */
-    uuid_hex(host, hex);
-    snprintf(route, sizeof(route), "host.%s", hex);
+    session_route(host, route);
     if (client_call(session->client, &call, session->timeout_ms, out, &why))
         return true;
     *e = why;

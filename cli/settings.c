@@ -16,6 +16,24 @@ struct reading {
     bool has_too_many_urls;
 };
 
+#define HOST_SECTION "host."
+
+/* Once for each of its keys; a section that is none is for the worker to complain of. 0: out of memory. */
+static int add_host(struct settings *s, const char *text)
+{
+    struct uuid host, *hosts;
+
+    if (!uuid_parse(text, strlen(text), &host) ||
+        (s->host_count > 0 && uuid_equal(&s->hosts[s->host_count - 1], &host)))
+        return 1;
+    hosts = reallocarray(s->hosts, s->host_count + 1, sizeof(*hosts));
+    if (hosts == NULL)
+        return 0;
+    s->hosts = hosts;
+    s->hosts[s->host_count++] = host;
+    return 1;
+}
+
 static int on_key(void *arg, const char *section, const char *key, const char *value)
 {
     struct reading *r = arg;
@@ -28,6 +46,7 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
         {"exchange", s->exchange, sizeof(s->exchange)},
         {"reply_exchange", s->reply_exchange, sizeof(s->reply_exchange)},
         {"dead_exchange", s->dead_exchange, sizeof(s->dead_exchange)},
+        {"events_exchange", s->events_exchange, sizeof(s->events_exchange)},
         {"password_file", r->password_file, sizeof(r->password_file)},
         {"ca_file", s->ca_file, sizeof(s->ca_file)},
         {"cert_file", s->cert_file, sizeof(s->cert_file)},
@@ -37,8 +56,12 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
 
     if (strcmp(section, "worker") == 0 && strcmp(key, "state_dir") == 0)
         snprintf(s->state_dir, sizeof(s->state_dir), "%s", value);
+    if (strncmp(section, HOST_SECTION, strlen(HOST_SECTION)) == 0)
+        return add_host(s, section + strlen(HOST_SECTION));
     if (strcmp(section, "bus") != 0)
         return 1;
+    if (strcmp(key, "queue_type") == 0)
+        s->is_classic = strcmp(value, "classic") == 0;
     if (strcmp(key, "url") == 0)
         r->has_too_many_urls |= !url_list_add(s->urls, sizeof(s->urls), value);
     for (size_t i = 0; i < COUNT(texts); i++)
@@ -74,6 +97,7 @@ static bool read_file(const char *path, struct reading *r, struct err *e)
     int bad;
 
     strcpy(r->settings->state_dir, "/var/lib/keyferry");
+    snprintf(r->settings->path, sizeof(r->settings->path), "%s", path);
     bad = ini_parse(path, on_key, r);
 
     if (bad < 0)
@@ -89,20 +113,33 @@ static bool read_file(const char *path, struct reading *r, struct err *e)
     return true;
 }
 
+static bool read_all(const struct options *options, struct reading *r, struct err *e)
+{
+    const char *path = options->config_path != NULL ? options->config_path : default_path;
+
+    if ((options->url == NULL || options->config_path != NULL) && !read_file(path, r, e))
+        return false;
+    if (options->url != NULL)
+        snprintf(r->settings->urls, sizeof(r->settings->urls), "%s", options->url);
+    return read_password(r, e);
+}
+
 bool settings_read(const struct options *options, struct settings *out, struct err *e)
 {
     struct reading r = {.settings = out};
-    const char *path = options->config_path != NULL ? options->config_path : default_path;
 
-    *out = (struct settings){.exchange = "keyferry.p2p", .dead_exchange = "keyferry.dead", .sasl = "plain"};
-    if ((options->url == NULL || options->config_path != NULL) && !read_file(path, &r, e))
-        return false;
-    if (options->url != NULL)
-        snprintf(out->urls, sizeof(out->urls), "%s", options->url);
-    return read_password(&r, e);
+    *out = (struct settings){.exchange = "keyferry.p2p",
+                             .dead_exchange = "keyferry.dead",
+                             .events_exchange = "keyferry.events",
+                             .sasl = "plain"};
+    if (read_all(options, &r, e))
+        return true;
+    settings_done(out);
+    return false;
 }
 
 void settings_done(struct settings *settings)
 {
+    free(settings->hosts);
     wipe(settings, sizeof(*settings));
 }

@@ -6,13 +6,17 @@
 
 struct settings {
     char urls[4096];
-    char exchange[256], reply_exchange[256], dead_exchange[256];
-    char state_dir[256]; /* "": no file was read */
+    char exchange[256], reply_exchange[256], dead_exchange[256], events_exchange[256];
+    bool is_classic;     /* queue_type */
+    char path[256];      /* of the file; "": none was read */
+    char state_dir[256]; /* likewise */
+    struct uuid *hosts;  /* its [host.*] sections; freed by settings_done() */
+    size_t host_count;
     char ca_file[256], cert_file[256], key_file[256], sasl[16];
     char password[256]; /* "": the URL's own; wiped by settings_done() */
 };
 
-/* Fails with ERR_CONFIG. Of a file, only what [bus] says of the way to the broker is read, and state_dir. */
+/* Fails with ERR_CONFIG. Of a file, only what [bus] says of the broker is read, state_dir, and which hosts there are. */
 MUST_CHECK bool settings_read(const struct options *options, struct settings *out, struct err *e);
 void settings_done(struct settings *settings);
 

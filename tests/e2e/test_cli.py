@@ -191,10 +191,6 @@ class Cli(Scenario):
                 self.assertEqual((2, ""), (status, out), said)
                 self.assertTrue(said)
 
-    def test_commands_that_are_yet_to_come_exit_with_2(self):
-        for command in ("status", "queues", "watch", "bench", "doctor"):
-            self.assertEqual(2, self.run_it(*command.split())[0], command)
-
     def test_leases_what_it_defines(self):
         status, out, said = self.run_it("define", *self.on(self.a), "--dek-file", self.dek_file, "--lease", "86400")
         self.assertEqual(0, status, said)

@@ -207,6 +207,38 @@ class LeastPrivilege(Scenario):
         self.assertEqual((0, 2), (status, json.loads(out)["done"]), said)
         wait_until(lambda: self.depth(DEAD) == 0, 10, "an empty queue")
 
+    def keyferry(self, status, user, *arguments):
+        """As this user, with the lines that broker-user ends with. (stdout, stderr)"""
+        path = os.path.join(self.folder, f"{user}.conf")
+        with open(path, "w", encoding="ascii") as f:
+            f.write(f"[bus]\nurl = {self.url(user)}\nreply_exchange = {REPLIES}\n[host.{self.a.uuid}]\n"
+                    "libvirt_uri = qemu:///system\n")
+        run = subprocess.run([*program("keyferry"), "-c", path, *arguments], capture_output=True, text=True, check=False,
+                             timeout=60)
+        self.assertEqual(status, run.returncode, (user, arguments, run.stdout, run.stderr))
+        return run.stdout, run.stderr
+
+    def test_managers_and_operators_may_use_what_the_program_has_for_people_and_a_host_what_concerns_itself(self):
+        worker = self.least_worker(self.a)
+        for user in ("mgmt", "ops"):
+            self.assertIn("served", self.keyferry(0, user, "status")[0])
+            self.keyferry(0, user, "bench", "--host", self.a.uuid, "--count", "3")
+            watch = subprocess.Popen([*program("keyferry"), "-c", os.path.join(self.folder, f"{user}.conf"), "watch",
+                                      "--event", "key-rotated", "--count", "1"], stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, text=True)
+            self.addCleanup(watch.kill)
+            self.assertIn("watching", watch.stderr.readline())
+            self.keyferry(0, user, "host-key", "--host", self.a.uuid, "--rotate")
+            self.assertIn(self.a.uuid, watch.communicate(timeout=20)[0])
+        for user in ("mgmt", "ops", "kms", self.user_a):
+            self.assertIn("keyferry.host." + self.a.hex, self.keyferry(0, user, "queues")[0])
+        for user in ("kms", self.user_a):
+            for arguments in (("status",), ("watch",), ("bench", "--host", self.a.uuid)):
+                self.assertIn("403", self.keyferry(5, user, *arguments)[1])
+        run = subprocess.run([*program("keyferry"), "-c", worker.config, "doctor"], capture_output=True, text=True,
+                             check=False, timeout=60)
+        self.assertEqual((0, ""), (run.returncode, run.stderr), run.stdout)
+
     def test_a_manager_hears_the_events_of_hosts_and_whose_they_are(self):
         listener = Listener(self.connection("mgmt"), "host.#", "keyferry.events.mgmt")
         worker = self.least_worker(self.a)

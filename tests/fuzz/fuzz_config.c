@@ -113,6 +113,11 @@ static void check_cli(const struct config *config)
     MUST(strcmp(settings.reply_exchange, config->reply_exchange) == 0);
     MUST(strcmp(settings.ca_file, config->ca_file) == 0 && strcmp(settings.cert_file, config->cert_file) == 0);
     MUST(strcmp(settings.key_file, config->key_file) == 0);
+    MUST(strcmp(settings.events_exchange, config->events_exchange) == 0);
+    MUST(settings.is_classic == (config->queue_type == QUEUE_CLASSIC));
+    MUST(settings.host_count == config->host_count);
+    for (size_t i = 0; i < config->host_count; i++)
+        MUST(uuid_equal(&settings.hosts[i], &config->hosts[i].uuid));
     MUST((strcmp(settings.sasl, "external") == 0) == (config->sasl == SASL_EXTERNAL));
     MUST(url_list_read(config->urls, NULL, &list, &e) && url_list_read(settings.urls, NULL, &theirs, &e));
     MUST(list.count == theirs.count && memcmp(list.urls, theirs.urls, list.count * sizeof(*list.urls)) == 0);

@@ -35,8 +35,7 @@ static void names_each_message_that_has_a_handler(void **state)
 
 static void tells_its_version_and_what_the_configuration_opens(void **state)
 {
-    static const char *const words[] = {
-        [SEAL_BOUND] = "bound", [SEAL_COMPATIBLE] = "compatible", [SEAL_BOTH] = "both"};
+    static const char *const words[] = {[SEAL_BOUND] = "bound", [SEAL_COMPATIBLE] = "compatible", [SEAL_BOTH] = "both"};
     struct fake_host *fake = *state;
 
     for (size_t i = 0; i < COUNT(words); i++) {
