@@ -1,6 +1,7 @@
 #include "schemas/vault.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -24,7 +25,8 @@ static bool slots_lock(struct vault *vault, size_t bytes, struct err *e)
 {
     vault->slots = sodium_malloc(bytes);
     if (vault->slots == NULL || sodium_mlock(vault->slots, bytes) != 0)
-        return err_set(e, ERR_LOCAL, "cannot lock %zu bytes of memory for secrets: RLIMIT_MEMLOCK is too low", bytes);
+        return err_set(e, ERR_LOCAL, "cannot lock %zu bytes of memory for secrets: %s; RLIMIT_MEMLOCK must allow it",
+                       bytes, strerror(errno));
     memset(vault->slots, 0, bytes);
     return true;
 }
