@@ -67,6 +67,9 @@ void config_done(struct config *config);
 /* Print the configuration in force, as a file that would give the same; a password in a URL is left out. */
 void config_print(const struct config *config, FILE *to);
 
+/* Print every option that can be set, with what it is, what it may be and its default, all commented out. */
+void config_print_sample(FILE *to);
+
 /*
  * The broker's password: KEYFERRY_BUS_PASSWORD, else password_file's first line,
  * else none (*out NULL: the URL's own). *out is the caller's, to be wiped and freed.

@@ -15,13 +15,17 @@ enum { EXIT_UNFINISHED = 1, EXIT_USAGE = 2, EXIT_SETUP = 3 };
 
 enum action { ACTION_SERVE, ACTION_CHECK, ACTION_PRINT, ACTION_DOCTOR };
 
-static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-config | --doctor [--json]]\n"
+static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-config | --doctor [--json]]
+"
+                           "       keyferryd --print-config
+"
                            "\n"
                            "Consumes requests for the hosts named in FILE, acts on their libvirt, and replies.\n"
                            "\n"
                            "  -c, --config FILE   the configuration\n"
                            "      --check-config  read it, say what is wrong with it, and end\n"
-                           "      --print-config  print it with every option and its default, and end\n"
+                           "      --print-config  print what is in force, every option and its value; without -c a\n"
+                           "                      sample, every option and its default, commented out\n"
                            "      --doctor        look for what is wrong here and on the broker: a line each, and\n"
                            "                      what to do; --json: for programs\n"
                            "  -V, --version       print the version, what it speaks, and end\n"
@@ -60,6 +64,10 @@ static int act(enum action action, const char *path, bool json)
     struct err e;
     int status = EXIT_SUCCESS;
 
+    if (path == NULL && action == ACTION_PRINT) {
+        config_print_sample(stdout);
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_UNFINISHED;
+    }
     if (path == NULL) {
         fprintf(stderr, "keyferryd: -c FILE is required; --help tells more\n");
         return EXIT_USAGE;
