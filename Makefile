@@ -6,6 +6,9 @@ endif
 MODE         ?= release
 FUZZ_SECONDS ?= 60
 PREFIX       ?= /usr/local
+UNITDIR      ?= $(PREFIX)/lib/systemd/system
+# polkit looks for rules in /usr/share and /etc only, until version 124.
+POLKITDIR    ?= $(if $(filter /usr,$(PREFIX)),/usr/share,/etc)/polkit-1/rules.d
 PYTHON       := /usr/bin/python3
 
 BUILD := $(if $(filter release-gcc,$(MODE)-$(notdir $(CC))),build,build/$(MODE)-$(notdir $(CC)))
@@ -29,7 +32,7 @@ export TSAN_OPTIONS ?= suppressions=$(CURDIR)/tests/tsan.supp
 
 # -Wno-cpp: librabbitmq from 0.14 on wants its headers by names that 0.11 does not have.
 CPPFLAGS := -I. -D_GNU_SOURCE -Wno-cpp $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-CFLAGS   := -std=c17 -g $(WARN) $(HARD) $(FLAGS_$(MODE))
+CFLAGS   := -std=c17 -g $(WARN) $(HARD) $(FLAGS_$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 LDLIBS   := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread
 
@@ -60,11 +63,14 @@ help:
 	@echo 'make storm          20,000 requests under 300 faults, a quarter of an hour; then storm-broken; STORM="--seed 1 …" for tests/storm/run'
 	@echo 'make storm-broken   the four broken variants that a storm has to catch; storm-short is what make check does'
 	@echo 'make asan tsan      the unit tests under the sanitizers; MODE=asan before any other target does the same'
+	@echo 'make package        the package on a machine of its own: installed, upgraded under load, purged; needs root'
 	@echo 'make lint           formatting, layers, lengths, warnings of both compilers, clang-tidy, gcc -fanalyzer'
 	@echo 'make format         lay the code out as lint wants it'
 	@echo 'make fuzz           each fuzzer for FUZZ_SECONDS (60)'
 	@echo 'make bench          speed and memory, beside the peers; writes tests/bench/RESULTS.md'
 	@echo 'make install        to DESTDIR and PREFIX (/usr/local)'
+	@echo 'make man            the man pages, in build/man'
+	@echo 'make deb            build/keyferry_VERSION_ARCH.deb, the same bytes wherever it is made'
 	@echo 'make deps           install what building needs; also deps-demo, deps-check'
 	@echo 'make clean'
 
@@ -159,13 +165,47 @@ format:
 compile_commands.json:
 	$(PYTHON) -c "import json,os; print(json.dumps([{'directory': os.getcwd(), 'file': f, 'command': '$(CC) $(CPPFLAGS) -std=c17 $(WARN) -c ' + f} for f in '$(SRC)'.split()], indent=1))" > $@
 
-install: all
-	install -D -m 755 $(BUILD)/keyferryd $(DESTDIR)$(PREFIX)/sbin/keyferryd
-	install -D -m 755 $(BUILD)/keyferry $(DESTDIR)$(PREFIX)/bin/keyferry
+$(BUILD)/keyferry.conf: $(BUILD)/keyferryd
+	$< --print-config > $@
+$(BUILD)/keyferry.service: deploy/systemd/keyferry.service
+	@mkdir -p $(@D)
+	sed 's,/usr/local/,$(PREFIX)/,' $< > $@
+.PHONY: $(BUILD)/keyferry.service
+PAGES := $(patsubst deploy/man/%.in,$(BUILD)/man/%,$(wildcard deploy/man/*.in))
+$(BUILD)/man/%: deploy/man/%.in deploy/man/help.awk deploy/man/make-man $(BUILD)/keyferryd $(BUILD)/keyferry
+	@mkdir -p $(@D); echo $@; deploy/man/make-man $* $(BUILD) > $@
+$(BUILD)/completion/%: $(BUILD)/keyferry
+	@mkdir -p $(@D)
+	$< completion $* > $@
+man: $(PAGES)
+
+# What is installed, as mode:file:place. The package is made of the same.
+DOC := $(PREFIX)/share/doc/keyferry
+INSTALLED := 755:$(BUILD)/keyferryd:$(PREFIX)/sbin/keyferryd 755:$(BUILD)/keyferry:$(PREFIX)/bin/keyferry \
+    755:deploy/broker-user:$(PREFIX)/sbin/keyferry-broker-user \
+    644:$(BUILD)/keyferry.service:$(UNITDIR)/keyferry.service \
+    644:deploy/systemd/sysusers.conf:$(PREFIX)/lib/sysusers.d/keyferry.conf \
+    644:deploy/systemd/tmpfiles.conf:$(PREFIX)/lib/tmpfiles.d/keyferry.conf \
+    644:deploy/polkit/60-keyferry.rules:$(POLKITDIR)/60-keyferry.rules \
+    644:$(BUILD)/keyferry.conf:$(DOC)/examples/keyferry.conf \
+    644:$(BUILD)/completion/bash:$(PREFIX)/share/bash-completion/completions/keyferry \
+    644:$(BUILD)/completion/zsh:$(PREFIX)/share/zsh/vendor-completions/_keyferry \
+    644:$(BUILD)/completion/fish:$(PREFIX)/share/fish/vendor_completions.d/keyferry.fish \
+    $(foreach f,$(PAGES),644:$f:$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $f))/$(notdir $f)) \
+    $(foreach f,README.md PROTOCOL.md CHANGES.md SECURITY.md deploy/README.md,644:$f:$(DOC)/$f)
+
+install: all man $(addprefix $(BUILD)/completion/,bash zsh fish) $(BUILD)/keyferry.conf $(BUILD)/keyferry.service
+	@set -e; for one in $(INSTALLED); do IFS=:; set -- $$one; echo "$(DESTDIR)$$3"; install -D -m $$1 $$2 "$(DESTDIR)$$3"; done
+	@install -d -m 755 $(DESTDIR)/etc/keyferry
+package: all
+	@tests/deb
+deb:
+	@deploy/build-deb $(CURDIR)/build
 clean:
 	rm -rf build compile_commands.json
 
 .PHONY: all help unit sim corpus real release canary e2e e2e-threads storm storm-short storm-broken fuzz fuzz-run asan tsan deps \
-        deps-demo deps-check check demo bench lint format compile_commands.json install clean
+        deps-demo deps-check check demo bench lint format compile_commands.json man install deb package \
+        clean
 .SECONDARY:
 -include $(OBJ:.o=.d)

@@ -15,10 +15,8 @@ enum { EXIT_UNFINISHED = 1, EXIT_USAGE = 2, EXIT_SETUP = 3 };
 
 enum action { ACTION_SERVE, ACTION_CHECK, ACTION_PRINT, ACTION_DOCTOR };
 
-static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-config | --doctor [--json]]
-"
-                           "       keyferryd --print-config
-"
+static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-config | --doctor [--json]]\n"
+                           "       keyferryd --print-config\n"
                            "\n"
                            "Consumes requests for the hosts named in FILE, acts on their libvirt, and replies.\n"
                            "\n"

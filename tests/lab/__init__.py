@@ -17,6 +17,7 @@ from .client import Client, Reply
 from .keymanager import KeyManager
 from .link import Link
 from .listener import Listener
+from .machine import Machine
 from .notify import NotifySocket
 from .proxy import Proxy
 from .search import Search
@@ -25,5 +26,5 @@ from .wire import Wire
 from .lab import Lab, REPO, program
 
 __all__ = ["Lab", "LabError", "Authority", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
-           "Link", "Listener", "NotifySocket", "Search", "Service", "FakeHost", "Proxy", "Wire", "REPO", "patience", "program",
+           "Link", "Listener", "Machine", "NotifySocket", "Search", "Service", "FakeHost", "Proxy", "Wire", "REPO", "patience", "program",
            "refusal", "wait_until"]

@@ -14,6 +14,7 @@ from .hypervisor import Hypervisor
 from .keymanager import KeyManager
 from .link import Link
 from .listener import Listener
+from .machine import Machine
 from .process import LabError, start_time
 from .proxy import Proxy
 from .service import FakeHost
@@ -89,6 +90,9 @@ class Lab:
 
     def link(self, broker, name="link"):
         return self._add(Link(broker, name))
+
+    def machine(self, **options):
+        return self._add(Machine(self, **options))
 
     def wire(self, broker):
         return self._add(Wire(broker))
