@@ -345,6 +345,26 @@ void bus_queue_count(struct bus *bus, size_t queue)
     consumer_queue_count(bus->consumer, queue);
 }
 
+void bus_count(struct bus *bus)
+{
+    consumer_count(bus->consumer);
+}
+
+struct bus_depth bus_queue_depth(const struct bus *bus, size_t queue)
+{
+    return consumer_depth(bus->consumer, queue);
+}
+
+struct bus_depth bus_dead_depth(const struct bus *bus)
+{
+    return consumer_depth(bus->consumer, bus->config.queue_count);
+}
+
+uint64_t bus_queue_heard_ms(const struct bus *bus, size_t queue)
+{
+    return consumer_heard_ms(bus->consumer, queue);
+}
+
 void bus_stop(struct bus *bus)
 {
     bus->stopping = true;

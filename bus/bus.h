@@ -200,6 +200,23 @@ void bus_queue_close(struct bus *bus, size_t queue);
  */
 void bus_queue_count(struct bus *bus, size_t queue);
 
+/* How many messages are ready in a queue, where it was asked and could be told. */
+struct bus_depth {
+    bool is_known;
+    uint32_t messages;
+};
+
+/*
+ * Ask the broker how many messages wait in each queue, and among the dead letters,
+ * one after the other, unless that is being done: a while later the two below know.
+ */
+void bus_count(struct bus *bus);
+struct bus_depth bus_queue_depth(const struct bus *bus, size_t queue);
+struct bus_depth bus_dead_depth(const struct bus *bus);
+
+/* When a queue last delivered anything, canaries too; of the clock of monotonic_ms(). 0: never. */
+uint64_t bus_queue_heard_ms(const struct bus *bus, size_t queue);
+
 /*
  * Tell the broker goodbye on both connections. BUS_LINK_DOWN with the text "closed"
  * follows when it has answered, or after 2 s. Nothing is opened again.

@@ -1,5 +1,6 @@
 #include "bus/consumer.h"
 
+#include "bus/counting.h"
 #include "bus/source.h"
 #include "bus/timer.h"
 
@@ -17,6 +18,7 @@ struct consumer {
     void *arg;
     struct intake topology, replies;
     struct source *sources;
+    struct counting counting;
     struct canary_sender canaries;
     struct event *tick;
     char lost_text[INTAKE_WHY_CHARS + 64];
@@ -24,7 +26,7 @@ struct consumer {
 
 static bool is_source(const struct consumer *c, const struct intake *intake)
 {
-    return intake != &c->topology && intake != &c->replies;
+    return intake != &c->topology && intake != &c->replies && intake != &c->counting.intake;
 }
 
 static void open_queues(struct consumer *c)
@@ -44,6 +46,10 @@ static void on_intake_opened(void *arg, struct intake *intake)
         source_opened(&c->sources[intake->queue]);
         return;
     }
+    if (intake == &c->counting.intake) {
+        counting_opened(&c->counting);
+        return;
+    }
     if (intake == &c->topology)
         open_queues(c);
     c->owner->changed(c->arg);
@@ -55,6 +61,10 @@ static void on_intake_lost(void *arg, struct intake *intake, const char *why)
 
     if (is_source(c, intake)) {
         source_lost(&c->sources[intake->queue], why);
+        return;
+    }
+    if (intake == &c->counting.intake) {
+        counting_lost(&c->counting);
         return;
     }
     snprintf(c->lost_text, sizeof(c->lost_text), "%s: %s", connection_peer(c->host.connection), why);
@@ -69,6 +79,13 @@ static void on_intake_delivered(void *arg, struct intake *intake)
         source_delivered(&c->sources[intake->queue]);
 }
 
+static void on_intake_counted(void *arg, uint32_t messages)
+{
+    struct consumer *c = arg;
+
+    counting_answered(&c->counting, messages);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct consumer *c = arg;
@@ -80,6 +97,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         return;
     intake_tick(&c->topology, now_ms);
     intake_tick(&c->replies, now_ms);
+    intake_tick(&c->counting.intake, now_ms);
     for (size_t i = 0; i < c->config->queue_count; i++)
         source_tick(&c->sources[i], c->config->prefetch, now_ms);
 }
@@ -101,6 +119,7 @@ static void on_lost(void *arg, const struct loss *loss)
 
     intake_reset(&c->topology);
     intake_reset(&c->replies);
+    counting_reset(&c->counting);
     for (size_t i = 0; i < c->config->queue_count; i++)
         source_reset(&c->sources[i], loss->text);
     c->owner->lost(c->arg, loss->text);
@@ -114,6 +133,8 @@ static struct intake *intake_of(struct consumer *c, uint16_t channel)
         return &c->topology;
     if (number == CHANNEL_REPLIES)
         return &c->replies;
+    if (number - CHANNEL_FIRST_QUEUE == c->config->queue_count)
+        return &c->counting.intake;
     return &c->sources[number - CHANNEL_FIRST_QUEUE].intake;
 }
 
@@ -160,6 +181,12 @@ static void intakes_init(struct consumer *c, const char *reply_queue)
         .no_ack = true,
         .number = CHANNEL_REPLIES,
     };
+    c->counting.intake = (struct intake){
+        .host = &c->host,
+        .row = topology_nothing,
+        .number = (uint16_t)(CHANNEL_FIRST_QUEUE + config->queue_count),
+        .counts = true,
+    };
     for (size_t i = 0; i < config->queue_count; i++) {
         c->sources[i].intake = (struct intake){
             .host = &c->host,
@@ -187,7 +214,7 @@ bool consumer_new(struct event_base *base, const struct bus_config *config, cons
         .owner = &connection_owner,
     };
 
-    if (config->queue_count > CHANNEL_MOST - CHANNEL_FIRST_QUEUE)
+    if (config->queue_count > CHANNEL_MOST - CHANNEL_FIRST_QUEUE - 1)
         return err_set(e, ERR_CONFIG, "%zu queues, and a connection has at most %d channels", config->queue_count,
                        CHANNEL_MOST);
     struct consumer *c = calloc(1, sizeof(*c));
@@ -206,17 +233,18 @@ bool consumer_new(struct event_base *base, const struct bus_config *config, cons
         .values = topology_values(config),
         .body_max_bytes = config->body_max_bytes,
         .looks = config->looks,
-        .stride = (uint16_t)(CHANNEL_FIRST_QUEUE - 1 + config->queue_count),
+        .stride = (uint16_t)(CHANNEL_FIRST_QUEUE + config->queue_count),
         .opened = on_intake_opened,
         .lost = on_intake_lost,
         .delivered = on_intake_delivered,
+        .counted = on_intake_counted,
         .arg = c,
     };
     c->canaries = (struct canary_sender){.send = owner->send_canary, .forget = owner->forget_canary, .arg = arg};
     intakes_init(c, reply_queue);
     link.arg = c;
     c->tick = evtimer_new(base, on_tick, c);
-    if (c->tick == NULL || !connection_new(&link, &c->host.connection, e)) {
+    if (c->tick == NULL || !counting_init(&c->counting, config, e) || !connection_new(&link, &c->host.connection, e)) {
         consumer_free(c);
         return err_set(e, ERR_LOCAL, "no memory for the queues");
     }
@@ -234,6 +262,7 @@ void consumer_free(struct consumer *c)
         event_free(c->tick);
     intake_done(&c->topology);
     intake_done(&c->replies);
+    counting_done(&c->counting);
     for (size_t i = 0; i < c->config->queue_count; i++)
         source_done(&c->sources[i]);
     free(c->sources);
@@ -310,6 +339,22 @@ void consumer_queue_count(struct consumer *c, size_t queue)
 
     intake->row = topology_counted;
     intake_open(intake);
+}
+
+void consumer_count(struct consumer *c)
+{
+    if (connection_is_open(c->host.connection))
+        counting_begin(&c->counting);
+}
+
+struct bus_depth consumer_depth(const struct consumer *c, size_t queue)
+{
+    return c->counting.depths[queue];
+}
+
+uint64_t consumer_heard_ms(const struct consumer *c, size_t queue)
+{
+    return c->sources[queue].heard_ms;
 }
 
 bool consumer_is_over(const struct consumer *c)

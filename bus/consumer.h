@@ -47,6 +47,11 @@ void consumer_queue_renew(struct consumer *consumer, size_t queue, const char *w
 void consumer_queue_count(struct consumer *consumer, size_t queue);
 void consumer_queue_close(struct consumer *consumer, size_t queue);
 
+/* As bus_count(), bus_queue_depth() (behind the last queue: of the dead letters) and bus_queue_heard_ms(). */
+void consumer_count(struct consumer *consumer);
+struct bus_depth consumer_depth(const struct consumer *consumer, size_t queue);
+uint64_t consumer_heard_ms(const struct consumer *consumer, size_t queue);
+
 /* True if the publication was a canary: nobody else has to do with it. */
 bool consumer_published(struct consumer *consumer, const struct bus_news *news);
 

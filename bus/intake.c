@@ -267,6 +267,10 @@ static bool take_content(struct intake *intake, const struct wire_frame *frame, 
 {
     bool is_deliver = frame->kind == WIRE_METHOD && frame->method == METHOD_DELIVER;
 
+    if (intake->counts && frame->kind == WIRE_METHOD && frame->method == METHOD_QUEUE_OK) {
+        intake->host->counted(intake->host->arg, frame->message_count);
+        return true;
+    }
     /* basic.cancel comes from the broker when the queue is gone. The channel is closed, and all begun anew. */
     if (frame->kind == WIRE_METHOD && frame->method == METHOD_CANCEL) {
         intake_renew(intake, cancelled, 0);

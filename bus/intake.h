@@ -26,6 +26,7 @@ struct intake_host {
     void (*opened)(void *arg, struct intake *intake);
     void (*lost)(void *arg, struct intake *intake, const char *why); /* opened again by itself, if wanted */
     void (*delivered)(void *arg, struct intake *intake);             /* anything at all */
+    void (*counted)(void *arg, uint32_t messages); /* what a queue.declare on an open channel was answered */
     void *arg;
 };
 
@@ -45,6 +46,7 @@ struct intake {
     const char *name, *key; /* of the queue, or NULL; they outlive the intake */
     size_t queue;           /* what its deliveries carry */
     bool no_ack;
+    bool counts;     /* queues are asked about on it: host->counted() */
     uint16_t number; /* of the channel */
 
     struct channel channel;

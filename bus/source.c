@@ -91,7 +91,8 @@ void source_reset(struct source *source, const char *why)
 
 void source_delivered(struct source *source)
 {
-    proof_delivered(&source->proof, monotonic_ms());
+    source->heard_ms = monotonic_ms();
+    proof_delivered(&source->proof, source->heard_ms);
     if (source->state != SOURCE_UP || source->intake.why[0] != '\0')
         source_set(source, SOURCE_UP, "");
 }

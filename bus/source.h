@@ -28,8 +28,9 @@ struct source {
     struct tray_item item;
     struct canary_sender *sender;
     enum source_state state;
-    bool is_renewed; /* its channel is being closed to be proven by a new one: that is no news */
-    uint64_t canary; /* the publication that is not confirmed; 0: none */
+    bool is_renewed;   /* its channel is being closed to be proven by a new one: that is no news */
+    uint64_t heard_ms; /* when it last delivered anything; 0: never */
+    uint64_t canary;   /* the publication that is not confirmed; 0: none */
 };
 
 /* `source` is zero but for `intake`, whose host's tray is told. `quiet_ms`: as bus_config's. */

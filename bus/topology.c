@@ -109,6 +109,7 @@ static const struct ask publisher[] = {
 
 const struct ask_row topology_shared = ROW(shared);
 const struct ask_row topology_publisher = ROW(publisher);
+const struct ask_row topology_nothing = { .asks = counted, .count = 1 };
 const struct ask_row topology_counted = ROW(counted);
 const struct ask_row topology_exchange = ROW(exchange);
 const struct ask_row topology_host = ROW(host_declared);

@@ -73,6 +73,7 @@ extern const struct ask_row topology_shared; /* exchanges and dead letters: comp
 extern const struct ask_row topology_publisher;
 struct ask_row topology_host_queue(bool declare);
 extern const struct ask_row topology_counted;                  /* the same, only to ask how much it holds */
+extern const struct ask_row topology_nothing;                  /* a channel, and no more */
 struct ask_row topology_reply_queue(bool bound, bool listens); /* to the reply exchange, and to events */
 
 /* For bus/survey.h, of the queue SUBJECT_QUEUE or the exchange SUBJECT_REQUESTS, each on a channel that does nothing else. */

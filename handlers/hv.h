@@ -48,6 +48,9 @@ struct hv_version {
 };
 MUST_CHECK bool hv_version(struct hv *hv, struct hv_version *out, struct err *e);
 
+/* How long this thread has spent in libvirt, in microseconds: what is below, since it began. */
+uint64_t hv_spent_us(void);
+
 /*
  * Tell which VMs begin to run here, having started or arrived: from now on, each as
  * often as libvirt says so. `on_arrival` is called on libvirt's thread, must be quick and

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "handlers/hv_keeper.h"
 #include "handlers/hv_xml.h"
@@ -13,14 +14,32 @@
 struct loan {
     struct hv *hv;
     struct link *link;
+    uint64_t since_us;
     bool lost;
     char why[160];
 };
 
+static _Thread_local uint64_t spent_us;
+
+uint64_t hv_spent_us(void)
+{
+    return spent_us;
+}
+
+static uint64_t clock_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 static void release_loan(struct loan *loan)
 {
-    if (loan->link != NULL)
-        link_return(loan->hv, loan->link, loan->lost ? loan->why : NULL);
+    if (loan->link == NULL)
+        return;
+    link_return(loan->hv, loan->link, loan->lost ? loan->why : NULL);
+    spent_us += clock_us() - loan->since_us;
 }
 
 static void release_secret(virSecretPtr *secret)
@@ -47,7 +66,7 @@ static void release_error(virErrorPtr *error)
 
 static bool loan_take(struct hv *hv, struct loan *loan, struct err *e)
 {
-    *loan = (struct loan){.hv = hv, .link = link_borrow(hv, e)};
+    *loan = (struct loan){.hv = hv, .since_us = clock_us(), .link = link_borrow(hv, e)};
     return loan->link != NULL;
 }
 

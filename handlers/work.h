@@ -205,6 +205,7 @@ struct work {
     bool begun; /* this host was changed, or may have been: not by what libvirt refused or never got */
     bool failed;
     struct err err;                                  /* the first one */
+    uint64_t libvirt_us;                             /* spent in libvirt so far; whoever advances it sees to it */
     struct work *next;                               /* for whoever holds it, to keep it in a list */
     enum work_state state;                           /* what work_advance() said last, for the same */
     _Alignas(8) uint8_t reply[WORK_REPLY_MAX_BYTES]; /* by handler->message->reply; zero until written */

@@ -40,7 +40,7 @@ const struct option options[] = {
     TEXT_AT( "worker", "name",         name,            "",  "this worker's name; empty: hostname and pid"),
     WHOLE_AT("worker", "threads",      threads,         "4", 1, 256, "job threads, which wait on libvirt"),
     TEXT_AT( "worker", "state_dir",    state_dir,       "/var/lib/keyferry", "where the worker keeps its keys"),
-    TEXT_AT( "worker", "http",         http,            "",  "address:port of /healthz and /readyz; empty: off"),
+    TEXT_AT( "worker", "http",         http,            "",  "address:port of /healthz, /readyz and /metrics; empty: off"),
     WORD_AT( "worker", "plaintext_dek", plaintext_dek,  "loopback", plaintext_words, "accept clear DEKs: refuse, loopback (broker on this machine) or allow"),
     WORD_AT( "worker", "envelope",     envelope,        "bound", seal_layout_names, "sealed DEKs to open: bound, compatible (with nothing they are bound to) or both"),
     WHOLE_AT("worker", "request_timeout_ms", request_timeout_ms, "30000", 100, 86400000, "how long to wait for another host or service where a request has no deadline"),

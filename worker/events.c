@@ -10,6 +10,7 @@
 struct events {
     const struct world *world;
     const char *exchange, *worker;
+    struct metrics *metrics;
     bool is_up;
     uint64_t dropped; /* since it was said last */
     int64_t paused_until_ms;
@@ -17,7 +18,7 @@ struct events {
     uint64_t numbers[EVENTS_MAX]; /* of publications that are not confirmed, in order */
 };
 
-struct events *events_new(const struct world *world, const char *exchange, const char *worker)
+struct events *events_new(const struct world *world, const char *exchange, const char *worker, struct metrics *metrics)
 {
     struct events *events = calloc(1, sizeof(*events));
 
@@ -26,7 +27,14 @@ struct events *events_new(const struct world *world, const char *exchange, const
     events->world = world;
     events->exchange = exchange;
     events->worker = worker;
+    events->metrics = metrics;
     return events;
+}
+
+static void drop(struct events *events, size_t count)
+{
+    events->dropped += count;
+    events->metrics->events_dropped += count;
 }
 
 static void say_dropped(struct events *events)
@@ -66,7 +74,7 @@ static bool make_room(struct events *events)
         return false;
     events->world->forget(events->world->ctx, events->numbers[0]);
     numbers_remove(events, 0);
-    events->dropped++;
+    drop(events, 1);
     return true;
 }
 
@@ -86,9 +94,10 @@ void events_send(struct events *events, const struct host_event *event)
                             .message_id = id};
     struct err e;
 
+    events->metrics->events[event->kind]++;
     if (is_paused(events) || !make_room(events) ||
         !host_event_write(event, events->worker, world->now_ms(world->ctx), &body, &e)) {
-        events->dropped++;
+        drop(events, 1);
         return;
     }
     world->new_id(world->ctx, id);
@@ -98,7 +107,7 @@ void events_send(struct events *events, const struct host_event *event)
     if (world->publish(world->ctx, &p, &events->numbers[events->count]))
         events->count++;
     else
-        events->dropped++;
+        drop(events, 1);
 }
 
 void events_tell(struct events *events, const struct uuid *host, enum host_event_kind kind, const char *reason)
@@ -126,7 +135,7 @@ static void begin_pause(struct events *events, const struct bus_news *news)
     const struct world *world = events->world;
 
     events->paused_until_ms = world->now_ms(world->ctx) + EVENTS_PAUSE_MS;
-    events->dropped += events->count;
+    drop(events, events->count);
     while (events->count > 0)
         world->forget(world->ctx, events->numbers[--events->count]);
     log_event(LOG_LEVEL_WARN, "events-refused", "exchange", events->exchange, "details", news->text, (char *)NULL);
@@ -146,7 +155,7 @@ bool events_published(struct events *events, const struct bus_news *news)
     if (!numbers_find(events, news->number, &index))
         return false;
     numbers_remove(events, index);
-    events->dropped += news->how == PUBLISHED_REFUSED;
+    drop(events, news->how == PUBLISHED_REFUSED);
     if (bus_refused_for_good(news))
         begin_pause(events, news);
     if (events->count == 0)

@@ -8,6 +8,7 @@
 
 #include "schemas/host_event.h"
 #include "worker/life.h"
+#include "worker/metrics.h"
 
 enum {
     EVENTS_MAX = 1024,       /* not yet confirmed: about 1 KiB each */
@@ -16,8 +17,8 @@ enum {
 
 struct events;
 
-/* `exchange` and `worker` (its name) outlive it. `world` gives publish, forget and now_ms. NULL: no memory. */
-struct events *events_new(const struct world *world, const char *exchange, const char *worker);
+/* `exchange`, `worker` (its name) and `metrics` outlive it. `world` gives publish, forget and now_ms. NULL: no memory. */
+struct events *events_new(const struct world *world, const char *exchange, const char *worker, struct metrics *metrics);
 void events_free(struct events *events); /* NULL is fine; says how many were dropped, if any */
 
 /*

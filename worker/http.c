@@ -15,13 +15,14 @@ enum { HEADERS_MAX_BYTES = 8192, BODY_MAX = 0, TIMEOUT_S = 10 };
 
 struct http {
     struct evhttp *server;
-    http_readiness *readiness;
-    void *arg;
+    struct http_config config; /* but for `address` */
 };
 
-static void answer(struct evhttp_request *request, int status, struct evbuffer *body)
+#define PLAIN "text/plain; charset=utf-8"
+
+static void answer(struct evhttp_request *request, int status, const char *type, struct evbuffer *body)
 {
-    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", "text/plain; charset=utf-8");
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", type);
     evhttp_add_header(evhttp_request_get_output_headers(request), "Cache-Control", "no-store");
     evhttp_send_reply(request, status, NULL, body);
 }
@@ -32,7 +33,7 @@ static void answer_text(struct evhttp_request *request, int status, const char *
 
     if (body != NULL)
         evbuffer_add(body, text, strlen(text));
-    answer(request, status, body);
+    answer(request, status, PLAIN, body);
     if (body != NULL)
         evbuffer_free(body);
 }
@@ -73,14 +74,14 @@ static void answer_for_one(const struct http *http, struct evhttp_request *reque
     int status = 404;
 
     if (uuid_parse(wanted, strlen(wanted), &uuid))
-        for (size_t i = 0; http->readiness(http->arg, i, &r); i++)
+        for (size_t i = 0; http->config.readiness(http->config.arg, i, &r); i++)
             if (strcmp(r.host, uuid.text) == 0) {
                 status = is_ready(&r) ? 200 : 503;
                 tell(body, &r);
             }
     if (status == 404)
         evbuffer_add_printf(body, "no such host is served here\n");
-    answer(request, status, body);
+    answer(request, status, PLAIN, body);
     evbuffer_free(body);
 }
 
@@ -90,13 +91,13 @@ static void answer_for_all(const struct http *http, struct evhttp_request *reque
     struct readiness r;
     bool any = false;
 
-    for (size_t i = 0; http->readiness(http->arg, i, &r); i++) {
+    for (size_t i = 0; http->config.readiness(http->config.arg, i, &r); i++) {
         any |= is_ready(&r);
         if (!is_ready(&r))
             tell(body, &r);
     }
     evbuffer_prepend(body, any ? "ready\n" : "not ready\n", any ? 6 : 10);
-    answer(request, any ? 200 : 503, body);
+    answer(request, any ? 200 : 503, PLAIN, body);
     evbuffer_free(body);
 }
 
@@ -118,10 +119,25 @@ static void on_readyz(struct evhttp_request *request, void *arg)
     evhttp_clear_headers(&fields);
 }
 
+static void on_metrics(struct evhttp_request *request, void *arg)
+{
+    const struct http *http = arg;
+    struct evbuffer *body;
+
+    if (!is_get(request))
+        return;
+    body = evbuffer_new();
+    if (body != NULL)
+        http->config.metrics(http->config.arg, body);
+    answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", body);
+    if (body != NULL)
+        evbuffer_free(body);
+}
+
 static void on_other(struct evhttp_request *request, void *arg)
 {
     (void)arg;
-    answer_text(request, 404, "there are /healthz and /readyz\n");
+    answer_text(request, 404, "there are /healthz, /readyz and /metrics\n");
 }
 
 /* A stretch of a text, not terminated. */
@@ -177,12 +193,12 @@ static bool listen_on(struct http *http, const char *text, struct err *e)
     evhttp_set_max_body_size(http->server, BODY_MAX);
     evhttp_set_cb(http->server, "/healthz", on_healthz, http);
     evhttp_set_cb(http->server, "/readyz", on_readyz, http);
+    evhttp_set_cb(http->server, "/metrics", on_metrics, http);
     evhttp_set_gencb(http->server, on_other, http);
     return true;
 }
 
-bool http_open(struct event_base *base, const char *address, http_readiness *readiness, void *arg, struct http **out,
-               struct err *e)
+bool http_open(struct event_base *base, const struct http_config *config, struct http **out, struct err *e)
 {
     struct http *http = calloc(1, sizeof(*http));
 
@@ -190,9 +206,8 @@ bool http_open(struct event_base *base, const char *address, http_readiness *rea
         free(http);
         return err_set(e, ERR_LOCAL, "out of memory");
     }
-    http->readiness = readiness;
-    http->arg = arg;
-    if (!listen_on(http, address, e)) {
+    http->config = *config;
+    if (!listen_on(http, config->address, e)) {
         http_close(http);
         return false;
     }

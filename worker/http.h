@@ -1,4 +1,4 @@
-/* What probes ask over HTTP: /healthz and /readyz. */
+/* What is asked over HTTP: /healthz, /readyz, /metrics. */
 #ifndef WORKER_HTTP_H
 #define WORKER_HTTP_H
 
@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct event_base;
+struct evbuffer;
 struct http;
 
 enum { HTTP_HOST_BYTES = 64 };
@@ -24,14 +25,20 @@ struct readiness {
 /* Fill in *out for the host of this index; false past the last. Called in the loop. */
 typedef bool http_readiness(void *arg, size_t index, struct readiness *out);
 
+struct http_config {
+    const char *address; /* "127.0.0.1:9464", "[::1]:9464" */
+    http_readiness *readiness;
+    void (*metrics)(void *arg, struct evbuffer *out);
+    void *arg;
+};
+
 /*
- * Serve on `address` ("127.0.0.1:9464", "[::1]:9464"). /healthz: 200 while the loop
+ * Serve. /healthz: 200 while the loop
  * turns. /readyz: 200 if at least one host is consumed for and its libvirt can be
  * reached, else 503, naming every host that is not ready; ?host=<uuid> asks for one
  * (404 where it is not served here). Fails with ERR_CONFIG, naming the address.
  */
-MUST_CHECK bool http_open(struct event_base *base, const char *address, http_readiness *readiness, void *arg,
-                          struct http **out, struct err *e);
+MUST_CHECK bool http_open(struct event_base *base, const struct http_config *config, struct http **out, struct err *e);
 void http_close(struct http *http); /* NULL is fine */
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handlers/hv.h"
 #include "schemas/harden.h"
 #include "worker/clock.h"
 #include "worker/wakeup.h"
@@ -82,10 +83,13 @@ static void *thread_main(void *arg)
     const struct thread *self = arg;
     struct jobs *jobs = self->jobs;
     struct work *work;
+    uint64_t began_us;
 
     while ((work = next_work(jobs)) != NULL) {
         work->ledger = self->ledger;
+        began_us = hv_spent_us();
         work->state = work_is_late(work, clock_now_ms()) ? WORK_LATE : work_advance(work);
+        work->libvirt_us += hv_spent_us() - began_us;
         stack_wipe();
         hand_back(jobs, work);
     }

@@ -89,6 +89,7 @@ void life_settle(struct life *life, struct request *r, const char *reply_fate)
             w->ended(w->ctx, r->host, &r->work);
     } else {
         request_log(r, life_now(life), reply_fate);
+        w->answered(w->ctx, r);
         w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
     }
     release(life, r);
@@ -207,8 +208,10 @@ void life_run(struct life *life, struct request *r)
         return;
     }
     life_enter(r, STAGE_RUNNING);
-    if (r->begun_ms == 0)
+    if (r->begun_ms == 0) {
         r->begun_ms = life_now(life);
+        r->begun_us = w->now_us(w->ctx);
+    }
     r->work.now_ms = life_now(life);
     r->returns = life->of_host[r->host].returns;
     w->run(w->ctx, &r->work);
@@ -239,6 +242,7 @@ struct request *life_request(struct life *life, struct delivery *delivery)
 {
     struct request *r = request_new(delivery, life_now(life));
 
+    r->arrived_us = life->config->world.now_us(life->config->world.ctx);
     TAILQ_INSERT_TAIL(&life->all, r, all);
     life->in_hand++;
     life->of_host[r->host].in_hand++;

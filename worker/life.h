@@ -19,11 +19,13 @@
 #include "worker/trust.h"
 
 struct life;
+struct request;
 
 /* The outside, as the life cycle needs it. */
 struct world {
     void *ctx;
     int64_t (*now_ms)(void *ctx);                   /* since 1970 */
+    uint64_t (*now_us)(void *ctx);                  /* of a clock that only goes forward: how long things take */
     void (*run)(void *ctx, struct work *work);      /* on a job thread work_advance(), or WORK_LATE */
     void (*record)(void *ctx, struct entry *entry); /* then life_recorded() */
     bool (*recall)(void *ctx, const struct inbox_id *id, struct inbox_row *row, bool *found, struct err *e);
@@ -36,6 +38,7 @@ struct world {
     void (*wake_at)(void *ctx, int64_t when_ms);                    /* life_tick() is wanted then, or earlier */
     void (*new_id)(void *ctx, char out[UUID_HEX_CHARS + 1]);        /* for a reply */
     void (*tell)(void *ctx, const struct host_event *event);        /* best effort; copied */
+    void (*answered)(void *ctx, const struct request *r);           /* and about to be acked */
 };
 
 /* Read only, and outlives the life. */
@@ -101,5 +104,8 @@ bool life_is_idle(const struct life *life);
 
 size_t life_in_hand(const struct life *life);
 size_t life_of_host(const struct life *life, size_t host); /* of these: requests of one host */
+
+/* Call `each` with every request in hand, from the oldest delivery on. It may not end any. */
+void life_each(const struct life *life, void (*each)(void *arg, const struct request *r), void *arg);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a request has to tell to whoever listens. */
+/* What requests have to tell to whoever listens, or looks. */
 #include "worker/life_parts.h"
 
 void events_note(struct request *r)
@@ -20,4 +20,12 @@ void events_tell_of(const struct life *life, const struct request *r)
 
     for (size_t i = 0; i < r->event_count; i++)
         w->tell(w->ctx, &r->events[i]);
+}
+
+void life_each(const struct life *life, void (*each)(void *arg, const struct request *r), void *arg)
+{
+    const struct request *r;
+
+    TAILQ_FOREACH(r, &life->all, all)
+    each(arg, r);
 }

@@ -34,6 +34,7 @@ struct recorder {
     pthread_mutex_t lock;
     pthread_cond_t wanted;
     struct chain todo, written; /* these under the lock */
+    struct histogram commits;   /* likewise; not told yet */
     bool is_closing, has_news, works;
     char why[sizeof(((struct err *)0)->text)];
 };
@@ -129,10 +130,11 @@ static bool wait_for_work(struct recorder *r, struct chain *in_hand)
     return goes_on;
 }
 
-static void hand_back(struct recorder *r, struct chain *written)
+static void hand_back(struct recorder *r, struct chain *written, uint64_t took_us)
 {
     pthread_mutex_lock(&r->lock);
     chain_move(&r->written, written);
+    histogram_add(&r->commits, took_us);
     pthread_mutex_unlock(&r->lock);
     wakeup_call(r->wakeup);
 }
@@ -157,16 +159,18 @@ static void *thread_main(void *arg)
 {
     struct recorder *r = arg;
     struct chain in_hand;
+    uint64_t began_us;
     struct err e;
 
     chain_reset(&in_hand);
     while (wait_for_work(r, &in_hand)) {
+        began_us = clock_monotonic_us();
         if (in_hand.first == NULL) {
             prune(r);
         } else if (write_all(r->ledger, in_hand.first, &e)) {
             if (!r->works)
                 tell(r, true, "");
-            hand_back(r, &in_hand);
+            hand_back(r, &in_hand, clock_monotonic_us() - began_us);
             prune(r);
         } else {
             tell(r, false, e.text);
@@ -191,6 +195,9 @@ static void on_wakeup(void *arg)
     works = r->works;
     memcpy(why, r->why, sizeof(why));
     r->has_news = false;
+    if (r->config.commits != NULL)
+        histogram_merge(r->config.commits, &r->commits);
+    r->commits = (struct histogram){.sum_us = 0};
     pthread_mutex_unlock(&r->lock);
 
     if (has_news)

@@ -8,6 +8,7 @@
 
 #include "handlers/ledger.h"
 #include "handlers/work.h"
+#include "worker/histogram.h"
 
 struct event_base;
 struct recorder;
@@ -27,7 +28,8 @@ typedef void recorder_done(void *arg, struct entry *entry);
 typedef void recorder_news(void *arg, bool works, const char *why);
 
 struct recorder_config {
-    const char *path; /* of the ledger */
+    const char *path;          /* of the ledger */
+    struct histogram *commits; /* of the loop's: how long each transaction took; NULL: nobody wants to know */
     recorder_done *done;
     recorder_news *news;
     void *arg;

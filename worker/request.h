@@ -30,10 +30,11 @@ struct request {
     struct delivery *delivery;
     size_t host;
     int64_t arrived_ms, begun_ms;
-    uint64_t returns;        /* of its host's libvirt, when it last ran */
-    int64_t wait_until_ms;   /* WAITING, AWAY, RESENDING: when that ends */
-    int64_t away_until_ms;   /* AWAY: when libvirt must be back; 0: was not away */
-    int64_t answer_until_ms; /* when waiting for others ends; set when it begins */
+    uint64_t arrived_us, begun_us; /* of a clock that is not set; begun_us 0: not yet */
+    uint64_t returns;              /* of its host's libvirt, when it last ran */
+    int64_t wait_until_ms;         /* WAITING, AWAY, RESENDING: when that ends */
+    int64_t away_until_ms;         /* AWAY: when libvirt must be back; 0: was not away */
+    int64_t answer_until_ms;       /* when waiting for others ends; set when it begins */
 
     struct envelope envelope;
     const char *user;                                   /* whose it is, by the broker's word or an operator's */

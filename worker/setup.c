@@ -187,13 +187,13 @@ static bool open_life(struct worker *w, struct err *e)
         w->hosts[i].deletes_orphans = c->orphan_policy == ORPHANS_DELETE;
         w->hosts[i].hv = hypervisors_of(w->hypervisors, i);
     }
-    w->events = events_new(&w->life_config.world, w->config.events_exchange, w->config.name);
+    w->events = events_new(&w->life_config.world, w->config.events_exchange, w->config.name, &w->metrics);
     return w->events != NULL || err_set(e, ERR_LOCAL, "out of memory");
 }
 
 static bool open_ledger(struct worker *w, struct err *e)
 {
-    struct recorder_config config = {w->ledger_path, worker_on_recorded, worker_on_recorder, w};
+    struct recorder_config config = {w->ledger_path, &w->metrics.commit, worker_on_recorded, worker_on_recorder, w};
 
     snprintf(w->ledger_path, sizeof(w->ledger_path), "%s/ledger.db", w->config.state_dir);
     w->ledger_works = true;
@@ -215,6 +215,15 @@ static bool open_recovery(struct worker *w, struct err *e)
     return recovery_open(w->base, &config, &w->recovery, e);
 }
 
+/* What is only there for those who look. */
+static bool open_http(struct worker *w, struct err *e)
+{
+    const struct http_config config = {w->config.http, worker_readiness, worker_metrics, w};
+
+    return w->config.http[0] == '\0' || (inventory_open(w->base, w->ledger_path, NULL, NULL, &w->inventory, e) &&
+                                         http_open(w->base, &config, &w->http, e));
+}
+
 static bool open_all(struct worker *w, struct err *e)
 {
     if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_ledger(w, e) ||
@@ -224,9 +233,7 @@ static bool open_all(struct worker *w, struct err *e)
         !open_recovery(w, e) || !open_leases(w, e) || !open_life(w, e) ||
         !tenures_open(w->base, &w->config, TENURE_FENCE_MS, serving_tenure, w, &w->tenures, e))
         return false;
-    if (!watchdog_open(w->base, worker_is_well, w, &w->watchdog, e))
-        return false;
-    return w->config.http[0] == '\0' || http_open(w->base, w->config.http, worker_readiness, w, &w->http, e);
+    return watchdog_open(w->base, worker_is_well, w, &w->watchdog, e) && open_http(w, e);
 }
 
 bool worker_open(const struct config *config, const char *path, struct worker **out, struct err *e)
@@ -251,6 +258,7 @@ void worker_close(struct worker *w)
     if (w == NULL)
         return;
     http_close(w->http);
+    inventory_close(w->inventory);
     watchdog_close(w->watchdog);
     recovery_close(w->recovery);
     leases_free(w->leases);

@@ -7,6 +7,7 @@
 
 #include "schemas/harden.h"
 #include "worker/log.h"
+#include "worker/status.h"
 #include "worker/worker_parts.h"
 
 static void tell_all(struct worker *w, enum host_event_kind kind)
@@ -85,6 +86,7 @@ static void tell_hypervisor(struct worker *w, size_t host, bool up, const char *
     if (s->hypervisor == (up ? SAID_UP : SAID_DOWN))
         return;
     s->hypervisor = up ? SAID_UP : SAID_DOWN;
+    s->libvirt_connections += up;
     events_tell(w->events, &w->hosts[host].uuid, up ? HOST_EVENT_HYPERVISOR_UP : HOST_EVENT_HYPERVISOR_DOWN,
                 up ? NULL : why);
 }
@@ -136,6 +138,9 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
 {
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "broker-up" : "broker-down", "details", news->text,
               (char *)NULL);
+    w->metrics.broker_connections += up && !w->was_broker_up;
+    w->metrics.broker_losses += !up && w->was_broker_up;
+    w->was_broker_up = up;
     events_link(w->events, up);
     tell_status(w, up ? "connected to the broker" : "waiting for the broker");
     if (up)
@@ -156,6 +161,8 @@ static void on_news(struct worker *w, struct bus_news *news)
     case BUS_QUIET:
         return;
     case BUS_DELIVERY:
+        w->metrics.deliveries++;
+        w->metrics.redeliveries += news->delivery->redelivered;
         serving_delivery(w, news->delivery);
         return;
     case BUS_ANSWER:
@@ -163,6 +170,7 @@ static void on_news(struct worker *w, struct bus_news *news)
         delivery_free(news->delivery);
         return;
     case BUS_PUBLISHED:
+        w->metrics.published[news->how]++;
         if (!events_published(w->events, news))
             life_published(w->life, news->number, fate_of(news), news->text);
         return;
@@ -176,10 +184,12 @@ static void on_news(struct worker *w, struct bus_news *news)
         on_link(w, news, news->event == BUS_LINK_UP);
         return;
     case BUS_BLOCKED:
+        w->is_broker_blocked = true;
         events_link(w->events, false); /* nothing of what is sent goes out */
         log_event(LOG_LEVEL_WARN, "broker-blocked", "details", news->text, (char *)NULL);
         return;
     case BUS_UNBLOCKED:
+        w->is_broker_blocked = false;
         events_link(w->events, bus_is_up(w->bus));
         log_event(LOG_LEVEL_INFO, "broker-unblocked", (char *)NULL);
     }
@@ -271,6 +281,14 @@ bool worker_readiness(void *arg, size_t index, struct readiness *out)
     out->is_hypervisor_up = hypervisors_up(w->hypervisors, index, &why);
     out->why = w->is_draining ? "stopping" : !w->ledger_works ? w->ledger_why : !s->is_consuming ? s->why : why;
     return true;
+}
+
+void worker_metrics(void *arg, struct evbuffer *out)
+{
+    struct status status;
+
+    worker_status(arg, &status);
+    metrics_write(&status, out);
 }
 
 bool worker_run(struct worker *w)

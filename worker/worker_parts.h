@@ -6,9 +6,11 @@
 #include "worker/events.h"
 #include "worker/http.h"
 #include "worker/hypervisors.h"
+#include "worker/inventory.h"
 #include "worker/jobs.h"
 #include "worker/leases.h"
 #include "worker/life.h"
+#include "worker/metrics.h"
 #include "worker/recorder.h"
 #include "worker/recovery.h"
 #include "worker/serving.h"
@@ -22,6 +24,7 @@ struct served {
     char queue[QUEUE_NAME_BYTES], routing_key[QUEUE_NAME_BYTES];
     bool is_consuming;
     enum { SAID_NOTHING, SAID_UP, SAID_DOWN } hypervisor; /* by the last event about it */
+    uint64_t libvirt_connections;                         /* so far */
     char why[WHY_BYTES];
     bool is_asked;                           /* another worker wants the host: nothing more is begun */
     struct delivery *waiting, *waiting_last; /* until the tenure is held */
@@ -54,6 +57,9 @@ struct worker {
     struct jobs *jobs;
     struct bus *bus;
     struct http *http;
+    struct inventory *inventory; /* NULL: nobody can ask for it */
+    struct metrics metrics;
+    bool was_broker_up, is_broker_blocked;
     struct watchdog *watchdog;
     struct life_config life_config;
     struct life *life;
@@ -78,5 +84,6 @@ bool worker_lease(void *arg, size_t host, const struct lease_request *what);
 void worker_mind_time(struct worker *w); /* see to the next lease that ends, and the next host to be reconciled */
 bool worker_is_well(void *arg);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
+void worker_metrics(void *arg, struct evbuffer *out);
 
 #endif

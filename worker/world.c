@@ -15,6 +15,12 @@ static int64_t world_now_ms(void *ctx)
     return clock_now_ms();
 }
 
+static uint64_t world_now_us(void *ctx)
+{
+    (void)ctx;
+    return clock_monotonic_us();
+}
+
 static void world_run(void *ctx, struct work *work)
 {
     struct worker *w = ctx;
@@ -97,6 +103,7 @@ static void reconciled(struct worker *w, size_t host, const struct work *work)
 
     if (!work->failed && reply->found_count == 0)
         return;
+    w->metrics.mended += work->failed ? 0 : (uint64_t)reply->mended;
     snprintf(found, sizeof(found), "%lld", (long long)reply->found_count);
     snprintf(mended, sizeof(mended), "%lld", (long long)reply->mended);
     log_event(LOG_LEVEL_WARN, "reconcile", "host", w->hosts[host].uuid.text, "found", work->failed ? "" : found,
@@ -185,8 +192,18 @@ static void world_tell(void *ctx, const struct host_event *event)
     events_send(w->events, event);
 }
 
+static void world_answered(void *ctx, const struct request *r)
+{
+    struct worker *w = ctx;
+
+    metrics_answered(&w->metrics, r, clock_monotonic_us());
+    if (r->work.handler == &reconcile_handler && !r->work.failed && !r->is_duplicate)
+        w->metrics.mended += (uint64_t)((const struct reconcile_reply *)r->work.reply)->mended;
+}
+
 const struct world world_ops = {
     .now_ms = world_now_ms,
+    .now_us = world_now_us,
     .run = world_run,
     .record = world_record,
     .recall = world_recall,
@@ -199,4 +216,5 @@ const struct world world_ops = {
     .wake_at = world_wake_at,
     .new_id = world_new_id,
     .tell = world_tell,
+    .answered = world_answered,
 };

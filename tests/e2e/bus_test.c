@@ -447,6 +447,69 @@ static void delivers_what_was_published_with_its_properties(void **state)
     rig_close(&rig);
 }
 
+/* Asked over and over until the depth of the queue is as wanted. */
+static void rig_counts(struct rig *rig, size_t of, bool is_known, uint32_t wanted)
+{
+    double end = now_s() + 20 * patience();
+    struct bus_depth depth;
+    struct bus_news news;
+
+    do {
+        bus_count(rig->bus);
+        (void)rig_next(rig, &news, 0.1);
+        depth = of < 3 ? bus_queue_depth(rig->bus, of) : bus_dead_depth(rig->bus);
+        if (now_s() > end)
+            fail_msg("queue %zu has %u messages (known: %d), and not %u", of, depth.messages, depth.is_known, wanted);
+    } while (depth.is_known != is_known || depth.messages != wanted);
+}
+
+static void counts_what_waits_in_each_queue(void **state)
+{
+    struct bus_config config = plain_config();
+    struct bus_queue queues[] = {
+        {queue, key}, {"bus-test.other", "bus-test.other"}, {"bus-test.last", "bus-test.last"}};
+    struct bus_news news;
+    struct rig rig;
+
+    (void)state;
+    config.queues = queues;
+    config.queue_count = COUNT(queues);
+    config.prefetch = 2;
+    rig_up(&rig, &config);
+    assert_false(bus_queue_depth(rig.bus, 0).is_known); /* nobody has asked */
+    for (size_t i = 0; i < 5; i++)
+        rig_published(&rig, rig_publish(&rig, EXCHANGE, "bus-test.last", "m", 10), &news);
+    rig_counts(&rig, 2, true, 3); /* two are delivered */
+    rig_counts(&rig, 0, true, 0);
+    rig_counts(&rig, 3, true, 0); /* of the dead letters */
+    assert_true(bus_queue_heard_ms(rig.bus, 2) > 0);
+    assert_int_equal(bus_queue_heard_ms(rig.bus, 0), 0);
+    rig_close(&rig);
+}
+
+static void a_queue_that_is_not_there_keeps_no_other_from_being_counted(void **state)
+{
+    struct bus_config config = plain_config();
+    struct bus_news news;
+    struct rig rig, looker;
+
+    (void)state;
+    config.prefetch = 1;
+    rig_up(&rig, &config);
+    config.declare = false;
+    config.dead_exchange = "bus-test.not-there";
+    rig_up(&looker, &config);
+    rig_counts(&looker, 0, true, 0);
+    for (size_t i = 0; i < 2; i++) {
+        rig_published(&rig, rig_publish(&rig, EXCHANGE, key, "m", 10), &news);
+        rig_published(&rig, rig_publish(&rig, EXCHANGE, key, "m", 10), &news);
+        rig_counts(&looker, 0, true, (uint32_t)(2 * i + 1));
+        assert_false(bus_dead_depth(looker.bus).is_known);
+    }
+    rig_close(&looker);
+    rig_close(&rig);
+}
+
 static void a_sender_that_says_its_user_is_named(void **state)
 {
     amqp_basic_properties_t p = {._flags = AMQP_BASIC_USER_ID_FLAG, .user_id = amqp_cstring_bytes("guest")};
@@ -1309,6 +1372,8 @@ int main(void)
         TEST(declare_no_makes_nothing),
         TEST(says_which_queue_is_there_with_other_arguments),
         TEST(delivers_what_was_published_with_its_properties),
+        TEST(counts_what_waits_in_each_queue),
+        TEST(a_queue_that_is_not_there_keeps_no_other_from_being_counted),
         TEST(a_sender_that_says_its_user_is_named),
         TEST(a_rejected_delivery_is_a_dead_letter),
         TEST(a_body_over_the_limit_is_a_dead_letter_and_the_next_one_comes),

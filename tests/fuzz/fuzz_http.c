@@ -6,6 +6,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <stdio.h>
@@ -34,6 +35,12 @@ static bool readiness(void *arg, size_t index, struct readiness *out)
     return true;
 }
 
+static void metrics(void *arg, struct evbuffer *out)
+{
+    (void)arg;
+    evbuffer_add_printf(out, "keyferry_hosts 2\n");
+}
+
 /* Stands in for libevent's: http_open() listens on a UNIX socket of a name that the kernel makes up. */
 int evhttp_bind_socket(struct evhttp *server, const char *address, ev_uint16_t port)
 {
@@ -48,12 +55,13 @@ int evhttp_bind_socket(struct evhttp *server, const char *address, ev_uint16_t p
 
 static void open_once(void)
 {
+    const struct http_config config = {"127.0.0.1:1", readiness, metrics, NULL};
     struct err e;
 
     if (http != NULL)
         return;
     base = event_base_new();
-    MUST(base != NULL && http_open(base, "127.0.0.1:1", readiness, NULL, &http, &e));
+    MUST(base != NULL && http_open(base, &config, &http, &e));
 }
 
 static int dial(void)

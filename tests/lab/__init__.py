@@ -19,6 +19,7 @@ from .link import Link
 from .listener import Listener
 from .machine import Machine
 from .notify import NotifySocket
+from .prometheus import Prometheus, promtool
 from .proxy import Proxy
 from .search import Search
 from .service import FakeHost, Service, refusal
@@ -26,5 +27,5 @@ from .wire import Wire
 from .lab import Lab, REPO, program
 
 __all__ = ["Lab", "LabError", "Authority", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
-           "Link", "Listener", "Machine", "NotifySocket", "Search", "Service", "FakeHost", "Proxy", "Wire", "REPO", "patience", "program",
-           "refusal", "wait_until"]
+           "Link", "Listener", "Machine", "NotifySocket", "Search", "Service", "FakeHost", "Prometheus", "Proxy", "Wire", "REPO",
+           "patience", "program", "promtool", "refusal", "wait_until"]

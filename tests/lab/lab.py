@@ -16,6 +16,7 @@ from .link import Link
 from .listener import Listener
 from .machine import Machine
 from .process import LabError, start_time
+from .prometheus import Prometheus
 from .proxy import Proxy
 from .service import FakeHost
 from .wire import Wire
@@ -93,6 +94,9 @@ class Lab:
 
     def machine(self, **options):
         return self._add(Machine(self, **options))
+
+    def prometheus(self, *workers, **options):
+        return self._add(Prometheus(self, [f"127.0.0.1:{worker.port}" for worker in workers], **options))
 
     def wire(self, broker):
         return self._add(Wire(broker))

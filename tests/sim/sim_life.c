@@ -72,7 +72,7 @@ static struct {
     uint64_t seed, dice;
     bool faults, had_faults, cannot_read, is_deadly, is_traced, is_draining;
     int64_t now_ms, wake_at_ms;
-    uint64_t tags, numbers;
+    uint64_t tags, numbers, answered, settled;
     struct host hosts[HOSTS];
     struct hv hvs[HOSTS];
     uint64_t generation[HOSTS];
@@ -491,6 +491,11 @@ static bool same_identity(const struct work *a, const struct work *b)
     return a->handler->lane == LANE_IDENTITY && b->handler->lane == LANE_IDENTITY && memcmp(x, y, sizeof(*x)) == 0;
 }
 
+static uint64_t world_now_us(void *ctx)
+{
+    return 1000 * (uint64_t)world_now_ms(ctx);
+}
+
 static void world_run(void *ctx, struct work *work)
 {
     bool is_known = false;
@@ -535,6 +540,7 @@ static void world_settle(void *ctx, struct delivery *d, enum verdict verdict)
 {
     (void)ctx;
     CHECK(verdict == VERDICT_ACK, "a request was rejected");
+    CHECK(++sim.settled == sim.answered, "a request was acked without having been told as answered, or was told twice");
     for (size_t i = 0; i < sim.message_count; i++) {
         struct message_on_queue *m = &sim.messages[i];
         if (m->tag != d->tag || d->generation != sim.generation[d->queue])
@@ -648,6 +654,13 @@ static void world_tell(void *ctx, const struct host_event *event)
     CHECK(sim.told[host][vm] != is_there || was_there || sim.had_faults, "%s was told twice",
           host_event_name(event->kind));
     sim.told[host][vm] = is_there;
+}
+
+static void world_answered(void *ctx, const struct request *r)
+{
+    (void)ctx;
+    CHECK(r->begun_us == 0 || r->begun_us >= r->arrived_us, "%s was begun before it came", r->id);
+    sim.answered++;
 }
 
 /* ---- one run ---- */
@@ -1240,6 +1253,7 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
     static const char *const queue_names[HOSTS] = {"queue-0", "queue-1"};
     struct life_config config = {
         .world = {.now_ms = world_now_ms,
+                  .now_us = world_now_us,
                   .run = world_run,
                   .record = world_record,
                   .recall = world_recall,
@@ -1251,7 +1265,8 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
                   .host_is_up = world_host_is_up,
                   .wake_at = world_wake_at,
                   .new_id = world_new_id,
-                  .tell = world_tell},
+                  .tell = world_tell,
+                  .answered = world_answered},
         .hosts = sim.hosts,
         .host_count = HOSTS,
         .vault = vault,

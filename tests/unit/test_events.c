@@ -21,6 +21,7 @@ static struct {
 } bus;
 
 static struct events *events;
+static struct metrics metrics;
 
 static int64_t now_ms(void *ctx)
 {
@@ -62,7 +63,7 @@ static int set_up(void **state)
     (void)state;
     memset(&bus, 0, sizeof(bus));
     bus.now_ms = 1000000;
-    events = events_new(&world, "keyferry.events", "worker-1");
+    events = events_new(&world, "keyferry.events", "worker-1", &metrics);
     return events == NULL;
 }
 

@@ -32,6 +32,7 @@ static char folder[40], path[64];
 static struct event_base *base;
 static struct event *tick;
 static struct recorder *recorder;
+static struct histogram commits;
 static struct entry entries[ENTRIES];
 static struct record nothing, records[ENTRIES];
 static const struct entry *done[2 * ENTRIES];
@@ -73,7 +74,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 static struct recorder *opened(void)
 {
-    const struct recorder_config config = {path, on_done, on_news, NULL};
+    const struct recorder_config config = {path, &commits, on_done, on_news, NULL};
     struct recorder *r = NULL;
 
     must(recorder_open(base, &config, &r, &e));
@@ -260,6 +261,18 @@ static void all_that_is_ready_goes_into_one_transaction_and_is_told_in_order(voi
     ledger_close(other);
 }
 
+static void how_long_each_transaction_took_is_counted(void **state)
+{
+    (void)state;
+    memset(&commits, 0, sizeof(commits));
+    for (size_t i = 0; i < 3; i++) {
+        recorder_write(recorder, entry_of(i));
+        turn_until_done(i + 1);
+    }
+    assert_int_equal(histogram_count(&commits), 3);
+    assert_true(commits.sum_us > 0);
+}
+
 static void a_request_and_what_it_changes_among_secrets_are_written_together(void **state)
 {
     (void)state;
@@ -387,7 +400,7 @@ static void what_is_older_than_a_signature_can_be_is_forgotten_and_what_is_young
 
 static void one_that_cannot_be_opened_is_refused(void **state)
 {
-    const struct recorder_config config = {"/nowhere/ledger.db", on_done, on_news, NULL};
+    const struct recorder_config config = {"/nowhere/ledger.db", NULL, on_done, on_news, NULL};
     struct recorder *none = NULL;
 
     (void)state;
@@ -403,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_done_is_on_disk_before_it_is_told),
         TEST(all_that_is_ready_goes_into_one_transaction_and_is_told_in_order),
+        TEST(how_long_each_transaction_took_is_counted),
         TEST(a_request_and_what_it_changes_among_secrets_are_written_together),
         TEST(an_entry_without_an_id_has_no_row),
         TEST(what_is_done_may_be_written_again_at_once),

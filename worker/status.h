@@ -1,0 +1,42 @@
+/* How it is now with the worker and its hosts: what /metrics and the status page are made of. */
+#ifndef WORKER_STATUS_H
+#define WORKER_STATUS_H
+
+#include "handlers/census.h"
+#include "worker/metrics.h"
+#include "worker/usage.h"
+
+/* How it is with a host now. Yes and no are 1 and 0; -1: not known. */
+struct host_status {
+    const char *uuid, *uri;
+    const char *why; /* something is wrong with it, for people; or "" */
+    int64_t is_ready, is_consuming, is_served, is_libvirt_up;
+    int64_t libvirt_connections; /* so far */
+    int64_t in_flight;
+    int64_t messages; /* that are ready in its queue, when that was last asked */
+    int64_t heard_ms; /* when its queue last delivered anything; since 1970 */
+    int64_t secrets, leases;
+};
+
+/* How it is with the worker now; as above. */
+struct status {
+    const struct metrics *metrics;
+    const char *worker;
+    int64_t now_ms;
+    int64_t in_flight[STAGE_SETTLED];
+    int64_t threads;
+    int64_t is_broker_up, is_broker_blocked, dead_letters;
+    int64_t is_ledger_up, ledger_bytes;
+    int64_t secrets, leases, findings[FINDING_KINDS];
+    struct usage usage;
+    int64_t hosts, hosts_ready; /* `hosts` is also how many host() tells of */
+    void (*host)(void *arg, size_t index, struct host_status *out);
+    void *arg;
+};
+
+struct worker;
+
+/* Fill in *out, which is valid until the loop turns. It has the broker and the ledger asked for what will be known next time. */
+void worker_status(struct worker *worker, struct status *out);
+
+#endif
