@@ -70,6 +70,7 @@ help:
 	@echo 'make bench          speed and memory, beside the peers; writes tests/bench/RESULTS.md'
 	@echo 'make install        to DESTDIR and PREFIX (/usr/local)'
 	@echo 'make man            the man pages, in build/man'
+	@echo 'make protocol       what follows from the tables in schemas/, anew in PROTOCOL.md'
 	@echo 'make deb            build/keyferry_VERSION_ARCH.deb, the same bytes wherever it is made'
 	@echo 'make deps           install what building needs; also deps-demo, deps-check'
 	@echo 'make clean'
@@ -174,6 +175,11 @@ $(BUILD)/keyferry.service: deploy/systemd/keyferry.service
 PAGES := $(patsubst deploy/man/%.in,$(BUILD)/man/%,$(wildcard deploy/man/*.in))
 $(BUILD)/man/%: deploy/man/%.in deploy/man/help.awk deploy/man/make-man $(BUILD)/keyferryd $(BUILD)/keyferry
 	@mkdir -p $(@D); echo $@; deploy/man/make-man $* $(BUILD) > $@
+$(BUILD)/describe: deploy/protocol/describe.c $(BUILD)/libkeyferry.a
+	@echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+protocol: $(BUILD)/describe
+	$< < PROTOCOL.md > $(BUILD)/PROTOCOL.md
+	@cmp -s $(BUILD)/PROTOCOL.md PROTOCOL.md || cp $(BUILD)/PROTOCOL.md PROTOCOL.md
 $(BUILD)/completion/%: $(BUILD)/keyferry
 	@mkdir -p $(@D)
 	$< completion $* > $@
@@ -205,7 +211,7 @@ clean:
 	rm -rf build compile_commands.json
 
 .PHONY: all help unit sim corpus real release canary e2e e2e-threads storm storm-short storm-broken fuzz fuzz-run asan tsan deps \
-        deps-demo deps-check check demo bench lint format compile_commands.json man install deb package \
+        deps-demo deps-check check demo bench lint format compile_commands.json man protocol install deb package \
         clean
 .SECONDARY:
 -include $(OBJ:.o=.d)
