@@ -194,6 +194,7 @@ INSTALLED := 755:$(BUILD)/keyferryd:$(PREFIX)/sbin/keyferryd 755:$(BUILD)/keyfer
     644:deploy/systemd/tmpfiles.conf:$(PREFIX)/lib/tmpfiles.d/keyferry.conf \
     644:deploy/polkit/60-keyferry.rules:$(POLKITDIR)/60-keyferry.rules \
     644:$(BUILD)/keyferry.conf:$(DOC)/examples/keyferry.conf \
+    $(foreach f,$(wildcard deploy/examples/*.* deploy/examples/node/*.*),644:$f:$(DOC)/$(f:deploy/%=%)) \
     644:$(BUILD)/completion/bash:$(PREFIX)/share/bash-completion/completions/keyferry \
     644:$(BUILD)/completion/zsh:$(PREFIX)/share/zsh/vendor-completions/_keyferry \
     644:$(BUILD)/completion/fish:$(PREFIX)/share/fish/vendor_completions.d/keyferry.fish \
