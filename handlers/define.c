@@ -53,6 +53,23 @@ static bool uuid_choose(const struct work *work, const struct uuid *known, struc
     return true;
 }
 
+/* What the ledger has under a UUID. What this request has told it need not be asked for: its lane is its own. */
+static bool row_get(const struct work *work, const struct uuid *uuid, struct secret_row *out, struct err *e)
+{
+    const struct secret_row *told = &work->record.changes[0].row;
+    bool found;
+
+    if (told->sealed.len > 0 && uuid_equal(&told->uuid, uuid)) {
+        *out = *told;
+        return true;
+    }
+    if (!secret_row_get(work->ledger, &work->host->uuid, uuid, out, &found, e))
+        return false;
+    if (!found)
+        *out = (struct secret_row){.sealed.len = 0};
+    return true;
+}
+
 /*
  * Into the record: the secret of a UUID as it is, or shall be. Nobody else's may be
  * written over: what the ledger knows, it would restore.
@@ -61,13 +78,10 @@ static bool keep(struct work *work, const struct uuid *uuid, const struct mark *
                  struct err *e)
 {
     struct secret_row row;
-    bool found;
 
-    if (!secret_row_get(work->ledger, &work->host->uuid, uuid, &row, &found, e))
+    if (!row_get(work, uuid, &row, e))
         return false;
-    if (!found)
-        memset(&row, 0, sizeof(row));
-    if (found && !secret_key_equal(&row.key, secret_key_of(work)))
+    if (uuid_is_set(&row.uuid) && !secret_key_equal(&row.key, secret_key_of(work)))
         return err_set(e, ERR_CONFLICT, "secret %s belongs to another identity", uuid->text);
     if (!kept_compose(work, uuid, mark, define_dek(work), state, &row, e))
         return false;

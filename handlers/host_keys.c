@@ -45,10 +45,9 @@ static void ring_finish(struct key_ring *ring)
     memcpy(ring->digest, digest, DIGEST_CHARS);
 }
 
-static bool random_fill(uint8_t out[HPKE_KEY_BYTES], struct err *e)
+static bool random_fill(uint8_t *out, size_t bytes, struct err *e)
 {
-    return getrandom(out, HPKE_KEY_BYTES, 0) == HPKE_KEY_BYTES ||
-           err_set(e, ERR_LOCAL, "the system gave no random bytes");
+    return getrandom(out, bytes, 0) == (ssize_t)bytes || err_set(e, ERR_LOCAL, "the system gave no random bytes");
 }
 
 /* A new pair before the others, of which there are not too many. */
@@ -59,7 +58,7 @@ static bool ring_add(struct key_ring *ring, const char made_for[DIGEST_CHARS], s
     memmove(ring->pairs + 1, ring->pairs, ring->count * sizeof(ring->pairs[0]));
     memmove(ring->made_for + 1, ring->made_for, ring->count * sizeof(ring->made_for[0]));
     ring->count++;
-    if (!random_fill(fresh->private_key, e))
+    if (!random_fill(fresh->private_key, sizeof(fresh->private_key), e))
         return false;
     hpke_public_key(fresh);
     memcpy(ring->made_for[0], made_for, DIGEST_CHARS);
@@ -158,13 +157,14 @@ bool host_keys_unseal(const struct host_keys *keys, enum seal_layout layouts, co
 bool host_keys_keep(const struct host_keys *keys, const struct seal_use *use, const struct dek *dek,
                     struct sealed_dek *out, struct err *e)
 {
-    uint8_t ephemeral[HPKE_KEY_BYTES];
-    struct public_key own;
-    bool ok =
-        host_keys_current(keys, &own, e) && random_fill(ephemeral, e) && seal_keep(ephemeral, &own, use, dek, out, e);
+    uint8_t nonce[KEPT_NONCE_BYTES];
+    struct key_ring *ring;
 
-    wipe(ephemeral, sizeof(ephemeral));
-    return ok;
+    if (!random_fill(nonce, sizeof(nonce), e) || (ring = ring_read(keys, e)) == NULL)
+        return false;
+    seal_keep(nonce, &ring->pairs[0], use, dek, out);
+    vault_give(keys->vault, ring);
+    return true;
 }
 
 bool host_keys_recall(const struct host_keys *keys, const struct seal_use *use, const struct sealed_dek *sealed,

@@ -177,44 +177,37 @@ void ledger_rollback(struct ledger *ledger)
         (void)!transaction_run(ledger, KEPT_ROLLBACK, "ROLLBACK", &ignored);
 }
 
-/* ---- hosts ---- */
+/* ---- restorations ---- */
 
-static const char take_text[] = "INSERT INTO hosts (host, worker, epoch) VALUES (?1, ?2, 1)"
-                                " ON CONFLICT (host) DO UPDATE SET worker = excluded.worker, epoch = epoch + 1"
-                                " RETURNING epoch";
-static const char epoch_text[] = "SELECT epoch FROM hosts WHERE host = ?1";
+static const char begin_text[] = "INSERT INTO restorations (host, by) VALUES (?1, ?2)"
+                                 " ON CONFLICT (host) DO UPDATE SET by = excluded.by";
+static const char end_text[] = "DELETE FROM restorations WHERE host = ?1 AND by = ?2";
+static const char is_on_text[] = "SELECT 1 FROM restorations WHERE host = ?1";
 
-/* What is read comes to be only when the statement has ended: a write is not done before. */
-static bool epoch_read(const struct ledger *ledger, sqlite3_stmt *statement, int64_t *epoch, struct err *e)
+static bool restoration_write(struct ledger *ledger, enum kept which, const char *text, const struct uuid *host,
+                              const struct uuid *by, struct err *e)
 {
-    bool has_row = false;
-    int64_t read = 0;
-
-    if (!sql_step(ledger, statement, &has_row, e))
-        return false;
-    if (has_row)
-        read = sqlite3_column_int64(statement, 0);
-    if (has_row && !sql_finish(ledger, statement, e))
-        return false;
-    *epoch = read;
-    return true;
-}
-
-bool host_row_take(struct ledger *ledger, const struct uuid *host, const char *worker, int64_t *epoch, struct err *e)
-{
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_HOST_TAKE, take_text, host, e);
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, which, text, host, e);
 
     if (statement == NULL)
         return false;
-    sqlite3_bind_text(statement, 2, worker, -1, SQLITE_STATIC);
-    return epoch_read(ledger, statement, epoch, e);
+    sqlite3_bind_text(statement, 2, by->text, -1, SQLITE_STATIC);
+    return sql_finish(ledger, statement, e);
 }
 
-bool host_row_epoch(struct ledger *ledger, const struct uuid *host, int64_t *epoch, struct err *e)
+bool restoration_begin(struct ledger *ledger, const struct uuid *host, const struct uuid *by, struct err *e)
 {
-    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_HOST_EPOCH, epoch_text, host, e);
+    return restoration_write(ledger, KEPT_RESTORATION_BEGIN, begin_text, host, by, e);
+}
 
-    if (statement == NULL)
-        return false;
-    return epoch_read(ledger, statement, epoch, e);
+bool restoration_end(struct ledger *ledger, const struct uuid *host, const struct uuid *by, struct err *e)
+{
+    return restoration_write(ledger, KEPT_RESTORATION_END, end_text, host, by, e);
+}
+
+bool restoration_is_on(struct ledger *ledger, const struct uuid *host, bool *is_on, struct err *e)
+{
+    ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_RESTORATION_IS_ON, is_on_text, host, e);
+
+    return statement != NULL && sql_step(ledger, statement, is_on, e);
 }

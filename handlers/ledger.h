@@ -16,8 +16,8 @@
  * unless said otherwise.
  *
  * The file is for the sqlite3 shell to read: texts, whole numbers, blobs. It refuses
- * rows that make no sense: uppercase UUIDs, digests that are none, a purpose, state
- * or size that there is not, an outcome that is missing from what has one.
+ * rows that make no sense: UUIDs and digests of another length, a purpose, state or
+ * size that there is not, an outcome that is missing from what has one.
  */
 #ifndef HANDLERS_LEDGER_H
 #define HANDLERS_LEDGER_H
@@ -88,7 +88,7 @@ struct inbox_row {
 MUST_CHECK bool inbox_find(struct ledger *ledger, const struct inbox_id *id, struct inbox_row *row, bool *found,
                            struct err *e);
 
-/* Write the whole row, whether it was there or not. */
+/* Write the row, whether it was there or not; of one that was, name, content and whole stay. */
 MUST_CHECK bool inbox_write(struct ledger *ledger, const struct inbox_id *id, const struct inbox_row *row,
                             struct err *e);
 
@@ -123,8 +123,8 @@ struct secret_row {
 };
 
 /*
- * Without `sealed` (length 0) what the row has stays, which must be there then: so
- * that no change of a mark undoes a sealing to a newer key.
+ * Of a row that is there, the identity stays. Without `sealed` (length 0) what the row has stays as well, and it must
+ * be there then: so that no change of a mark undoes a sealing to a newer key.
  */
 MUST_CHECK bool secret_row_write(struct ledger *ledger, const struct secret_row *row, struct err *e);
 MUST_CHECK bool secret_row_remove(struct ledger *ledger, const struct uuid *host, const struct uuid *uuid,
@@ -163,15 +163,15 @@ MUST_CHECK bool finding_told(struct ledger *ledger, const struct uuid *host, con
 /* What was not seen any more since `before_ms` is over. */
 MUST_CHECK bool findings_forget(struct ledger *ledger, const struct uuid *host, int64_t before_ms, struct err *e);
 
-/* ---- who serves a host ---- */
+/* ---- what libvirt has lost of a host is being restored ---- */
 
 /*
- * Become the one who serves `host`: its epoch grows by one, and `worker` is noted.
- * Whoever holds an older epoch must write nothing about the host any more.
+ * Begun before the first of its secrets is, over when all have been. Who dies between the two leaves one or the other
+ * half made, and its row does not tell which: whoever comes next takes all of them for that, and the restoration for
+ * his own. `by` is his, random: who has lost the host ends nothing any more.
  */
-MUST_CHECK bool host_row_take(struct ledger *ledger, const struct uuid *host, const char *worker, int64_t *epoch,
-                              struct err *e);
-MUST_CHECK bool host_row_epoch(struct ledger *ledger, const struct uuid *host, int64_t *epoch,
-                               struct err *e); /* 0: nobody yet */
+MUST_CHECK bool restoration_begin(struct ledger *ledger, const struct uuid *host, const struct uuid *by, struct err *e);
+MUST_CHECK bool restoration_end(struct ledger *ledger, const struct uuid *host, const struct uuid *by, struct err *e);
+MUST_CHECK bool restoration_is_on(struct ledger *ledger, const struct uuid *host, bool *is_on, struct err *e);
 
 #endif

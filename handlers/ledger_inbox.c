@@ -27,8 +27,8 @@ static const char find_text[] = "SELECT " ROW_COLUMNS " FROM inbox WHERE host = 
 
 static const char write_text[] =
     "INSERT INTO inbox (host, sender, id, " ROW_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (host, sender, id) DO UPDATE SET name = excluded.name, content = excluded.content,"
-    " whole = excluded.whole, dek = excluded.dek, state = excluded.state, attempts = excluded.attempts,"
+    " ON CONFLICT (host, sender, id) DO UPDATE SET dek = excluded.dek, state = excluded.state, attempts = "
+    "excluded.attempts,"
     " secret_uuid = excluded.secret_uuid, replaced_uuid = excluded.replaced_uuid, is_new = excluded.is_new,"
     " changed_ms = excluded.changed_ms, outcome = excluded.outcome";
 

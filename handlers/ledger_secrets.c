@@ -32,14 +32,12 @@ static const struct column row_columns[] = {
 
 static const char write_text[] =
     "INSERT INTO secrets (" ROW_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (host, uuid) DO UPDATE SET vm_uuid = excluded.vm_uuid, purpose = excluded.purpose,"
-    " usage_instance = excluded.usage_instance, key_version = excluded.key_version, state = excluded.state,"
-    " mark = excluded.mark, lease_until_ms = excluded.lease_until_ms, changed_ms = excluded.changed_ms,"
+    " ON CONFLICT (host, uuid) DO UPDATE SET state = excluded.state, mark = excluded.mark, lease_until_ms = "
+    "excluded.lease_until_ms, changed_ms = excluded.changed_ms,"
     " sealed = excluded.sealed";
 
 static const char change_text[] =
-    "UPDATE secrets SET vm_uuid = ?3, purpose = ?4, usage_instance = ?5, key_version = ?6, state = ?7, mark = ?8,"
-    " lease_until_ms = ?9, changed_ms = ?10 WHERE host = ?1 AND uuid = ?2";
+    "UPDATE secrets SET state = ?7, mark = ?8, lease_until_ms = ?9, changed_ms = ?10 WHERE host = ?1 AND uuid = ?2";
 
 static const char remove_text[] = "DELETE FROM secrets WHERE host = ?1 AND uuid = ?2";
 
@@ -48,8 +46,7 @@ static const char get_text[] = "SELECT " ROW_COLUMNS " FROM secrets WHERE host =
 /* Left alone, the planner takes the primary key and goes through all of a host. */
 static const char find_text[] =
     "SELECT " ROW_COLUMNS " FROM secrets INDEXED BY secrets_identity"
-    " WHERE host = ?1 AND vm_uuid = ?2 AND purpose = ?3 AND usage_instance = ?4 AND key_version = ?5"
-    " ORDER BY state NOT IN ('active', 'restoring'), changed_ms DESC LIMIT 1";
+    " WHERE host = ?1 AND vm_uuid = ?2 AND purpose = ?3 AND usage_instance = ?4 AND key_version = ?5";
 
 static const char next_text[] =
     "SELECT " ROW_COLUMNS " FROM secrets WHERE host = ?1 AND uuid > ?2 ORDER BY uuid LIMIT 1";
@@ -117,15 +114,36 @@ bool secret_row_get(struct ledger *ledger, const struct uuid *host, const struct
     return row_step(ledger, statement, row, found, e);
 }
 
+/* Of two rows of an identity. */
+static bool is_before(const struct secret_row *a, const struct secret_row *b)
+{
+    bool a_is_due = a->state == SECRET_ACTIVE || a->state == SECRET_RESTORING;
+    bool b_is_due = b->state == SECRET_ACTIVE || b->state == SECRET_RESTORING;
+
+    return a_is_due != b_is_due ? a_is_due : a->changed_ms > b->changed_ms;
+}
+
+/* There are two at most, but for a moment: to have them sorted would cost more than all else. */
 bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struct secret_key *key,
                      struct secret_row *row, bool *found, struct err *e)
 {
+    struct secret_row first, another;
     ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_SECRET_FIND, find_text, host, e);
 
     if (statement == NULL)
         return false;
     columns_bind(statement, 2, COLUMNS(key_columns), key);
-    return row_step(ledger, statement, row, found, e);
+    *found = false;
+    for (bool has_row = true; has_row;) {
+        if (!row_step(ledger, statement, &another, &has_row, e))
+            return false;
+        if (has_row && (!*found || is_before(&another, &first)))
+            first = another;
+        *found |= has_row;
+    }
+    if (*found)
+        *row = first;
+    return true;
 }
 
 bool secret_row_next(struct ledger *ledger, const struct uuid *host, const struct uuid *after, struct secret_row *row,

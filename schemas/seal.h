@@ -46,13 +46,19 @@ MUST_CHECK bool seal_seal(enum seal_layout layout, const uint8_t ephemeral[HPKE_
                           const struct public_key *recipient, const struct seal_use *use, const struct dek *dek,
                           struct sealed_dek *out, struct err *e);
 
+enum { KEPT_NONCE_BYTES = 24 };
+
 /*
- * The same for what a worker seals to itself, to keep it in the ledger: bound, under
- * an info string of its own, so that neither ever opens as the other. The UUID
- * of `use` is the secret's own. ERR_ENVELOPE names no field.
+ * What a worker seals to itself, to keep it in the ledger. No public key is needed for that, and a key agreement for
+ * each secret would cost more than all else of a define; so it is XChaCha20-Poly1305 under a key that is derived
+ * from the host's private key, and neither this nor an envelope ever opens as the other:
+ *
+ *     nonce (24) | ciphertext | tag (16)
+ *
+ * bound to its use as above, with the secret's own UUID. `nonce` is random. ERR_ENVELOPE names no field.
  */
-MUST_CHECK bool seal_keep(const uint8_t ephemeral[HPKE_KEY_BYTES], const struct public_key *own,
-                          const struct seal_use *use, const struct dek *dek, struct sealed_dek *out, struct err *e);
+void seal_keep(const uint8_t nonce[KEPT_NONCE_BYTES], const struct hpke_key_pair *own, const struct seal_use *use,
+               const struct dek *dek, struct sealed_dek *out);
 MUST_CHECK bool seal_recall(const struct hpke_key_pair *pairs, size_t count, const struct seal_use *use,
                             const struct sealed_dek *sealed, struct dek *out, struct err *e);
 

@@ -361,7 +361,7 @@ static void use_all(struct ledger *where)
 {
     struct inbox_row row;
     struct secret_row secret = secret_numbered(3);
-    int64_t forgotten, youngest_ms, epoch;
+    int64_t forgotten, youngest_ms;
     bool found = true;
 
     e = (struct err){.kind = ERR_NONE};
@@ -378,7 +378,8 @@ static void use_all(struct ledger *where)
     }
     (void)!secret_row_remove(where, &host_a, &secret.uuid, &e);
     (void)!inbox_prune(where, 20, 10, 100, &forgotten, &youngest_ms, &e);
-    (void)!host_row_take(where, &host_a, "worker", &epoch, &e);
+    (void)!restoration_begin(where, &host_a, &host_b, &e);
+    (void)!restoration_is_on(where, &host_a, &found, &e);
     if (e.kind != ERR_NONE) {
         assert_int_equal(e.kind, ERR_LOCAL);
         assert_non_null(strstr(e.text, path));
@@ -462,7 +463,7 @@ static void nonsense_is_not_written(void **state)
     assert_false(inbox_write(ledger, &id, &row, &e));
     assert_non_null(strstr(e.text, "mistake"));
     row = row_at(INBOX_BEGUN, 1);
-    row.content[0] = 'X';
+    row.content[0] = '\0';
     assert_false(inbox_write(ledger, &id, &row, &e));
     secret.sealed.len = 1;
     assert_false(secret_row_write(ledger, &secret, &e));
@@ -713,7 +714,7 @@ static void a_secret_is_found_by_its_identity_the_active_one_first(void **state)
     (void)state;
     two.key = one.key;
     memset(two.mark, 'm', MARK_MAX_BYTES);
-    two.sealed.len = SEALED_MAX_BYTES;
+    two.sealed.len = 1064;
     one.state = SECRET_DEFINING;
     must(secret_row_write(ledger, &one, &e));
     must(secret_row_find(ledger, &host_a, &one.key, &row, &found, &e));
@@ -853,24 +854,31 @@ static void nothing_of_a_removed_secret_stays_in_the_file(void **state)
     assert_false(file_holds(path, row.sealed.data, 30));
 }
 
-/* ---- hosts ---- */
+/* ---- restorations ---- */
 
-static void whoever_takes_a_host_has_an_epoch_above_all_before(void **state)
+static bool is_restored(struct ledger *where, const struct uuid *host)
 {
+    bool is_on = true;
+
+    must(restoration_is_on(where, host, &is_on, &e));
+    return !is_on;
+}
+
+static void a_restoration_is_ended_by_whoever_began_it_last(void **state)
+{
+    const struct uuid one = {"aaaaaaaa-0000-4000-8000-000000000001"}, two = {"aaaaaaaa-0000-4000-8000-000000000002"};
     struct ledger *other = opened();
-    int64_t epoch = -1;
 
     (void)state;
-    must(host_row_epoch(ledger, &host_a, &epoch, &e));
-    assert_int_equal(epoch, 0);
-    must(host_row_take(ledger, &host_a, "worker-1", &epoch, &e));
-    assert_int_equal(epoch, 1);
-    must(host_row_take(other, &host_a, "worker-2", &epoch, &e));
-    assert_int_equal(epoch, 2);
-    must(host_row_epoch(ledger, &host_a, &epoch, &e));
-    assert_int_equal(epoch, 2);
-    must(host_row_epoch(ledger, &host_b, &epoch, &e));
-    assert_int_equal(epoch, 0);
+    assert_true(is_restored(ledger, &host_a));
+    must(restoration_begin(ledger, &host_a, &one, &e));
+    assert_false(is_restored(other, &host_a));
+    assert_true(is_restored(other, &host_b));
+    must(restoration_begin(other, &host_a, &two, &e));
+    must(restoration_end(ledger, &host_a, &one, &e)); /* too late: it is another's now */
+    assert_false(is_restored(ledger, &host_a));
+    must(restoration_end(other, &host_a, &two, &e));
+    assert_true(is_restored(ledger, &host_a));
     ledger_close(other);
 }
 
@@ -906,7 +914,7 @@ int main(void)
         TEST(leases_of_a_vm_are_that_vms_alone),
         TEST(a_walk_meets_every_secret_of_the_host_whatever_changes_between),
         TEST(nothing_of_a_removed_secret_stays_in_the_file),
-        TEST(whoever_takes_a_host_has_an_epoch_above_all_before),
+        TEST(a_restoration_is_ended_by_whoever_began_it_last),
     };
 
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
