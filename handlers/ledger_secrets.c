@@ -127,7 +127,7 @@ static bool is_before(const struct secret_row *a, const struct secret_row *b)
 bool secret_row_find(struct ledger *ledger, const struct uuid *host, const struct secret_key *key,
                      struct secret_row *row, bool *found, struct err *e)
 {
-    struct secret_row first, another;
+    struct secret_row first = {.sealed.len = 0}, another;
     ON_EXIT(sql_end) sqlite3_stmt *statement = sql_use_of(ledger, KEPT_SECRET_FIND, find_text, host, e);
 
     if (statement == NULL)

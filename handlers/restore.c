@@ -20,13 +20,28 @@ static enum step_result done_actively(struct work *work, const struct secret_row
     return kept_state(work, &row->uuid, SECRET_ACTIVE, e) ? done(work, what) : STEP_FAIL;
 }
 
+/* Define it again, as it was. */
+static enum step_result bring_back(struct work *work, const struct secret_row *row, enum restored what, struct err *e)
+{
+    bool is_back = kept_restore(work, row, e);
+
+    if (!is_back && e->kind != ERR_CONFLICT)
+        return STEP_FAIL;
+    what = is_back ? what : RESTORED_ASTRAY;
+    return row->state == SECRET_ACTIVE ? done(work, what) : done_actively(work, row, what, e);
+}
+
 /* Libvirt has nothing under this UUID. What was only begun is as if it had not been; what was lost is to come back. */
 static enum step_result absent(struct work *work, const struct secret_row *row, struct err *e)
 {
+    const struct restore_request *request = work->request;
+
     if (!kept_is_due(row)) {
         kept_remove(work, &row->uuid);
         return done(work, RESTORED_UNDONE);
     }
+    if (request->is_announced)
+        return bring_back(work, row, RESTORED_SECRET, e);
     return kept_state(work, &row->uuid, SECRET_RESTORING, e) ? STEP_RECORD : STEP_FAIL;
 }
 
@@ -51,8 +66,11 @@ static enum restored due_judge(const struct secret_row *row, const struct hv_sec
 static enum step_result present(struct work *work, const struct secret_row *row, const struct hv_secret *there,
                                 struct err *e)
 {
+    const struct restore_request *request = work->request;
+
     if (row->state == SECRET_ACTIVE)
-        return done(work, due_judge(row, there));
+        return request->is_announced && is_that(row, there) ? bring_back(work, row, RESTORED_FINISHED, e)
+                                                            : done(work, due_judge(row, there));
     if (!is_that(row, there) && row->state == SECRET_RESTORING)
         return done_actively(work, row, due_judge(row, there), e);
     if (!is_that(row, there)) {
@@ -93,11 +111,7 @@ static enum step_result restore_run(struct work *work, struct err *e)
 
     if (!secret_row_get(work->ledger, &work->host->uuid, &request->secret_uuid, &row, &found, e))
         return STEP_FAIL;
-    if (!found)
-        return done(work, RESTORED_NOTHING);
-    if (kept_restore(work, &row, e))
-        return done_actively(work, &row, RESTORED_SECRET, e);
-    return e->kind == ERR_CONFLICT ? done_actively(work, &row, RESTORED_ASTRAY, e) : STEP_FAIL;
+    return found ? bring_back(work, &row, RESTORED_SECRET, e) : done(work, RESTORED_NOTHING);
 }
 
 static bool event(const struct work *work, struct host_event *out)

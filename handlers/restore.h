@@ -11,7 +11,8 @@
 struct restore_request {
     struct addressed to;
     struct uuid secret_uuid;
-    bool is_absent; /* from libvirt, a moment ago: saves a look, where the row is still as it was then: */
+    bool is_announced; /* by restoration_begin(): the row need not tell, and does not where somebody died of it */
+    bool is_absent;    /* from libvirt, a moment ago: saves a look, where the row is still as it was then: */
     enum secret_state state;
     int64_t changed_ms;
 };

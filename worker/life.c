@@ -160,10 +160,13 @@ void life_finish(struct life *life, struct request *r)
         record_dek(r);
     }
     request_release_slots(r, life->config->vault);
-    if (r->is_admitted)
+    if (r->is_admitted && record_is_due(r)) {
         record_outcome(life, r);
-    else
-        conclude(life, r);
+        return;
+    }
+    if (r->is_admitted)
+        life_enter(r, STAGE_CONCLUDING);
+    conclude(life, r);
 }
 
 void life_recorded(struct life *life, struct entry *entry)

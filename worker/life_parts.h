@@ -51,6 +51,7 @@ void local_ends(struct life *life, struct request *r, const struct err *why); /*
 /* life_record.c */
 void record_intent(struct life *life, struct request *r);  /* before its first effect, or before it is undone */
 void record_dek(struct request *r);                        /* while its slot is there */
+bool record_is_due(const struct request *r);               /* there is something to record of its outcome */
 void record_outcome(struct life *life, struct request *r); /* before anybody is told */
 bool record_recalls(struct life *life, struct request *r); /* true: its outcome was known and is told again */
 

@@ -61,6 +61,12 @@ void record_intent(struct life *life, struct request *r)
     record(life, r, STAGE_RECORDING, r->work.failed ? INBOX_UNDOING : INBOX_BEGUN);
 }
 
+/* Of what nobody asked for only the change is recorded, if there is one. */
+bool record_is_due(const struct request *r)
+{
+    return !r->is_internal || r->work.record.change_count > 0;
+}
+
 void record_outcome(struct life *life, struct request *r)
 {
     if (r->work.failed && r->work.attempts > 1)

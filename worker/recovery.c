@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "handlers/hv.h"
-#include "handlers/ledger.h"
+#include "handlers/kept.h"
 #include "worker/log.h"
 #include "worker/wakeup.h"
 
@@ -22,13 +23,15 @@ struct tasks {
     struct restore_request *at;
     size_t count, room;
     struct err err;
-    bool failed; /* the comparison; `err` says why */
+    bool is_announced; /* by restoration_begin(), to be taken back when all is restored */
+    bool failed;       /* the comparison; `err` says why */
 };
 
 struct survey {
-    bool is_wanted, is_running; /* under the lock */
-    struct tasks tasks;         /* the thread's, from when the survey runs until it is compared */
-    bool is_compared;           /* from here on the loop's */
+    bool is_wanted, is_running, is_restored; /* under the lock; is_restored: what was announced is over */
+    struct tasks tasks;                      /* the thread's, from when the survey runs until it is compared */
+    bool is_compared;                        /* from here on the loop's */
+    bool is_cut;                             /* somebody else does the rest */
     size_t begun, ended;
     uint64_t outcomes[OUTCOMES], failures;
 };
@@ -36,6 +39,7 @@ struct survey {
 struct recovery {
     struct recovery_config config;
     struct ledger *ledger; /* the thread's */
+    struct uuid self;
     struct wakeup *wakeup;
     struct event *more;
     pthread_t thread;
@@ -76,29 +80,39 @@ static bool task_add(struct tasks *tasks, const struct secret_row *row, bool is_
     task = &tasks->at[tasks->count++];
     task->to = (struct addressed){row->host, row->key};
     task->secret_uuid = row->uuid;
+    task->is_announced = tasks->is_announced;
     task->is_absent = is_absent;
     task->state = row->state;
     task->changed_ms = row->changed_ms;
     return true;
 }
 
-/* Every row that libvirt has no secret for, and every one that was only begun. */
-static bool rows_compare(struct recovery *r, const struct host *host, const struct uuid *there, size_t count,
+/* Before the first that is lost is restored, the ledger knows that some are; so their rows need not be written. */
+static bool announce(struct recovery *r, const struct host *host, struct tasks *tasks, struct err *e)
+{
+    tasks->is_announced = tasks->is_announced || restoration_begin(r->ledger, &host->uuid, &r->self, e);
+    return tasks->is_announced;
+}
+
+/* Every row that libvirt has lost, and every one that was only begun. `all`: of which the rows do not tell. */
+static bool rows_compare(struct recovery *r, const struct host *host, const struct uuid *there, size_t count, bool all,
                          struct tasks *out, struct err *e)
 {
-    struct secret_row row;
-    struct uuid after = {0};
-    bool found;
+    struct secret_row row = {.uuid.text = ""};
 
     for (;;) {
+        const struct uuid after = row.uuid;
+        bool found, is_absent;
+
         if (!secret_row_next(r->ledger, &host->uuid, &after, &row, &found, e))
             return false;
         if (!found)
             return true;
-        bool is_absent = bsearch(&row.uuid, there, count, sizeof(*there), uuids_order) == NULL;
-        if ((is_absent || row.state != SECRET_ACTIVE) && !task_add(out, &row, is_absent, e))
+        is_absent = bsearch(&row.uuid, there, count, sizeof(*there), uuids_order) == NULL;
+        if (is_absent && kept_is_due(&row) && !announce(r, host, out, e))
             return false;
-        after = row.uuid;
+        if ((is_absent || all || row.state != SECRET_ACTIVE) && !task_add(out, &row, is_absent, e))
+            return false;
     }
 }
 
@@ -107,46 +121,75 @@ static struct tasks compare(struct recovery *r, const struct host *host)
     struct tasks tasks = {0};
     struct uuid *there = NULL;
     size_t count = 0;
+    bool was_left = false; /* a restoration that somebody died in */
 
-    tasks.failed = !hv_secret_list(host->hv, &there, &count, &tasks.err);
-    if (!tasks.failed) {
+    if (!hv_secret_list(host->hv, &there, &count, &tasks.err) ||
+        !restoration_is_on(r->ledger, &host->uuid, &was_left, &tasks.err) ||
+        (was_left && !announce(r, host, &tasks, &tasks.err))) {
+        tasks.failed = true;
+    } else {
         qsort(there, count, sizeof(*there), uuids_order);
-        tasks.failed = !rows_compare(r, host, there, count, &tasks, &tasks.err);
+        tasks.failed = !rows_compare(r, host, there, count, was_left, &tasks, &tasks.err);
     }
     free(there);
     return tasks;
 }
 
-/* The next host to be compared, whose tasks are the thread's from now on; host_count: it is time to end. */
-static size_t next_host(struct recovery *r)
+/* Under the lock: a host that waits for the thread; host_count: none. One that is restored is told so before it is compared again. */
+static size_t host_waiting(const struct recovery *r)
+{
+    size_t host, count = r->config.host_count;
+
+    for (host = 0; host < count; host++) {
+        const struct survey *s = &r->surveys[host];
+
+        if (s->is_restored || (s->is_wanted && !s->is_running && r->done == count))
+            break;
+    }
+    return host;
+}
+
+/* The next host to be compared, whose tasks are the thread's from now on; or that *is_restored. host_count: it is time to end. */
+static size_t next_host(struct recovery *r, bool *is_restored)
 {
     size_t host, count = r->config.host_count;
 
     pthread_mutex_lock(&r->lock);
-    for (;;) {
-        for (host = 0; host < count; host++)
-            if (r->surveys[host].is_wanted && !r->surveys[host].is_running)
-                break;
-        if (r->is_closing || (host < count && r->done == count))
-            break;
+    while ((host = host_waiting(r)) == count && !r->is_closing)
         pthread_cond_wait(&r->wanted, &r->lock);
-    }
     if (r->is_closing)
         host = count;
     if (host < count) {
-        r->surveys[host].is_wanted = false;
-        r->surveys[host].is_running = true;
+        struct survey *s = &r->surveys[host];
+
+        *is_restored = s->is_restored;
+        s->is_wanted &= s->is_restored;
+        s->is_running = !s->is_restored;
+        s->is_restored = false;
     }
     pthread_mutex_unlock(&r->lock);
     return host;
 }
 
+/* Where it cannot be written, the next comparison takes all for half made; that is no more than work. */
+static void restored(struct recovery *r, size_t host)
+{
+    struct err ignored;
+
+    (void)!restoration_end(r->ledger, &r->config.hosts[host].uuid, &r->self, &ignored);
+}
+
 static void *thread_main(void *arg)
 {
     struct recovery *r = arg;
+    bool is_restored = false;
     size_t host;
 
-    while ((host = next_host(r)) != r->config.host_count) {
+    while ((host = next_host(r, &is_restored)) != r->config.host_count) {
+        if (is_restored) {
+            restored(r, host);
+            continue;
+        }
         r->surveys[host].tasks = compare(r, &r->config.hosts[host]);
         pthread_mutex_lock(&r->lock);
         r->done = host;
@@ -162,6 +205,7 @@ static void *thread_main(void *arg)
 static void survey_end(struct recovery *r, size_t host)
 {
     struct survey *s = &r->surveys[host];
+    bool is_restored = s->tasks.is_announced && !s->tasks.failed && !s->is_cut && s->failures == 0;
     char counts[OUTCOMES + 1][24];
 
     for (size_t i = 0; i < OUTCOMES; i++)
@@ -175,12 +219,13 @@ static void survey_end(struct recovery *r, size_t host)
                   "failed", counts[OUTCOMES], "details", s->tasks.failed ? s->tasks.err.text : "", (char *)NULL);
     free(s->tasks.at);
     s->tasks = (struct tasks){0};
-    s->is_compared = false;
+    s->is_compared = s->is_cut = false;
     s->begun = s->ended = 0;
     memset(s->outcomes, 0, sizeof(s->outcomes));
     s->failures = 0;
     pthread_mutex_lock(&r->lock);
     s->is_running = false;
+    s->is_restored |= is_restored;
     pthread_cond_signal(&r->wanted);
     pthread_mutex_unlock(&r->lock);
 }
@@ -192,6 +237,7 @@ static bool go_on(struct recovery *r, size_t host)
 
     if (s->is_compared && s->begun < s->tasks.count && !r->config.may(r->config.arg, host)) {
         s->tasks.count = s->begun;
+        s->is_cut = true;
         if (s->ended == s->begun)
             survey_end(r, host);
     }
@@ -262,6 +308,11 @@ void recovery_begin(struct recovery *r, size_t host)
 
 static bool start(struct event_base *base, struct recovery *r, struct err *e)
 {
+    uint8_t random[16];
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return err_set(e, ERR_LOCAL, "the system gave no random bytes");
+    uuid_from_random(random, &r->self);
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->wanted, NULL);
     r->more = evtimer_new(base, on_more, r);

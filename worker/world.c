@@ -75,7 +75,7 @@ static void restored(struct worker *w, size_t host, const struct work *work)
     const struct restore_reply *reply = (const struct restore_reply *)work->reply;
     bool is_well = !work->failed && reply->what != RESTORED_ASTRAY;
 
-    log_event(is_well ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "restore", "host", w->hosts[host].uuid.text, "secret",
+    log_event(is_well ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "restore", "host", w->hosts[host].uuid.text, "secret",
               work->id, "outcome", work->failed ? work->err.code : restored_name(reply->what), "details",
               work->failed ? work->err.text : "", (char *)NULL);
     recovery_ended(w->recovery, host, work);

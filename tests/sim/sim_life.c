@@ -17,6 +17,7 @@
 #include "fake_hv.h"
 #include "handlers/handlers.h"
 #include "handlers/host_keys.h"
+#include "handlers/kept.h"
 #include "handlers/ledger_sql.h"
 #include "schemas/envelope.h"
 #include "worker/leases.h"
@@ -93,6 +94,8 @@ static struct {
     size_t entry_count, written_count;           /* the first of them are on disk, and nobody was told */
     bool is_surveyed[HOSTS];                     /* since libvirt came back: what is lost is known */
     struct restore_request lost[HOSTS][FAKE_SECRETS_MAX];
+    bool is_announced[HOSTS], has_failed[HOSTS]; /* of the restorations since then */
+    size_t under_way[HOSTS];
     size_t lost_count[HOSTS];
     struct leases *leases;
     struct life *life;
@@ -554,7 +557,7 @@ static void world_settle(void *ctx, struct delivery *d, enum verdict verdict)
 
 static void to_be_surveyed(size_t host)
 {
-    sim.is_surveyed[host] = false;
+    sim.is_surveyed[host] = sim.is_announced[host] = sim.has_failed[host] = false;
     sim.lost_count[host] = 0;
     leases_begin(sim.leases, host);
 }
@@ -593,9 +596,22 @@ static void not_running(const struct work *work)
             sim.running[i--] = sim.running[--sim.running_count];
 }
 
-static void restored(const struct work *work)
+static const struct uuid *ourselves(void)
+{
+    static const struct uuid us = {"aaaaaaaa-0000-4000-8000-00000000000a"};
+
+    return &us;
+}
+
+static void restored(size_t host, const struct work *work)
 {
     const struct restore_reply *reply = (const void *)work->reply;
+    struct err e;
+
+    sim.under_way[host]--;
+    sim.has_failed[host] |= work->failed;
+    if (sim.is_announced[host] && !sim.has_failed[host] && sim.under_way[host] == 0 && sim.lost_count[host] == 0)
+        CHECK(restoration_end(ledger, &work->host->uuid, ourselves(), &e), "%s", e.text);
 
     TRACE("restore of %s: %s", work->id, work->failed ? work->err.text : restored_name(reply->what));
     total.restored += !work->failed && reply->what == RESTORED_SECRET;
@@ -611,7 +627,7 @@ static void world_ended(void *ctx, size_t host, const struct work *work)
         return;
     }
     if (work->handler != &lease_handler) {
-        restored(work);
+        restored(host, work);
         return;
     }
     TRACE("lease of %s: %s", work->id, work->failed ? work->err.text : leased_name(reply->what));
@@ -710,7 +726,7 @@ static void forget_ledger(void)
 {
     struct err e;
 
-    CHECK(sql_run(ledger, "DELETE FROM inbox; DELETE FROM secrets", &e), "%s", e.text);
+    CHECK(sql_run(ledger, "DELETE FROM inbox; DELETE FROM secrets; DELETE FROM restorations", &e), "%s", e.text);
 }
 
 /* What recovery does: compare, and have what is not as it should be looked after. */
@@ -718,18 +734,25 @@ static bool recovers(size_t host)
 {
     struct uuid uuid = host_uuid(host), after = {0};
     struct hv *hv = sim.hosts[host].hv;
+    bool found = true, was_left = false, *announced = &sim.is_announced[host];
     struct secret_row row;
-    bool found = true;
     struct err e;
 
     if (hv->down || sim.is_draining)
         return false;
+    if (!sim.is_surveyed[host])
+        CHECK(restoration_is_on(ledger, &uuid, &was_left, &e), "%s", e.text);
+    *announced |= was_left;
     while (!sim.is_surveyed[host] && found) {
         CHECK(secret_row_next(ledger, &uuid, uuid_is_set(&after) ? &after : NULL, &row, &found, &e), "%s", e.text);
         bool is_absent = found && fake_secret_at(hv, row.uuid.text) == NULL;
-        if (found && (row.state != SECRET_ACTIVE || is_absent))
+        if (found && is_absent && kept_is_due(&row) && !*announced) {
+            CHECK(restoration_begin(ledger, &uuid, ourselves(), &e), "%s", e.text);
+            *announced = true;
+        }
+        if (found && (row.state != SECRET_ACTIVE || is_absent || was_left))
             sim.lost[host][sim.lost_count[host]++] =
-                (struct restore_request){{uuid, row.key}, row.uuid, is_absent, row.state, row.changed_ms};
+                (struct restore_request){{uuid, row.key}, row.uuid, *announced, is_absent, row.state, row.changed_ms};
         after = row.uuid;
     }
     if (!sim.is_surveyed[host])
@@ -738,6 +761,7 @@ static bool recovers(size_t host)
     if (sim.lost_count[host] == 0 || !life_restore(sim.life, host, &sim.lost[host][sim.lost_count[host] - 1]))
         return false;
     sim.lost_count[host]--;
+    sim.under_way[host]++;
     return true;
 }
 
@@ -810,6 +834,7 @@ static void begin_anew(void)
     empty_answers();
     for (size_t host = 0; host < HOSTS; host++) {
         give_back(host);
+        sim.under_way[host] = 0;
         to_be_surveyed(host);
     }
     sim.life = life_new(sim.config);

@@ -24,6 +24,7 @@ static struct restore_request begun[4 * ROWS_MAX];
 static size_t begun_count, ended_count, refused_count, asked_count;
 static size_t room;    /* how many more may begin */
 static bool may_begin; /* this worker acts on the host */
+static char ledger_path[64];
 static struct err e;
 
 static void must(bool ok)
@@ -61,20 +62,20 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static int set_up(void **state)
 {
     static const struct timeval often = {0, 5000};
-    char path[64];
 
     if (fake_host_open(state) != 0)
         return -1;
     fake = *state;
     log_set_level(LOG_LEVEL_ERROR);
-    snprintf(path, sizeof(path), "%s/ledger.db", fake->folder);
+    snprintf(ledger_path, sizeof(ledger_path), "%s/ledger.db", fake->folder);
     base = event_base_new();
     tick = event_new(base, -1, EV_PERSIST, on_tick, NULL);
     event_add(tick, &often);
     begun_count = ended_count = refused_count = asked_count = 0;
     room = SIZE_MAX;
     may_begin = true;
-    must(recovery_open(base, &(struct recovery_config){path, &fake->host, 1, on_restore, on_may, NULL}, &recovery, &e));
+    must(recovery_open(base, &(struct recovery_config){ledger_path, &fake->host, 1, on_restore, on_may, NULL},
+                       &recovery, &e));
     return 0;
 }
 
@@ -315,6 +316,54 @@ static void a_libvirt_that_is_away_ends_it_and_it_may_begin_anew(void **state)
     end_all();
 }
 
+static void assert_announced(bool is_on)
+{
+    struct ledger *other;
+    bool found;
+
+    must(ledger_open(ledger_path, &other, &e));
+    must(restoration_is_on(other, &fake->host.uuid, &found, &e));
+    ledger_close(other);
+    assert_int_equal(found, is_on);
+}
+
+static void what_is_lost_is_announced_until_all_of_it_is_back(void **state)
+{
+    (void)state;
+    put(1, SECRET_ACTIVE, false);
+    put(2, SECRET_ACTIVE, false);
+    put(3, SECRET_DELETING, true);
+    recovery_begin(recovery, 0);
+    turn_until(&begun_count, 3);
+    assert_announced(true);
+    assert_true(begun[0].is_announced && begun[1].is_announced);
+    end(RESTORED_SECRET, false);
+    end(RESTORED_SECRET, false);
+    assert_announced(true);
+    end(RESTORED_UNDONE, false);
+    put(1, SECRET_ACTIVE, true);
+    put(2, SECRET_ACTIVE, true);
+    come_to_rest(); /* after it was ended: the thread has one thing to do at a time */
+    assert_announced(false);
+}
+
+/* Of those that somebody died over, or that failed, nobody can tell which are half made. */
+static void what_was_not_ended_well_is_all_looked_after_again(void **state)
+{
+    (void)state;
+    put(1, SECRET_ACTIVE, true);
+    must(restoration_begin(fake->ledger, &fake->host.uuid, &fake->host.uuid, &e));
+    for (size_t round = 1; round <= 2; round++) {
+        recovery_begin(recovery, 0);
+        turn_until(&begun_count, round);
+        assert_true(begun[round - 1].is_announced && !begun[round - 1].is_absent);
+        end(RESTORED_FINISHED, round == 1);
+    }
+    come_to_rest();
+    assert_int_equal(begun_count, 3); /* the last is the one that was put there for it */
+    assert_announced(false);
+}
+
 static void every_outcome_ends_it(void **state)
 {
     (void)state;
@@ -364,6 +413,8 @@ int main(void)
         TEST(who_may_not_act_from_the_beginning_begins_nothing_and_may_begin_anew),
         TEST(what_begins_while_it_runs_is_compared_once_more),
         TEST(a_libvirt_that_is_away_ends_it_and_it_may_begin_anew),
+        TEST(what_is_lost_is_announced_until_all_of_it_is_back),
+        TEST(what_was_not_ended_well_is_all_looked_after_again),
         TEST(every_outcome_ends_it),
         TEST(it_closes_while_some_are_under_way),
         TEST(without_a_ledger_it_does_not_open),

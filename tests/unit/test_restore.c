@@ -131,6 +131,45 @@ static void before_libvirt_is_asked_the_ledger_knows_that_it_is_being_restored(v
     assert_int_equal(fake->work.record.changes[0].row.state, SECRET_RESTORING);
 }
 
+static void what_is_announced_is_restored_with_one_call_and_nothing_written(void **state)
+{
+    struct fake_host *fake = *state;
+    unsigned calls = fake->host.hv->calls;
+
+    lose(fake);
+    seen_absent(fake);
+    request.is_announced = true;
+    assert_int_equal(restored(fake), RESTORED_SECRET);
+    assert_int_equal(fake->host.hv->calls, calls + 1);
+    assert_int_equal(fake->recordings, 0);
+    assert_int_equal(fake->work.record.change_count, 0);
+    assert_told(fake, true, HOST_EVENT_SECRET_RESTORED);
+    assert_there(fake);
+}
+
+/* Somebody died in a restoration, and its row does not tell that it was half done. */
+static void what_is_announced_and_there_may_be_without_a_value(void **state)
+{
+    struct fake_host *fake = *state;
+
+    be_without_value(fake);
+    request.is_announced = true;
+    assert_int_equal(restored(fake), RESTORED_FINISHED);
+    assert_told(fake, false, 0);
+    assert_there(fake);
+}
+
+static void what_is_announced_and_somebody_elses_is_left_alone(void **state)
+{
+    struct fake_host *fake = *state;
+
+    lose(fake);
+    fake_secret_put(fake->host.hv, UUID_1, HV_USAGE_VTPM, OTHERS_ID, "");
+    request.is_announced = true;
+    assert_int_equal(restored(fake), RESTORED_ASTRAY);
+    assert_told(fake, true, HOST_EVENT_SECRET_LOST);
+}
+
 static void what_somebody_died_in_restoring_is_restored_wherever_it_had_got_to(void **state)
 {
     struct fake_host *fake = *state;
@@ -339,6 +378,9 @@ int main(void)
         TEST(what_libvirt_has_lost_comes_back_with_its_value_and_mark),
         TEST(what_was_seen_to_be_absent_takes_one_call_to_libvirt),
         TEST(before_libvirt_is_asked_the_ledger_knows_that_it_is_being_restored),
+        TEST(what_is_announced_is_restored_with_one_call_and_nothing_written),
+        TEST(what_is_announced_and_there_may_be_without_a_value),
+        TEST(what_is_announced_and_somebody_elses_is_left_alone),
         TEST(what_somebody_died_in_restoring_is_restored_wherever_it_had_got_to),
         TEST(what_was_changed_since_it_was_seen_is_looked_at_again),
         TEST(what_is_not_kept_any_more_is_not_restored),
