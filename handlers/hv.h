@@ -76,6 +76,13 @@ MUST_CHECK bool hv_secret_by_usage(struct hv *hv, enum hv_usage usage, const cha
                                    struct err *e);
 MUST_CHECK bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret *out, struct err *e);
 
+/*
+ * Whether there is a secret of this UUID and this usage. Of all look-ups the cheapest: by a UUID libvirt finds one at
+ * once, by a usage it walks through all.
+ */
+MUST_CHECK bool hv_secret_is(struct hv *hv, const struct uuid *uuid, enum hv_usage usage, const char *usage_id,
+                             bool *found, struct err *e);
+
 /* The UUIDs of all secrets, in no order. *out is the caller's, to be free()d. */
 MUST_CHECK bool hv_secret_list(struct hv *hv, struct uuid **out, size_t *count, struct err *e);
 

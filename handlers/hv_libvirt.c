@@ -192,6 +192,24 @@ bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret 
     return secret != NULL ? secret_read(&loan, secret, out, e) : fail(&loan, EFFECT_NONE, "look up a secret", e);
 }
 
+bool hv_secret_is(struct hv *hv, const struct uuid *uuid, enum hv_usage usage, const char *usage_id, bool *found,
+                  struct err *e)
+{
+    ON_EXIT(release_loan) struct loan loan = {0};
+    ON_EXIT(release_secret) virSecretPtr secret = NULL;
+    const char *has;
+
+    *found = false;
+    if (!loan_take(hv, &loan, e))
+        return false;
+    secret = virSecretLookupByUUIDString(loan.link->conn, uuid->text);
+    if (secret == NULL)
+        return !fail(&loan, EFFECT_NONE, "look up a secret", e) && e->kind == ERR_NOT_FOUND;
+    has = virSecretGetUsageID(secret);
+    *found = virSecretGetUsageType(secret) == usage_types[usage] && has != NULL && strcmp(has, usage_id) == 0;
+    return true;
+}
+
 struct secrets {
     virSecretPtr *at;
     int count;

@@ -116,11 +116,15 @@ static int no_secrets(void **state)
 static void what_was_defined_is_found_by_uuid_and_by_usage(void **state)
 {
     struct hv_secret secret = secret_make(&uuid_a, "keyferry/vtpm/a"), by_uuid, by_usage;
+    bool found;
     struct err e;
 
     (void)state;
     assert_true(hv_secret_define(hv, &secret, &dek, &e));
     assert_true(hv_secret_by_uuid(hv, &uuid_a, &by_uuid, &e));
+    assert_true(hv_secret_is(hv, &uuid_a, HV_USAGE_VTPM, "keyferry/vtpm/a", &found, &e) && found);
+    assert_true(hv_secret_is(hv, &uuid_a, HV_USAGE_VTPM, "keyferry/vtpm/b", &found, &e) && !found);
+    assert_true(hv_secret_is(hv, &uuid_a, HV_USAGE_VOLUME, "keyferry/vtpm/a", &found, &e) && !found);
     assert_true(hv_secret_by_usage(hv, HV_USAGE_VTPM, "keyferry/vtpm/a", &by_usage, &e));
     secret.is_ours_in_form = true;
     assert_memory_equal(&by_uuid, &secret, sizeof(secret));
@@ -130,10 +134,12 @@ static void what_was_defined_is_found_by_uuid_and_by_usage(void **state)
 static void what_is_not_there_is_told_by_the_pair_66_30(void **state)
 {
     struct hv_secret secret;
+    bool found;
     struct err e;
 
     (void)state;
     assert_false(hv_secret_by_uuid(hv, &uuid_a, &secret, &e));
+    assert_true(hv_secret_is(hv, &uuid_a, HV_USAGE_VTPM, "keyferry/vtpm/a", &found, &e) && !found);
     assert_int_equal(e.kind, ERR_NOT_FOUND);
     assert_int_equal(e.libvirt_code, 66);
     assert_int_equal(e.libvirt_domain, 30);

@@ -187,6 +187,16 @@ bool hv_secret_by_uuid(struct hv *hv, const struct uuid *uuid, struct hv_secret 
     return give(hv, fault, find_by_uuid(hv, uuid), out, e);
 }
 
+bool hv_secret_is(struct hv *hv, const struct uuid *uuid, enum hv_usage usage, const char *usage_id, bool *found,
+                  struct err *e)
+{
+    enum fake_fault fault = call_begin(hv);
+    const struct fake_secret *there = find_by_uuid(hv, uuid);
+
+    *found = there != NULL && there == find_by_usage(hv, usage, usage_id);
+    return call_end(hv, fault, false, true, e);
+}
+
 bool hv_secret_list(struct hv *hv, struct uuid **out, size_t *count, struct err *e)
 {
     if (!call_end(hv, call_begin(hv), false, true, e))

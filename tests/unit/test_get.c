@@ -86,12 +86,55 @@ static void so_is_one_that_was_being_restored(void **state)
 
     fake_define(fake, UUID_1, "", 1);
     memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
-    fake_fault_set(fake->host.hv, 2, FAULT_LOST_HALF); /* look, define */
+    fake_fault_set(fake->host.hv, 3, FAULT_LOST_HALF); /* two looks, define */
     assert_int_equal(fake_begin(fake, &get_handler, &request), WORK_AWAY);
     assert_false(fake_secret_at(fake->host.hv, UUID_1)->has_value);
     assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
     assert_false(fake->work.failed);
     assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
+}
+
+/* Of which one the rows do not tell. */
+static void so_is_any_where_somebody_died_in_a_restoration(void **state)
+{
+    struct fake_host *fake = *state;
+    struct get_request request = {.to = fake_address(HOST_A)};
+    struct err e;
+
+    fake_define(fake, UUID_1, "", 1);
+    fake_secret_at(fake->host.hv, UUID_1)->has_value = false;
+    assert_true(restoration_begin(fake->ledger, &fake->host.uuid, &fake->host.uuid, &e));
+    assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
+}
+
+static void what_the_ledger_knows_takes_one_call(void **state)
+{
+    struct fake_host *fake = *state;
+    struct get_request request = {.to = fake_address(HOST_A)};
+    unsigned calls;
+
+    fake_define(fake, UUID_1, "", 1);
+    calls = fake->host.hv->calls;
+    assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_int_equal(fake->host.hv->calls, calls + 1);
+}
+
+/* Somebody has made the identity anew, under another UUID, and another one under its own. */
+static void what_libvirt_has_otherwise_is_looked_for(void **state)
+{
+    struct fake_host *fake = *state;
+    struct get_request request = {.to = fake_address(HOST_A)};
+
+    fake_define(fake, UUID_1, "", 1);
+    memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
+    fake_secret_put(fake->host.hv, UUID_1, HV_USAGE_VTPM, OTHERS_ID, "");
+    fake_secret_put(fake->host.hv, UUID_2, HV_USAGE_VTPM, USAGE_ID, "");
+    assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_string_equal(((const struct get_reply *)fake->work.reply)->secret_uuid.text, UUID_2);
 }
 
 static void waits_for_libvirt(void **state)
@@ -117,6 +160,9 @@ int main(void)
         TEST(what_was_forgotten_is_not_found),
         TEST(one_without_a_value_is_given_it_before_it_is_reported),
         TEST(so_is_one_that_was_being_restored),
+        TEST(so_is_any_where_somebody_died_in_a_restoration),
+        TEST(what_the_ledger_knows_takes_one_call),
+        TEST(what_libvirt_has_otherwise_is_looked_for),
         TEST(waits_for_libvirt),
     };
 

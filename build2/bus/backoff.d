@@ -1,0 +1,3 @@
+build2/bus/backoff.o: bus/backoff.c bus/backoff.h schemas/base.h
+bus/backoff.h:
+schemas/base.h:

@@ -1,0 +1,28 @@
+build2/handlers/delete.o: handlers/delete.c handlers/handlers.h \
+ handlers/kept.h handlers/secret.h handlers/hv.h schemas/err.h \
+ schemas/base.h schemas/schema.h schemas/limits.h schemas/uuid.h \
+ schemas/writer.h handlers/mark.h schemas/digest.h handlers/work.h \
+ handlers/ledger.h schemas/messages.h handlers/pins.h \
+ schemas/host_event.h schemas/seal.h schemas/hpke.h schemas/vault.h \
+ handlers/peer.h
+handlers/handlers.h:
+handlers/kept.h:
+handlers/secret.h:
+handlers/hv.h:
+schemas/err.h:
+schemas/base.h:
+schemas/schema.h:
+schemas/limits.h:
+schemas/uuid.h:
+schemas/writer.h:
+handlers/mark.h:
+schemas/digest.h:
+handlers/work.h:
+handlers/ledger.h:
+schemas/messages.h:
+handlers/pins.h:
+schemas/host_event.h:
+schemas/seal.h:
+schemas/hpke.h:
+schemas/vault.h:
+handlers/peer.h:

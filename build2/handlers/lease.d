@@ -1,0 +1,26 @@
+build2/handlers/lease.o: handlers/lease.c handlers/lease.h \
+ handlers/work.h handlers/ledger.h handlers/mark.h schemas/digest.h \
+ schemas/err.h schemas/base.h schemas/schema.h schemas/limits.h \
+ schemas/uuid.h schemas/writer.h schemas/messages.h handlers/pins.h \
+ schemas/host_event.h schemas/seal.h schemas/hpke.h schemas/vault.h \
+ handlers/kept.h handlers/secret.h handlers/hv.h
+handlers/lease.h:
+handlers/work.h:
+handlers/ledger.h:
+handlers/mark.h:
+schemas/digest.h:
+schemas/err.h:
+schemas/base.h:
+schemas/schema.h:
+schemas/limits.h:
+schemas/uuid.h:
+schemas/writer.h:
+schemas/messages.h:
+handlers/pins.h:
+schemas/host_event.h:
+schemas/seal.h:
+schemas/hpke.h:
+schemas/vault.h:
+handlers/kept.h:
+handlers/secret.h:
+handlers/hv.h:

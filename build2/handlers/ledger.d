@@ -1,0 +1,16 @@
+build2/handlers/ledger.o: handlers/ledger.c handlers/ledger.h \
+ handlers/mark.h schemas/digest.h schemas/err.h schemas/base.h \
+ schemas/schema.h schemas/limits.h schemas/uuid.h schemas/writer.h \
+ schemas/messages.h handlers/ledger_sql.h handlers/private_file.h
+handlers/ledger.h:
+handlers/mark.h:
+schemas/digest.h:
+schemas/err.h:
+schemas/base.h:
+schemas/schema.h:
+schemas/limits.h:
+schemas/uuid.h:
+schemas/writer.h:
+schemas/messages.h:
+handlers/ledger_sql.h:
+handlers/private_file.h:

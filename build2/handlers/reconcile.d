@@ -1,0 +1,29 @@
+build2/handlers/reconcile.o: handlers/reconcile.c handlers/handlers.h \
+ handlers/orphan.h handlers/work.h handlers/ledger.h handlers/mark.h \
+ schemas/digest.h schemas/err.h schemas/base.h schemas/schema.h \
+ schemas/limits.h schemas/uuid.h schemas/writer.h schemas/messages.h \
+ handlers/pins.h schemas/host_event.h schemas/seal.h schemas/hpke.h \
+ schemas/vault.h handlers/reconcile_parts.h handlers/secret.h \
+ handlers/hv.h handlers/restore.h
+handlers/handlers.h:
+handlers/orphan.h:
+handlers/work.h:
+handlers/ledger.h:
+handlers/mark.h:
+schemas/digest.h:
+schemas/err.h:
+schemas/base.h:
+schemas/schema.h:
+schemas/limits.h:
+schemas/uuid.h:
+schemas/writer.h:
+schemas/messages.h:
+handlers/pins.h:
+schemas/host_event.h:
+schemas/seal.h:
+schemas/hpke.h:
+schemas/vault.h:
+handlers/reconcile_parts.h:
+handlers/secret.h:
+handlers/hv.h:
+handlers/restore.h:

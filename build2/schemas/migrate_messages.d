@@ -1,0 +1,13 @@
+build2/schemas/migrate_messages.o: schemas/migrate_messages.c \
+ schemas/message_fields.h schemas/messages.h schemas/schema.h \
+ schemas/err.h schemas/base.h schemas/limits.h schemas/uuid.h \
+ schemas/writer.h schemas/vault.h
+schemas/message_fields.h:
+schemas/messages.h:
+schemas/schema.h:
+schemas/err.h:
+schemas/base.h:
+schemas/limits.h:
+schemas/uuid.h:
+schemas/writer.h:
+schemas/vault.h:

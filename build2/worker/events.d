@@ -1,0 +1,37 @@
+build2/worker/events.o: worker/events.c worker/events.h \
+ schemas/host_event.h schemas/messages.h schemas/schema.h schemas/err.h \
+ schemas/base.h schemas/limits.h schemas/uuid.h schemas/writer.h \
+ worker/life.h bus/bus.h bus/tls.h bus/url.h handlers/lease.h \
+ handlers/work.h handlers/ledger.h handlers/mark.h schemas/digest.h \
+ handlers/pins.h schemas/seal.h schemas/hpke.h schemas/vault.h \
+ handlers/restore.h worker/recorder.h worker/trust.h schemas/envelope.h \
+ worker/senders.h worker/log.h worker/config.h
+worker/events.h:
+schemas/host_event.h:
+schemas/messages.h:
+schemas/schema.h:
+schemas/err.h:
+schemas/base.h:
+schemas/limits.h:
+schemas/uuid.h:
+schemas/writer.h:
+worker/life.h:
+bus/bus.h:
+bus/tls.h:
+bus/url.h:
+handlers/lease.h:
+handlers/work.h:
+handlers/ledger.h:
+handlers/mark.h:
+schemas/digest.h:
+handlers/pins.h:
+schemas/seal.h:
+schemas/hpke.h:
+schemas/vault.h:
+handlers/restore.h:
+worker/recorder.h:
+worker/trust.h:
+schemas/envelope.h:
+worker/senders.h:
+worker/log.h:
+worker/config.h:

@@ -1,0 +1,23 @@
+build2/worker/leases.o: worker/leases.c worker/leases.h handlers/lease.h \
+ handlers/work.h handlers/ledger.h handlers/mark.h schemas/digest.h \
+ schemas/err.h schemas/base.h schemas/schema.h schemas/limits.h \
+ schemas/uuid.h schemas/writer.h schemas/messages.h handlers/pins.h \
+ schemas/host_event.h schemas/seal.h schemas/hpke.h schemas/vault.h
+worker/leases.h:
+handlers/lease.h:
+handlers/work.h:
+handlers/ledger.h:
+handlers/mark.h:
+schemas/digest.h:
+schemas/err.h:
+schemas/base.h:
+schemas/schema.h:
+schemas/limits.h:
+schemas/uuid.h:
+schemas/writer.h:
+schemas/messages.h:
+handlers/pins.h:
+schemas/host_event.h:
+schemas/seal.h:
+schemas/hpke.h:
+schemas/vault.h:

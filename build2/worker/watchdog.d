@@ -1,0 +1,32 @@
+build2/worker/watchdog.o: worker/watchdog.c worker/watchdog.h \
+ schemas/err.h schemas/base.h worker/log.h worker/config.h schemas/uuid.h \
+ schemas/limits.h worker/trust.h bus/bus.h bus/tls.h bus/url.h \
+ handlers/ledger.h handlers/mark.h schemas/digest.h schemas/schema.h \
+ schemas/writer.h schemas/messages.h handlers/pins.h schemas/envelope.h \
+ worker/senders.h handlers/work.h schemas/host_event.h schemas/seal.h \
+ schemas/hpke.h schemas/vault.h
+worker/watchdog.h:
+schemas/err.h:
+schemas/base.h:
+worker/log.h:
+worker/config.h:
+schemas/uuid.h:
+schemas/limits.h:
+worker/trust.h:
+bus/bus.h:
+bus/tls.h:
+bus/url.h:
+handlers/ledger.h:
+handlers/mark.h:
+schemas/digest.h:
+schemas/schema.h:
+schemas/writer.h:
+schemas/messages.h:
+handlers/pins.h:
+schemas/envelope.h:
+worker/senders.h:
+handlers/work.h:
+schemas/host_event.h:
+schemas/seal.h:
+schemas/hpke.h:
+schemas/vault.h:
