@@ -177,6 +177,18 @@ void ledger_rollback(struct ledger *ledger)
         (void)!transaction_run(ledger, KEPT_ROLLBACK, "ROLLBACK", &ignored);
 }
 
+bool ledger_look_begin(struct ledger *ledger, struct err *e)
+{
+    assert(!ledger->is_begun);
+    ledger->is_begun = transaction_run(ledger, KEPT_LOOK, "BEGIN DEFERRED", e);
+    return ledger->is_begun;
+}
+
+void ledger_look_end(struct ledger *ledger)
+{
+    ledger_rollback(ledger);
+}
+
 /* ---- restorations ---- */
 
 static const char begin_text[] = "INSERT INTO restorations (host, by) VALUES (?1, ?2)"

@@ -53,6 +53,13 @@ MUST_CHECK bool ledger_begin(struct ledger *ledger, struct err *e);
 MUST_CHECK bool ledger_commit(struct ledger *ledger, struct err *e);
 void ledger_rollback(struct ledger *ledger);
 
+/*
+ * What is read between the two is of one moment, that of the first: many look-ups cost little more than one. Nothing is
+ * written between, and they are soon over: what SQLite's log holds cannot be reused meanwhile.
+ */
+MUST_CHECK bool ledger_look_begin(struct ledger *ledger, struct err *e);
+void ledger_look_end(struct ledger *ledger);
+
 /* ---- inbox: what was asked, and what came of it ---- */
 
 /* One request: ids of readers and peers are their own (`sender`), those of managers are common ("" ). */

@@ -1,4 +1,5 @@
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include "worker/worker.h"
 
 enum { EXIT_UNFINISHED = 1, EXIT_USAGE = 2, EXIT_SETUP = 3 };
+
+enum { HEAP_KEPT_BYTES = 2 << 20 };
 
 enum action { ACTION_SERVE, ACTION_CHECK, ACTION_PRINT, ACTION_DOCTOR };
 
@@ -104,12 +107,16 @@ static int print_version(void)
            print_list("envelope:", layouts);
 }
 
-/* A host needs a descriptor or two, and there may be thousands. A file that may not grow is an error, and no death. */
+/*
+ * A host needs a descriptor or two, and there may be thousands. A file that may not grow is an error, and no death. What
+ * a full window of requests takes is not given back to the system only to be asked for again.
+ */
 static void prepare(void)
 {
     struct rlimit files;
 
     process_harden();
+    (void)!mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         (void)!setrlimit(RLIMIT_NOFILE, &files);

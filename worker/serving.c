@@ -98,6 +98,7 @@ static void begin(struct worker *w, size_t host)
 {
     log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[host].uuid.text, "details", "this worker acts on the host now",
               (char *)NULL);
+    worker_look_over(w);
     if (hypervisors_up(w->hypervisors, host, NULL))
         look_after(w, host);
     feed(w, host);

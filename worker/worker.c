@@ -200,8 +200,11 @@ void worker_on_bus(void *arg)
     struct worker *w = arg;
     struct bus_news news;
 
+    w->look = LOOK_SOON;
     while (bus_next(w->bus, &news) != BUS_QUIET)
         on_news(w, &news);
+    worker_look_over(w);
+    w->look = LOOK_NONE;
     stack_wipe();
     stop_when_idle(w);
 }

@@ -45,9 +45,12 @@ struct worker {
     struct recovery *recovery;
     struct leases *leases;
     struct tenures *tenures;
-    size_t asked_count; /* of hosts that other workers ask for */
-    bool ledger_unread; /* the last look-up failed */
-    bool ledger_works;  /* it can be read and written, as far as is known */
+    size_t asked_count;                             /* of hosts that other workers ask for */
+    bool ledger_unread;                             /* the last look-up failed */
+    enum { LOOK_NONE, LOOK_SOON, LOOK_BEGUN } look; /* SOON: in a row of deliveries, whose look-ups are of one moment */
+    uint8_t random[1024];                           /* for ids; what was given out is wiped */
+    size_t random_left;                             /* of it, at its beginning */
+    bool ledger_works;                              /* it can be read and written, as far as is known */
     char ledger_why[sizeof(((struct err *)0)->text)];
     struct hypervisors *hypervisors;
     struct host *hosts;
@@ -81,6 +84,7 @@ bool worker_restore(void *arg, size_t host, const struct restore_request *what);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
 void worker_on_arrival(void *arg, size_t host, const struct uuid *vm);
 bool worker_lease(void *arg, size_t host, const struct lease_request *what);
+void worker_look_over(struct worker *w); /* what is looked up from here on is of a later moment */
 void worker_mind_time(struct worker *w); /* see to the next lease that ends, and the next host to be reconciled */
 bool worker_is_well(void *arg);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);

@@ -38,13 +38,23 @@ static void world_record(void *ctx, struct entry *entry)
 static bool world_recall(void *ctx, const struct inbox_id *id, struct inbox_row *row, bool *found, struct err *e)
 {
     struct worker *w = ctx;
+    bool ok = w->look != LOOK_SOON || ledger_look_begin(w->ledger, e);
 
-    bool ok = inbox_find(w->ledger, id, row, found, e);
-
+    if (w->look == LOOK_SOON && ok)
+        w->look = LOOK_BEGUN;
+    ok = ok && inbox_find(w->ledger, id, row, found, e);
     if (!ok || w->ledger_unread)
         worker_on_recorder(w, ok, ok ? "" : e->text);
     w->ledger_unread = !ok;
     return ok;
+}
+
+void worker_look_over(struct worker *w)
+{
+    if (w->look != LOOK_BEGUN)
+        return;
+    ledger_look_end(w->ledger);
+    w->look = LOOK_SOON;
 }
 
 static bool world_publish(void *ctx, const struct publication *what, uint64_t *number)
@@ -173,15 +183,23 @@ bool worker_restore(void *arg, size_t host, const struct restore_request *what)
     return life_restore(w->life, host, what);
 }
 
+/* Fetched from the system some at a time. */
 static void world_new_id(void *ctx, char out[UUID_HEX_CHARS + 1])
 {
-    uint8_t random[16];
+    enum { ID_BYTES = 16 };
+    struct worker *w = ctx;
+    uint8_t *random;
     struct uuid uuid;
 
-    (void)ctx;
-    if (getrandom(random, sizeof(random), 0) != sizeof(random))
-        abort(); /* cannot fail for 16 bytes once the system has started: getrandom(2) */
+    for (size_t got = w->random_left; got < ID_BYTES; got = w->random_left) {
+        ssize_t more = getrandom(w->random, sizeof(w->random), 0);
+
+        w->random_left = more > 0 ? (size_t)more : 0; /* a signal may have cut it short: getrandom(2) */
+    }
+    w->random_left -= ID_BYTES;
+    random = w->random + w->random_left;
     uuid_from_random(random, &uuid);
+    wipe(random, ID_BYTES);
     uuid_hex(&uuid, out);
 }
 
