@@ -217,7 +217,8 @@ class Sealed(Scenario):
         host.kill()
         host.start()
         self.succeeds(self.get(host, keys[0]))
-        wait_until(lambda: worker.log_text().count("event=restore ") >= len(keys), 60, "all to be restored")
+        wait_until(lambda: "event=recovery " in worker.log_text(), 60, "all to be restored")
+        self.assertEqual({self.succeeds(self.get(host, key))["secretUuid"] for key in keys}, set(host.secrets()))
         self.assertNotIn("ENVELOPE_INVALID", worker.log_text())
 
     def test_a_rotation_is_done_once_for_one_id(self):
