@@ -40,6 +40,16 @@ void bench_publish(amqp_connection_state_t c, const char *exchange, amqp_bytes_t
         DIE("cannot publish");
 }
 
+void bench_publish_json(amqp_connection_state_t c, const char *exchange, amqp_bytes_t key, amqp_bytes_t body)
+{
+    amqp_basic_properties_t p = {._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG,
+                                 .content_type = amqp_cstring_bytes("application/json"),
+                                 .content_encoding = amqp_cstring_bytes("utf-8")};
+
+    if (amqp_basic_publish(c, 1, amqp_cstring_bytes(exchange), key, 0, 0, &p, body) != AMQP_STATUS_OK)
+        DIE("cannot publish");
+}
+
 static int compare(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;

@@ -25,6 +25,9 @@ amqp_connection_state_t bench_connect(const char *url);
 void bench_publish(amqp_connection_state_t c, const char *exchange, amqp_bytes_t key, amqp_bytes_t correlation_id,
                    amqp_bytes_t reply_to, amqp_bytes_t body);
 
+/* The same of JSON, as oslo.messaging sends it: transient, and nothing to match an answer by. */
+void bench_publish_json(amqp_connection_state_t c, const char *exchange, amqp_bytes_t key, amqp_bytes_t body);
+
 /* Print {"seconds", "median_us", "p99_us", "failed"} of `count` durations, which are sorted. */
 void bench_report(int64_t *ns, size_t count, int64_t total_ns, size_t failed);
 

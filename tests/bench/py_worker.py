@@ -41,4 +41,5 @@ def main():
     channel.start_consuming()
 
 
-main()
+if __name__ == "__main__":
+    main()
