@@ -1,5 +1,5 @@
 /*
- * The hypervisor, as little of it as the handlers need. hv_libvirt.c, hv_keeper.c,
+ * The hypervisor, as little of it as the handlers need. hv_secrets.c, hv_domains.c, hv_loan.c, hv_keeper.c,
  * hv_conn.c, hv_version.c and hv_xml.c are its real half; tests/unit/fake_hv.c the other.
  *
  * One struct hv is one libvirt URI, kept connected by a thread of its own, since

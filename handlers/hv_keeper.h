@@ -1,5 +1,5 @@
 /*
- * Between hv_keeper.c, which keeps libvirt connected, and hv_libvirt.c and
+ * Between hv_keeper.c, which keeps libvirt connected, and hv_loan.c and
  * hv_version.c, which use it. No other file includes this one.
  *
  * A link is one libvirt connection, lent to one thread at a time. Not for speed
