@@ -69,6 +69,7 @@ struct delivery {
     char user_id[SHORTSTR_MAX_CHARS + 1];
     char routing_key[SHORTSTR_MAX_CHARS + 1];
     char signature[SIGNATURE_CHARS + 1]; /* the header x-keyferry-signature; "?" where that is no text, or longer */
+    char traceparent[128];               /* the header of that name, as it came; "" where it is no text, or longer */
     struct claim on_behalf_of;           /* the header x-keyferry-on-behalf-of: whose message an operator sends again */
     struct claim vouched_by;             /* the header x-keyferry-vouched-by: who wrote down whose it was */
     uint64_t timestamp_s;                /* AMQP's timestamp; 0: absent */

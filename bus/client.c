@@ -171,6 +171,7 @@ bool client_call(struct client *client, const struct client_request *request, un
         .message_id = request->id,
         .correlation_id = request->id,
         .reply_to = bus_reply_queue(client->bus),
+        .headers = request->headers,
         .body = request->body,
         .body_bytes = request->body_bytes,
         .mandatory = true,

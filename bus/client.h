@@ -26,7 +26,8 @@ struct client_config {
 struct client_request {
     const char *exchange, *routing_key;
     const char *content_type;
-    const char *id; /* AMQP message_id, and the correlation_id that the answer must carry */
+    const char *id;             /* AMQP message_id, and the correlation_id that the answer must carry */
+    const char *const *headers; /* as a publication's; or NULL */
     const uint8_t *body;
     size_t body_bytes;
 };

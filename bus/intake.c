@@ -210,6 +210,7 @@ static struct delivery *delivery_new(const struct intake *intake, const struct w
     wire_text_copy(header->signature, d->signature, sizeof(d->signature));
     if (header->signature.len > 0 && d->signature[0] == '\0')
         strcpy(d->signature, "?");
+    wire_text_copy(header->traceparent, d->traceparent, sizeof(d->traceparent));
     claim_copy(header->on_behalf_of, &d->on_behalf_of);
     claim_copy(header->vouched_by, &d->vouched_by);
     return d;

@@ -84,7 +84,8 @@ struct wire_frame {
     uint64_t body_bytes;                    /* header: of the whole content */
     uint64_t timestamp_s;                   /* header: since 1970; 0: absent */
     struct wire_text content_type, message_id, correlation_id, reply_to, user_id; /* header */
-    struct wire_text signature; /* header: of its own headers, x-keyferry-signature; "?" where that is no text */
+    struct wire_text signature;   /* header: of its own headers, x-keyferry-signature; "?" where that is no text */
+    struct wire_text traceparent; /* likewise, traceparent; "" where that is no text */
     struct wire_text on_behalf_of, vouched_by; /* likewise; `at` NULL: absent; "" where that is no text */
     const void *headers;                       /* header: all of its own, for wire_headers_list(); NULL: none */
     const uint8_t *piece;                      /* body: points into the bytes given to wire_read() */

@@ -303,6 +303,7 @@ bool wire_decode_header(amqp_pool_t *pool, amqp_bytes_t payload, struct wire_fra
         return true;
     out->headers = &p->headers;
     out->signature = table_signature(&p->headers);
+    out->traceparent = table_claim(&p->headers, TRACEPARENT_HEADER);
     out->on_behalf_of = table_claim(&p->headers, ON_BEHALF_OF_HEADER);
     out->vouched_by = table_claim(&p->headers, VOUCHED_BY_HEADER);
     return true;

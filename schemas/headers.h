@@ -14,4 +14,7 @@
 #define ON_BEHALF_OF_HEADER "x-keyferry-on-behalf-of"
 #define VOUCHED_BY_HEADER   "x-keyferry-vouched-by"
 
+/* W3C Trace Context: schemas/trace.h. */
+#define TRACEPARENT_HEADER "traceparent"
+
 #endif

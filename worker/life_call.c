@@ -17,14 +17,17 @@ static int64_t answer_until(struct life *life, struct request *r)
     return r->answer_until_ms;
 }
 
-static bool publish_call(struct life *life, const struct request *r, const char *id, uint64_t *number)
+/* From here on to whoever is asked, and back, the log has the same trace; one begins here, where the sender has none. */
+static bool publish_call(struct life *life, struct request *r, const char *id, uint64_t *number)
 {
     const struct call *call = &r->work.call;
     const struct world *w = &life->config->world;
     ON_EXIT(bytes_free) struct bytes body = {0};
     struct request_head head = {ENCODING_MSGPACK, call->message->name, id, life_now(life),
                                 call->without_deadline ? 0 : r->answer_until_ms};
+    struct trace_headers headers;
     struct publication p = {.routing_key = call->route,
+                            .headers = life_trace(life, r, true, &headers),
                             .content_type = "application/msgpack",
                             .mandatory = true,
                             .exchange = life->config->request_exchange,
@@ -198,8 +201,9 @@ static bool is_believed(struct life *life, const struct request *r, const struct
 {
     if (senders_believe(&life->config->senders, a->user_id, &r->work.call))
         return true;
-    log_event(LOG_LEVEL_WARN, "answer-ignored", "id", r->id, "call", r->call_id, "asked", r->work.call.route, "user",
-              a->user_id, "details", "[senders] does not make this user the one who was asked", (char *)NULL);
+    log_event(LOG_LEVEL_WARN, "answer-ignored", "id", r->id, "trace", r->trace.id, "call", r->call_id, "asked",
+              r->work.call.route, "user", a->user_id, "details",
+              "[senders] does not make this user the one who was asked", (char *)NULL);
     return false;
 }
 

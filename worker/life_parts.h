@@ -72,4 +72,16 @@ void call_taken(struct life *life, struct request *r); /* the broker has it */
 void reply_send(struct life *life, struct request *r); /* the outcome is known: tell it, or tell it again */
 void reply_published(struct life *life, struct request *r, enum published how, const char *text);
 
+/* The headers of what a request sends; `text` is written. */
+struct trace_headers {
+    const char *pairs[3];
+    char text[TRACEPARENT_CHARS + 1];
+};
+
+/*
+ * Have it go on with the request's trace, as sent by us; where there is none, it
+ * `begins` one, or has no headers. Gives what publication.headers wants.
+ */
+const char *const *life_trace(struct life *life, struct request *r, bool begins, struct trace_headers *out);
+
 #endif

@@ -53,7 +53,9 @@ static void send_reply(struct life *life, struct request *r)
 {
     ON_EXIT(bytes_free) struct bytes body = {0};
     const char *to = request_reply_to(r);
-    struct publication p = {.exchange = life->config->reply_exchange,
+    struct trace_headers headers;
+    struct publication p = {.headers = life_trace(life, r, false, &headers),
+                            .exchange = life->config->reply_exchange,
                             .routing_key = to,
                             .mandatory = !is_direct(to),
                             .content_type = encoding_content_type(r->envelope.encoding),
@@ -147,7 +149,7 @@ void reply_send(struct life *life, struct request *r)
 static void resend_or_settle(struct life *life, struct request *r, const char *text)
 {
     if (r->stage == STAGE_DEAD_LETTER || r->sendings < SENDINGS_MAX) {
-        log_event(LOG_LEVEL_WARN, "publish-refused", "id", r->id, "what",
+        log_event(LOG_LEVEL_WARN, "publish-refused", "id", r->id, "trace", r->trace.id, "what",
                   r->stage == STAGE_DEAD_LETTER ? "dead letter" : "reply", "details", text, (char *)NULL);
         life_wait(life, r, STAGE_RESENDING, life_now(life) + RESEND_MS);
         return;

@@ -38,8 +38,10 @@ static bool begin(struct life *life, size_t host, const struct handler *handler,
     r->work.id = r->id;
     r->work.request = slot;
     r->work.notes = notes;
-    if (parent != NULL)
+    if (parent != NULL) {
         parent->child = r;
+        r->trace = parent->trace;
+    }
     request_identify(r);
     life_run_in_turn(life, r);
     return true;

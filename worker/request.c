@@ -17,6 +17,7 @@ struct request *request_new(struct delivery *delivery, int64_t now_ms)
     r->user = delivery->user_id;
     r->host = delivery->queue;
     r->arrived_ms = now_ms;
+    (void)!trace_read(delivery->traceparent, &r->trace); /* what is malformed is none */
     TAILQ_INIT(&r->duplicates);
     return r;
 }
@@ -261,10 +262,10 @@ void request_log(const struct request *r, int64_t now_ms, const char *reply_fate
 
     format_ms(total, now_ms - r->arrived_ms);
     format_ms(waited, (r->begun_ms != 0 ? r->begun_ms : now_ms) - r->arrived_ms);
-    log_event(w->failed ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request", "msg", r->envelope.name, "id", r->id, "host",
-              w->host != NULL ? w->host->uuid.text : "", "identity", r->identity, "outcome", outcome, "field",
-              w->failed ? w->err.field : "", "details", w->failed ? w->err.text : "", "waited_ms", waited, "total_ms",
-              total, "redelivered", r->delivery->redelivered ? "yes" : "", "duplicate", r->is_duplicate ? "yes" : "",
-              "user", r->user, "replayed_by", r->is_on_behalf ? r->delivery->user_id : "", "reply_to",
-              request_reply_to(r), "reply", reply_fate, (char *)NULL);
+    log_event(w->failed ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request", "msg", r->envelope.name, "id", r->id, "trace",
+              r->trace.id, "host", w->host != NULL ? w->host->uuid.text : "", "identity", r->identity, "outcome",
+              outcome, "field", w->failed ? w->err.field : "", "details", w->failed ? w->err.text : "", "waited_ms",
+              waited, "total_ms", total, "redelivered", r->delivery->redelivered ? "yes" : "", "duplicate",
+              r->is_duplicate ? "yes" : "", "user", r->user, "replayed_by", r->is_on_behalf ? r->delivery->user_id : "",
+              "reply_to", request_reply_to(r), "reply", reply_fate, (char *)NULL);
 }

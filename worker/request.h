@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "schemas/envelope.h"
+#include "schemas/trace.h"
 #include "worker/life.h"
 
 enum stage {
@@ -37,6 +38,8 @@ struct request {
     int64_t answer_until_ms;       /* when waiting for others ends; set when it begins */
 
     struct envelope envelope;
+    struct trace trace;                                 /* it belongs to; `span`: its sender's, until request_trace() */
+    bool has_span;                                      /* ... and then its own */
     const char *user;                                   /* whose it is, by the broker's word or an operator's */
     bool is_on_behalf;                                  /* by an operator's */
     const struct sender *sender;                        /* his line; NULL: there are no roles, or he has none */
