@@ -12,6 +12,7 @@
 enum sasl { SASL_PLAIN, SASL_EXTERNAL };
 enum orphan_policy { ORPHANS_REPORT, ORPHANS_DELETE };
 enum plaintext { PLAINTEXT_REFUSE, PLAINTEXT_LOOPBACK, PLAINTEXT_ALLOW };
+enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 enum { CONFIG_TEXT_MAX = 256, CONFIG_URLS_MAX = 4096 };
@@ -47,7 +48,8 @@ struct config {
     int64_t orphan_policy; /* enum orphan_policy */
     int64_t envelope;      /* enum seal_layout of schemas/seal.h */
     int64_t request_timeout_ms, hypervisor_wait_ms, drain_timeout_ms;
-    int64_t log_level; /* enum log_level */
+    int64_t log_level;  /* enum log_level */
+    int64_t log_format; /* enum log_format */
 
     struct senders senders; /* [senders] */
     struct trust trust;     /* [trust] */

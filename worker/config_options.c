@@ -11,6 +11,7 @@ static const char *const queue_types[] = {"quorum", "classic", NULL};
 const char *const plaintext_words[] = {"refuse", "loopback", "allow", NULL};
 static const char *const orphan_policies[] = {"report", "delete", NULL};
 static const char *const dst_keys[] = {"any", "pinned", NULL};
+static const char *const log_formats[] = {"logfmt", "json", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
 /* clang-format off */
@@ -49,7 +50,7 @@ const struct option options[] = {
     FIXED(   "worker", "hosts_dir",                     "",  "a folder with a file a host"),
     WORD_AT( "worker", "orphan_policy", orphan_policy,  "report", orphan_policies, "what no VM has named for a day: report it, or delete it"),
     WORD_AT( "worker", "log_level",    log_level,       "info", log_levels, "error, warn, info or debug"),
-    FIXED(   "worker", "log_format",                    "logfmt", "the form of log lines"),
+    WORD_AT( "worker", "log_format",   log_format,      "logfmt", log_formats, "the form of log lines: logfmt (key=value) or json"),
     WORD_AT( "senders", "require_user_id", senders.require_user_id, "no", yes_no, "refuse requests without an AMQP user_id"),
     WORD_AT( "senders", "require_signature", senders.require_signature, "no", yes_no, "refuse requests without a signature"),
     WORD_AT( "trust", "dst_key",       trust.pins.dst_key, "any", dst_keys, "seal to the key a destination gives (any), or only to one that is pinned for it here"),

@@ -1,76 +1,49 @@
 #include "worker/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 4096 };
+#include "worker/log_line.h"
+#include "worker/log_repeats.h"
 
-struct line {
-    char text[LINE_BYTES];
-    size_t len;
-};
+static atomic_int threshold = LOG_LEVEL_INFO, form = LOG_FORMAT_LOGFMT;
+static atomic_bool is_journal;
 
-static enum log_level threshold = LOG_LEVEL_INFO;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct repeats repeats; /* under the mutex */
 
 void log_set_level(enum log_level level)
 {
-    threshold = level;
+    atomic_store(&threshold, (int)level);
 }
 
-static void put(struct line *line, char c)
+void log_set_format(enum log_format format)
 {
-    if (line->len < LINE_BYTES - 1) /* one is kept for the newline */
-        line->text[line->len++] = c;
+    atomic_store(&form, (int)format);
 }
 
-static void put_text(struct line *line, const char *text)
+/* systemd.exec(5), $JOURNAL_STREAM: it may be inherited, and stderr be another file since. */
+void log_open(void)
 {
-    for (; *text != '\0'; text++)
-        put(line, *text);
+    const char *stream = getenv("JOURNAL_STREAM");
+    unsigned long long device, inode;
+    struct stat st;
+
+    atomic_store(&is_journal, stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+                                  fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode);
 }
 
-static void put_escaped(struct line *line, unsigned char c)
+static void begin(struct log_line *line, enum log_level level, const char *event)
 {
-    static const char hex[] = "0123456789abcdef";
-
-    if (c == '"' || c == '\\')
-        put(line, '\\');
-    if (c >= 0x20 && c != 0x7f) {
-        put(line, (char)c);
-        return;
-    }
-    put_text(line, "\\x");
-    put(line, hex[c >> 4]);
-    put(line, hex[c & 15]);
-}
-
-static bool is_plain(const char *value)
-{
-    for (; *value != '\0'; value++) {
-        unsigned char c = (unsigned char)*value;
-        if (c <= 0x20 || c == 0x7f || c == '"' || c == '=' || c == '\\')
-            return false;
-    }
-    return true;
-}
-
-static void put_value(struct line *line, const char *value)
-{
-    if (is_plain(value)) {
-        put_text(line, value);
-        return;
-    }
-    put(line, '"');
-    for (; *value != '\0'; value++)
-        put_escaped(line, (unsigned char)*value);
-    put(line, '"');
-}
-
-static void put_time(struct line *line)
-{
+    static const char *const names[] = {"error", "warn", "info", "debug"}, *const priorities[] = {"<3>", "<4>", "<6>",
+                                                                                                  "<7>"};
     char text[64], whole[32];
     struct timespec now;
     struct tm utc;
@@ -79,35 +52,106 @@ static void put_time(struct line *line)
     gmtime_r(&now.tv_sec, &utc);
     strftime(whole, sizeof(whole), "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(text, sizeof(text), "%s.%03ldZ", whole, now.tv_nsec / 1000000 % 1000);
-    put_text(line, "ts=");
-    put_text(line, text);
+    log_line_begin(line, (enum log_format)atomic_load(&form), atomic_load(&is_journal) ? priorities[level] : "");
+    log_line_pair(line, "ts", text);
+    log_line_pair(line, "level", names[level]);
+    log_line_pair(line, "event", event);
+}
+
+static void finish(struct log_line *line)
+{
+    log_line_end(line);
+    (void)!write(STDERR_FILENO, line->text, line->len);
+}
+
+static void tell(const struct repeated *told)
+{
+    struct log_line line;
+    char count[16];
+
+    snprintf(count, sizeof(count), "%u", told->left_out);
+    begin(&line, told->level, "left-out");
+    log_line_pair(&line, "of", told->event);
+    log_line_pair(&line, "count", count);
+    log_line_pair(&line, "details", "lines that said the same, but for ids");
+    finish(&line);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/ */
+static uint64_t mix(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return (hash ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+/* What makes two lines differ that say the same. */
+static bool is_id(const char *key)
+{
+    static const char *const ids[] = {"id", "call", "trace"};
+
+    for (size_t i = 0; i < COUNT(ids); i++)
+        if (strcmp(key, ids[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_to_be_written(uint64_t kind, const char *event, enum log_level level)
+{
+    struct repeated told;
+    bool ok;
+
+    if (strcmp(event, "request") == 0)
+        return true;
+    pthread_mutex_lock(&mutex);
+    ok = repeats_note(&repeats, kind == 0 ? 1 : kind, event, level, now_ms(), &told);
+    pthread_mutex_unlock(&mutex);
+    if (told.left_out > 0)
+        tell(&told);
+    return ok;
 }
 
 void log_event(enum log_level level, const char *event, ...)
 {
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    struct line line = {.len = 0};
+    uint64_t kind = mix(UINT64_C(0xcbf29ce484222325), event);
+    struct log_line line;
     const char *key, *value;
     va_list args;
 
-    if (level > threshold)
+    if ((int)level > atomic_load(&threshold))
         return;
-    put_time(&line);
-    put_text(&line, " level=");
-    put_text(&line, names[level]);
-    put_text(&line, " event=");
-    put_text(&line, event);
+    begin(&line, level, event);
     va_start(args, event);
     while ((key = va_arg(args, const char *)) != NULL) {
         value = va_arg(args, const char *);
         if (value == NULL || value[0] == '\0')
             continue;
-        put(&line, ' ');
-        put_text(&line, key);
-        put(&line, '=');
-        put_value(&line, value);
+        log_line_pair(&line, key, value);
+        kind = is_id(key) ? kind : mix(mix(kind, key), value);
     }
     va_end(args);
-    line.text[line.len++] = '\n';
-    (void)!write(STDERR_FILENO, line.text, line.len);
+    if (is_to_be_written(kind, event, level))
+        finish(&line);
+}
+
+void log_tell_left_out(bool all)
+{
+    struct repeated told;
+    bool is_there;
+
+    do {
+        pthread_mutex_lock(&mutex);
+        is_there = repeats_next(&repeats, now_ms(), all, &told);
+        pthread_mutex_unlock(&mutex);
+        if (is_there)
+            tell(&told);
+    } while (is_there);
 }

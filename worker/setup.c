@@ -12,6 +12,7 @@
 
 enum {
     IN_HAND_MAX = 1024, /* requests whose fields are in the vault at once; more wait undecoded */
+    LEFT_OUT_S = 10,    /* how soon it is told that lines of the log were left out */
     QUIET_MS = 60000,   /* without a delivery, until a queue's consumer must be proven */
     SLOTS_EACH = 2,     /* the request and its handler's notes */
     LOOP_KEY_SLOTS = 2, /* keys, and DEKs to compare */
@@ -20,6 +21,7 @@ enum {
 
 static bool open_loop(struct worker *w, struct err *e)
 {
+    static const struct timeval left_out = {.tv_sec = LEFT_OUT_S};
     static const struct {
         int number;
         event_callback_fn fn;
@@ -36,9 +38,10 @@ static bool open_loop(struct worker *w, struct err *e)
         if (w->signals[i] == NULL || evsignal_add(w->signals[i], NULL) != 0)
             return err_set(e, ERR_LOCAL, "cannot watch for signals");
     }
-    if (w->timer == NULL || w->drain_timer == NULL)
+    w->log_timer = event_new(w->base, -1, EV_PERSIST, worker_on_log_timer, NULL);
+    if (w->timer == NULL || w->drain_timer == NULL || w->log_timer == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
-    return true;
+    return event_add(w->log_timer, &left_out) == 0 || err_set(e, ERR_LOCAL, "cannot set a timer");
 }
 
 static bool open_keys(struct worker *w, struct err *e)
@@ -244,7 +247,9 @@ bool worker_open(const struct config *config, const char *path, struct worker **
         return err_set(e, ERR_LOCAL, "out of memory");
     w->config = *config;
     w->path = path;
+    log_open();
     log_set_level((enum log_level)config->log_level);
+    log_set_format((enum log_format)config->log_format);
     if (!open_all(w, e)) {
         worker_close(w);
         return false;
@@ -283,6 +288,8 @@ void worker_close(struct worker *w)
         event_free(w->timer);
     if (w->drain_timer != NULL)
         event_free(w->drain_timer);
+    if (w->log_timer != NULL)
+        event_free(w->log_timer);
     if (w->base != NULL)
         event_base_free(w->base);
     free(w->hosts);

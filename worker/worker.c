@@ -241,7 +241,13 @@ void worker_on_stop_signal(int fd, short what, void *arg)
     stop_when_idle(w);
 }
 
-/* What may change while requests are in hand: the log level and how long to wait. */
+void worker_on_log_timer(int fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+    log_tell_left_out(false);
+}
+
+/* What may change while requests are in hand: the log and how long to wait. */
 void worker_on_reload_signal(int fd, short what, void *arg)
 {
     struct worker *w = arg;
@@ -254,12 +260,14 @@ void worker_on_reload_signal(int fd, short what, void *arg)
         return;
     }
     log_set_level((enum log_level)fresh.log_level);
+    log_set_format((enum log_format)fresh.log_format);
     w->life_config.request_timeout_ms = fresh.request_timeout_ms;
     w->life_config.hypervisor_wait_ms = fresh.hypervisor_wait_ms;
     w->config.drain_timeout_ms = fresh.drain_timeout_ms;
     config_done(&fresh);
     log_event(LOG_LEVEL_INFO, "reloaded", "details",
-              "log_level, request_timeout_ms, hypervisor_wait_ms and drain_timeout_ms are in force; the rest at the "
+              "log_level, log_format, request_timeout_ms, hypervisor_wait_ms and drain_timeout_ms are in force; the "
+              "rest at the "
               "next start",
               (char *)NULL);
 }
@@ -301,6 +309,7 @@ bool worker_run(struct worker *w)
     tell_all(w, HOST_EVENT_WORKER_UP);
     sd_notify(0, "READY=1\nSTATUS=waiting for the broker");
     event_base_dispatch(w->base);
+    log_tell_left_out(true);
     log_event(LOG_LEVEL_INFO, "worker-down", "worker", w->config.name, "drained", w->drained ? "yes" : "no",
               (char *)NULL);
     return w->drained;

@@ -35,7 +35,7 @@ struct worker {
     struct config config; /* but for `hosts`, which main() owns, a copy */
     const char *path;
     struct event_base *base;
-    struct event *timer, *drain_timer, *signals[3];
+    struct event *timer, *drain_timer, *log_timer, *signals[3];
     int64_t timer_ms; /* when `timer` goes off; 0: it is not set */
     struct vault *vault, *key_vault;
     struct digest_key *digest_key;
@@ -74,6 +74,7 @@ struct worker {
 extern const struct world world_ops; /* but for `ctx` */
 void worker_on_timer(int fd, short what, void *arg);
 void worker_on_drain_timeout(int fd, short what, void *arg);
+void worker_on_log_timer(int fd, short what, void *arg);
 void worker_on_stop_signal(int fd, short what, void *arg);
 void worker_on_reload_signal(int fd, short what, void *arg);
 void worker_on_bus(void *arg);

@@ -5,7 +5,7 @@ from tests.lab import hpke, wait_until
 from tests.lab.client import MIME, encode
 
 USERS = ("mgmt", "ops", "watch", "host-a", "host-b", "host-c", "mallory")
-READ = ("SecretHostGetMsg", "ResolveVtpmLibvirtSecretOnHypervisorMsg", "HostEnvelopeKeyGetMsg")
+READ = ("SecretHostGetMsg", "ResolveVtpmLibvirtSecretOnHypervisorMsg", "HostEnvelopeKeyGetMsg", "HostCapabilitiesGetMsg")
 MANAGE = (*READ, "SecretHostDefineMsg", "SecretHostDeleteMsg", "HostEnvelopeKeyRotateMsg", "VtpmPreMigrateMsg",
           "VtpmPostMigrateMsg", "HostReconcileMsg")
 PEER = ("HostEnvelopeKeyGetMsg", "SecretHostDefineMsg", "SecretHostDeleteMsg", "VtpmPostMigrateMsg")
@@ -216,3 +216,22 @@ class Senders(Scenario):
         host.reply(host.key_requests[0], honest)
         self.succeeds(manager.wait(asked))
         self.assertEqual(self.dek, host.dek_of(host.requests[0]))
+
+    def test_forged_answers_by_the_dozen_do_not_flood_the_log(self):
+        host = self.fake_host({"HostEnvelopeKeyGetMsg": None}, user="host-c")
+        asker = self.a.alias()
+        worker = self.worker(asker, name="worker-flooded", settings={
+            "bus": {"url": self.broker.url_of("host-a")}, "senders": {**self.roles, "host-c": f"peer {host.uuid}"}})
+        self.defined(asker, self.key, self.dek)
+        self.client.send("VtpmPreMigrateMsg", asker, **self.pre_migrate_fields(asker, host, self.key, self.dek))
+        wait_until(lambda: host.key_requests, 10, "the request for the key")
+        for _ in range(12):
+            self.forge(host.key_requests[0], "mallory", success=False)
+        self.act_as("mgmt")
+        self.refuses(self.get(asker, new_key()), NOT_FOUND)  # it has seen them all, or sees them while it ends
+        wait_until(lambda: worker.log_text().count("event=answer-ignored") == 5, 10, "the first ones")
+        host.reply(host.key_requests[0], {"success": False, "error": {"code": "SYS.1006", "opaque": {}}})
+        worker.stop()
+        lines = [line for line in worker.log_lines() if line["event"] in ("answer-ignored", "left-out")]
+        self.assertEqual(["answer-ignored"] * 5 + ["left-out"], [line["event"] for line in lines])
+        self.assertEqual(("answer-ignored", "7"), (lines[-1]["of"], lines[-1]["count"]))

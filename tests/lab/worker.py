@@ -5,6 +5,7 @@ import re
 import shlex
 import sqlite3
 
+from .log_lines import complaint_about, parse
 from .process import LabError, Process, free_port
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -106,3 +107,12 @@ class Worker(Process):
         if alarm:
             text = self.log_text()[alarm.start():alarm.start() + 6000]
             raise LabError(f"{self.name} left an alarm in its log:\n{text}")
+        if os.path.exists(self.log) and "==" not in self.log_text()[:2]:  # no valgrind's
+            with open(self.log, "rb") as f:
+                complaint = complaint_about(f.read())
+            if complaint:
+                raise LabError(f"a line of {self.name}'s log cannot be read: {complaint}")
+
+    def log_lines(self):
+        """The fields of each line."""
+        return [parse(line) for line in self.log_text().splitlines() if not line.startswith("keyferryd: ")]
