@@ -16,18 +16,18 @@ static const struct {
     const char *name;
     unsigned must, may; /* say of this, beside what all say: event, hostUuid, worker, createdTime */
 } kinds[] = {
-    [HOST_EVENT_WORKER_UP]       = { "worker-up",       0,            0 },
-    [HOST_EVENT_WORKER_DOWN]     = { "worker-down",     0,            REASON },
-    [HOST_EVENT_HYPERVISOR_UP]   = { "hypervisor-up",   0,            0 },
-    [HOST_EVENT_HYPERVISOR_DOWN] = { "hypervisor-down", 0,            REASON },
-    [HOST_EVENT_SECRET_DEFINED]  = { "secret-defined",  KEY | SECRET, MIGRATION },
-    [HOST_EVENT_SECRET_REPLACED] = { "secret-replaced", KEY | SECRET, MIGRATION | REASON },
-    [HOST_EVENT_SECRET_DELETED]  = { "secret-deleted",  KEY | SECRET, MIGRATION | REASON },
-    [HOST_EVENT_SECRET_LOST]     = { "secret-lost",     SECRET,       KEY | MIGRATION | REASON },
-    [HOST_EVENT_SECRET_RESTORED] = { "secret-restored", SECRET,       KEY | MIGRATION | REASON },
-    [HOST_EVENT_LEASE_ENDED]     = { "lease-ended",     KEY,          SECRET | MIGRATION | REASON },
-    [HOST_EVENT_ORPHAN_FOUND]    = { "orphan-found",    0,            KEY | SECRET | MIGRATION | REASON },
-    [HOST_EVENT_KEY_ROTATED]     = { "key-rotated",     0,            REASON },
+    [HOST_EVENT_WORKER_UP]       = { "worker-up",       0,                     0 },
+    [HOST_EVENT_WORKER_DOWN]     = { "worker-down",     0,                     0 },
+    [HOST_EVENT_HYPERVISOR_UP]   = { "hypervisor-up",   0,                     0 },
+    [HOST_EVENT_HYPERVISOR_DOWN] = { "hypervisor-down", 0,                     REASON },
+    [HOST_EVENT_SECRET_DEFINED]  = { "secret-defined",  KEY | SECRET,          MIGRATION },
+    [HOST_EVENT_SECRET_REPLACED] = { "secret-replaced", KEY | SECRET | REASON, MIGRATION },
+    [HOST_EVENT_SECRET_DELETED]  = { "secret-deleted",  KEY | SECRET,          MIGRATION | REASON },
+    [HOST_EVENT_SECRET_LOST]     = { "secret-lost",     KEY | SECRET | REASON, 0 },
+    [HOST_EVENT_SECRET_RESTORED] = { "secret-restored", KEY | SECRET,          0 },
+    [HOST_EVENT_LEASE_ENDED]     = { "lease-ended",     KEY | SECRET,          MIGRATION },
+    [HOST_EVENT_ORPHAN_FOUND]    = { "orphan-found",    KEY | SECRET | REASON, 0 },
+    [HOST_EVENT_KEY_ROTATED]     = { "key-rotated",     REASON,                0 },
 };
 
 _Static_assert(COUNT(kinds) == HOST_EVENT_COUNT, "a row for each kind");

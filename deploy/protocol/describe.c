@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "schemas/envelope.h"
-#include "schemas/host_event.h"
 #include "schemas/messages.h"
 
 enum { LINE_MAX_BYTES = 4096, FORM_MAX_CHARS = 160, WIDTH = 116, EXAMPLE_MAX_BYTES = 8192, FIELDS_MAX = 512 };
@@ -233,13 +232,6 @@ static void put_errors(void)
     }
 }
 
-static void put_events(void)
-{
-    for (int i = 0; i < HOST_EVENT_COUNT; i++)
-        printf("%s`%s`", i == 0 ? "" : ", ", host_event_name((enum host_event_kind)i));
-    puts("");
-}
-
 /* ---- examples ---- */
 
 static const char *value_of(const struct schema *s, const struct field *f)
@@ -351,8 +343,10 @@ static const struct {
     const char *name;
     void (*put)(void);
 } parts[] = {
-    {"messages", put_messages}, {"fields", put_forms},      {"errors", put_errors},
-    {"events", put_events},     {"examples", put_examples},
+    {"messages", put_messages},
+    {"fields", put_forms},
+    {"errors", put_errors},
+    {"examples", put_examples},
 };
 
 static void put_part(const char *name)

@@ -1,6 +1,11 @@
 """What a worker tells on the events exchange: each event once, with its fields, and never a secret."""
+import json
+import subprocess
+
+from tests.e2e import test_reconcile
 from tests.e2e.base import CONFLICT, NOT_FOUND, Scenario, b64, new_dek, new_key, new_uuid
-from tests.lab import Listener, wait_until
+from tests.lab import Listener, patience, program, wait_until
+from tests.lab.event_table import complaint_about, documented
 
 
 class Events(Scenario):
@@ -137,3 +142,44 @@ class Events(Scenario):
         self.assertEqual(1, worker.log_text().count("event=events-refused"), worker.log_tail())
         self.assertIn("keyferry.nowhere", worker.log_text())
         self.assertIn("event=events-dropped", worker.log_text())
+
+    def test_each_of_the_twelve_is_sent_with_the_fields_it_is_said_to_have_and_can_be_watched(self):
+        host, table = self.with_part(self.lab.hypervisor("t")).start(), documented()
+        self.assertEqual(12, len(table))
+        watch = subprocess.Popen([*program("keyferry"), "--url", self.broker.url, "--json", "watch", "--host", host.uuid],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(watch.kill)
+        self.assertIn("watching", watch.stderr.readline())
+        worker, listener = self.up(host)
+        orphan, leased, replaced, lost = (new_key() for _ in range(4))
+        self.defined(host, leased, leaseSeconds=30, migrationId="m-1")
+        self.defined(host, orphan)
+        for _ in range(2):
+            self.defined(host, replaced, secretUuid=new_uuid())
+        self.succeeds(self.delete(host, replaced))
+        self.succeeds(self.client.ask("HostReconcileMsg", host))
+        test_reconcile.Reconcile.a_day_passes(worker)
+        self.succeeds(self.client.ask("HostReconcileMsg", host))
+        self.rotate(host)
+        gone = self.defined(host, lost)
+        host.kill()  # with it goes what it held; and what comes in the place of one is not taken away
+        listener.wait_for("hypervisor-down")
+        worker.stop()
+        host.start()
+        self.planted(host, lost, new_dek())
+        worker.start()
+        self.assertEqual(gone, listener.wait_for("secret-lost")["secretUuid"])
+        listener.wait_for("secret-restored")
+        listener.wait_for("lease-ended", 60)
+        worker.stop()
+        wait_until(lambda: listener.kinds().count("worker-down") == 2, 10, "the last one")
+        watch.terminate()
+        watched = [json.loads(line)["HostSecretEvent"] for line in watch.communicate(timeout=patience(10))[0].splitlines()]
+        self.assertEqual(set(table), {fields["event"] for fields in watched})
+        for fields in watched:
+            self.assertIsNone(complaint_about(fields, table))
+        may = {event: set() for event in table}
+        for fields in watched:
+            may[fields["event"]].update(fields)
+        self.assertIn("migrationId", may["lease-ended"] & may["secret-defined"])
+        self.assertIn("reason", may["hypervisor-down"])

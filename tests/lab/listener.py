@@ -3,7 +3,8 @@ import json
 
 import pika
 
-from .process import wait_until
+from .event_table import complaint_about, documented
+from .process import LabError, wait_until
 
 EVENTS = "keyferry.events"
 
@@ -14,7 +15,7 @@ class Listener:
     name = "listener"
 
     def __init__(self, connection, key="#", queue=""):
-        self.events, self.bodies, self.properties = [], [], []
+        self.events, self.bodies, self.properties, self.table = [], [], [], documented()
         self.connection = connection
         self.channel = connection.channel()
         self.channel.exchange_declare(EVENTS, passive=True)
@@ -25,6 +26,9 @@ class Listener:
     def _on_event(self, _channel, method, properties, body):
         (name, fields), = json.loads(body).items()
         assert name == "HostSecretEvent", name
+        complaint = complaint_about(fields, self.table)
+        if complaint:
+            raise LabError(f"not as PROTOCOL.md has it: {complaint}")
         self.events.append((method.routing_key, fields))
         self.bodies.append(body)
         self.properties.append(properties)
