@@ -377,6 +377,11 @@ const char *bus_user(const struct bus *bus)
     return publisher_user(bus->publisher);
 }
 
+const struct broker *bus_broker(const struct bus *bus)
+{
+    return consumer_broker(bus->consumer);
+}
+
 const char *bus_reply_queue(const struct bus *bus)
 {
     return bus->reply_queue;

@@ -14,6 +14,7 @@
 #ifndef BUS_BUS_H
 #define BUS_BUS_H
 
+#include "bus/broker.h"
 #include "bus/tls.h"
 
 struct bus;
@@ -226,6 +227,9 @@ void bus_stop(struct bus *bus);
 
 /* Whose user_id publications carry now; "" where none is said. Valid as long as the bus. */
 const char *bus_user(const struct bus *bus);
+
+/* Which broker it is: the one that was connected to last. Valid as long as the bus. */
+const struct broker *bus_broker(const struct bus *bus);
 
 /* The name of this program's reply queue; valid as long as the bus. */
 const char *bus_reply_queue(const struct bus *bus);

@@ -285,6 +285,11 @@ bool consumer_is_ready(const struct consumer *c)
            (!c->config->answers_wanted || intake_is_open(&c->replies));
 }
 
+const struct broker *consumer_broker(const struct consumer *c)
+{
+    return connection_broker(c->host.connection);
+}
+
 const char *consumer_peer_name(const struct consumer *c)
 {
     return connection_peer_name(c->host.connection);

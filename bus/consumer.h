@@ -37,7 +37,8 @@ bool consumer_is_ready(const struct consumer *consumer);
 /* True while the topology is made on the connection that is open now: what is published has exchanges to go to. */
 bool consumer_has_topology(const struct consumer *consumer);
 
-/* As connection_peer_name(). */
+/* As connection_broker() and connection_peer_name(). */
+const struct broker *consumer_broker(const struct consumer *consumer);
 const char *consumer_peer_name(const struct consumer *consumer);
 
 /* As bus_settle(), bus_is_current(), bus_queue_count(), bus_queue_close() and bus_queue_renew(); settling does not free. */

@@ -134,6 +134,21 @@ static void on_queue(struct worker *w, const struct bus_news *news)
     tell_status(w, "serving");
 }
 
+/* What its version costs is told each time it is another one. */
+static void tell_broker(struct worker *w)
+{
+    const struct broker *b = bus_broker(w->bus);
+    const struct broker_trait *t;
+
+    if (strcmp(w->broker_version, b->version) == 0)
+        return;
+    snprintf(w->broker_version, sizeof(w->broker_version), "%s", b->version);
+    for (size_t at = 0; (t = broker_trait(b, &at)) != NULL;)
+        if (t->is_trouble)
+            log_event(LOG_LEVEL_WARN, "broker-version", "product", b->product, "version", b->version, "details",
+                      t->is_so, "advice", t->advice, (char *)NULL);
+}
+
 static void on_link(struct worker *w, const struct bus_news *news, bool up)
 {
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "broker-up" : "broker-down", "details", news->text,
@@ -143,6 +158,8 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
     w->was_broker_up = up;
     events_link(w->events, up);
     tell_status(w, up ? "connected to the broker" : "waiting for the broker");
+    if (up)
+        tell_broker(w);
     if (up)
         life_answers_lost(w->life);
     else if (w->is_stopping)

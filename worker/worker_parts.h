@@ -59,6 +59,7 @@ struct worker {
     const char **queue_names;
     struct jobs *jobs;
     struct bus *bus;
+    char broker_version[sizeof(((struct broker *)0)->version)]; /* that was told */
     struct http *http;
     struct inventory *inventory; /* NULL: nobody can ask for it */
     struct metrics metrics;

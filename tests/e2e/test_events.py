@@ -154,8 +154,9 @@ class Events(Scenario):
         orphan, leased, replaced, lost = (new_key() for _ in range(4))
         self.defined(host, leased, leaseSeconds=30, migrationId="m-1")
         self.defined(host, orphan)
+        dek = new_dek()
         for _ in range(2):
-            self.defined(host, replaced, secretUuid=new_uuid())
+            self.defined(host, replaced, dek, secretUuid=new_uuid())
         self.succeeds(self.delete(host, replaced))
         self.succeeds(self.client.ask("HostReconcileMsg", host))
         test_reconcile.Reconcile.a_day_passes(worker)

@@ -292,6 +292,19 @@ class Doctor(People):
         self.assertEqual({"broker", "libvirt"}, set(failures))
         self.assertIn("refused", failures["broker"])
 
+    def test_what_a_version_of_the_broker_costs_is_told_by_the_doctor_and_in_the_log(self):
+        for version, result, words in (("3.9.", "warn", "x-dead-letter-strategy"), ("4.0.", "ok", "one of 20")):
+            link = self.with_part(self.lab.link(self.broker))
+            link.version = version
+            host = self.a.alias()
+            worker = self.worker(host, settings={"bus": {"url": link.url}})
+            told = [details for verdict, details in self.doctor(0, worker)["broker"] if verdict == result]
+            self.assertTrue(any(words in details and f"RabbitMQ {version}" in details for details in told), told)
+            logged = [line for line in worker.log_lines() if line["event"] == "broker-version"]
+            self.assertEqual([] if result == "ok" else [True], [words in line["details"] for line in logged])
+            self.assertIn(f"(RabbitMQ {version}", worker.log_text())
+            self.assertIn(f"RabbitMQ {version}", self.json_of(0, "queues", "--host", host.uuid, where=["--url", link.url])["broker"])
+
     def test_a_queue_that_is_otherwise_is_told_and_left_as_it_is(self):
         host = self.a.alias()
         self.worker(host).stop()
