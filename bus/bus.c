@@ -1,5 +1,6 @@
 #include "bus/bus.h"
 
+#include "bus/bus_config.h"
 #include "bus/consumer.h"
 #include "bus/intake.h"
 #include "bus/publisher.h"
@@ -147,85 +148,6 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     bus->wake(bus->arg);
 }
 
-static size_t text_bytes(const char *text)
-{
-    return text == NULL ? 1 : strlen(text) + 1;
-}
-
-/* NULL is kept as "". */
-static char *text_keep(char **at, const char *text)
-{
-    char *kept = *at;
-    size_t size = text_bytes(text);
-
-    memcpy(kept, text == NULL ? "" : text, size);
-    *at += size;
-    return kept;
-}
-
-static size_t config_bytes(const struct bus_config *config)
-{
-    size_t bytes = config->queue_count * sizeof(*config->queues) + text_bytes(config->name) +
-                   text_bytes(config->exchange) + text_bytes(config->dead_exchange) +
-                   text_bytes(config->events_exchange) + text_bytes(config->reply_exchange) +
-                   text_bytes(config->events_key) + text_bytes(config->tls.ca_file) +
-                   text_bytes(config->tls.cert_file) + text_bytes(config->tls.key_file);
-
-    for (size_t i = 0; i < config->queue_count; i++)
-        bytes += text_bytes(config->queues[i].name) + text_bytes(config->queues[i].routing_key);
-    return bytes;
-}
-
-/* Copy the configuration, but for the URLs and the password, which are kept elsewhere. */
-static bool config_keep(struct bus *bus, const struct bus_config *config, struct err *e)
-{
-    struct bus_config *own = &bus->config;
-    struct bus_queue *queues = malloc(config_bytes(config));
-    char *at = (char *)(queues + config->queue_count);
-
-    if (queues == NULL)
-        return err_set(e, ERR_LOCAL, "no memory for the bus");
-    bus->memory = queues;
-    *own = *config;
-    own->urls = own->password = NULL;
-    own->name = text_keep(&at, config->name);
-    own->exchange = text_keep(&at, config->exchange);
-    own->dead_exchange = text_keep(&at, config->dead_exchange);
-    own->events_exchange = text_keep(&at, config->events_exchange);
-    own->reply_exchange = text_keep(&at, config->reply_exchange);
-    own->events_key = text_keep(&at, config->events_key);
-    own->tls.ca_file = text_keep(&at, config->tls.ca_file);
-    own->tls.cert_file = text_keep(&at, config->tls.cert_file);
-    own->tls.key_file = text_keep(&at, config->tls.key_file);
-    for (size_t i = 0; i < config->queue_count; i++) {
-        queues[i].name = text_keep(&at, config->queues[i].name);
-        queues[i].routing_key = text_keep(&at, config->queues[i].routing_key);
-    }
-    own->queues = queues;
-    return true;
-}
-
-/* AMQP 0-9-1 4.2.5.3: names are short strings. */
-static bool name_fits(const char *what, const char *name, struct err *e)
-{
-    return strlen(name) <= SHORTSTR_MAX_CHARS ||
-           err_set(e, ERR_CONFIG, "the name of the %s is longer than %d bytes", what, SHORTSTR_MAX_CHARS);
-}
-
-static bool names_fit(const struct bus_config *config, struct err *e)
-{
-    if (!name_fits("request exchange", config->exchange, e) || !name_fits("worker", config->name, e) ||
-        !name_fits("dead letter exchange", config->dead_exchange, e) ||
-        !name_fits("events exchange", config->events_exchange, e) ||
-        !name_fits("reply exchange", config->reply_exchange, e))
-        return false;
-    for (size_t i = 0; i < config->queue_count; i++)
-        if (!name_fits("queue", config->queues[i].name, e) ||
-            !name_fits("routing key", config->queues[i].routing_key, e))
-            return false;
-    return true;
-}
-
 static bool reply_queue_name(struct bus *bus, struct err *e)
 {
     int len = snprintf(bus->reply_queue, sizeof(bus->reply_queue), "keyferry.reply.%s", bus->config.name);
@@ -266,9 +188,9 @@ bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake
     ignore_sigpipe();
     bus->wake = wake;
     bus->arg = arg;
-    if (!names_fit(config, e) || !url_list_read(config->urls, config->password, &bus->urls, e) ||
-        !tls_check(&config->tls, &bus->urls, e) || !config_keep(bus, config, e) || !reply_queue_name(bus, e) ||
-        !halves_new(bus, base, e)) {
+    if (!bus_config_fits(config, e) || !url_list_read(config->urls, config->password, &bus->urls, e) ||
+        !tls_check(&config->tls, &bus->urls, e) || !bus_config_keep(config, &bus->config, &bus->memory, e) ||
+        !reply_queue_name(bus, e) || !halves_new(bus, base, e)) {
         bus_close(bus);
         return false;
     }

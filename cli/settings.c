@@ -13,25 +13,46 @@ static const char default_path[] = "/etc/keyferry/keyferry.conf";
 struct reading {
     struct settings *settings;
     char password_file[256];
-    bool has_too_many_urls;
+    bool has_too_many_urls, is_out_of_memory;
+    FILE *file;
+    bool was_read, is_amid; /* a line of it; a line that is longer than what inih reads at once */
 };
 
-#define HOST_SECTION "host."
+#define HOST_SECTION "[host."
 
-/* Once for each of its keys; a section that is none is for the worker to complain of. 0: out of memory. */
-static int add_host(struct settings *s, const char *text)
+/* One that is none is for the worker to complain of. */
+static bool add_host(struct settings *s, const char *text, size_t len)
 {
     struct uuid host, *hosts;
 
-    if (!uuid_parse(text, strlen(text), &host) ||
-        (s->host_count > 0 && uuid_equal(&s->hosts[s->host_count - 1], &host)))
-        return 1;
+    if (!uuid_parse(text, len, &host))
+        return true;
     hosts = reallocarray(s->hosts, s->host_count + 1, sizeof(*hosts));
     if (hosts == NULL)
-        return 0;
+        return false;
     s->hosts = hosts;
     s->hosts[s->host_count++] = host;
-    return 1;
+    return true;
+}
+
+/* inih's reader. Of sections without a key in them it tells nobody, and a host's may be such. */
+static char *next_line(char *text, int size, void *arg)
+{
+    static const char bom[] = "\xef\xbb\xbf";
+    struct reading *r = arg;
+    char *line = fgets(text, size, r->file), *start = line;
+
+    if (line == NULL)
+        return NULL;
+    if (!r->was_read && strncmp(line, bom, strlen(bom)) == 0)
+        start += strlen(bom);
+    if (!r->is_amid && strncmp(start, HOST_SECTION, strlen(HOST_SECTION)) == 0) {
+        start += strlen(HOST_SECTION);
+        r->is_out_of_memory |= !add_host(r->settings, start, strcspn(start, "]"));
+    }
+    r->was_read = true;
+    r->is_amid = strchr(line, '\n') == NULL;
+    return line;
 }
 
 static int on_key(void *arg, const char *section, const char *key, const char *value)
@@ -56,8 +77,6 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
 
     if (strcmp(section, "worker") == 0 && strcmp(key, "state_dir") == 0)
         snprintf(s->state_dir, sizeof(s->state_dir), "%s", value);
-    if (strncmp(section, HOST_SECTION, strlen(HOST_SECTION)) == 0)
-        return add_host(s, section + strlen(HOST_SECTION));
     if (strcmp(section, "bus") != 0)
         return 1;
     if (strcmp(key, "queue_type") == 0)
@@ -94,16 +113,21 @@ static bool read_password(struct reading *r, struct err *e)
 
 static bool read_file(const char *path, struct reading *r, struct err *e)
 {
-    int bad;
+    int bad = -1;
 
     strcpy(r->settings->state_dir, "/var/lib/keyferry");
     snprintf(r->settings->path, sizeof(r->settings->path), "%s", path);
-    bad = ini_parse(path, on_key, r);
-
+    r->file = fopen(path, "re");
+    if (r->file != NULL) {
+        bad = ini_parse_stream(next_line, r, on_key, r);
+        fclose(r->file);
+    }
     if (bad < 0)
         return err_set(e, ERR_CONFIG, "%s: %s; give -c FILE or --url URL", path, strerror(errno));
     if (bad > 0)
         return err_set(e, ERR_CONFIG, "%s:%d: neither a section, nor 'key = value', nor a comment", path, bad);
+    if (r->is_out_of_memory)
+        return err_set(e, ERR_LOCAL, "out of memory");
     if (r->has_too_many_urls)
         return err_set(e, ERR_CONFIG, "%s: url is longer than %zu characters", path, sizeof(r->settings->urls) - 1);
     if (r->settings->urls[0] == '\0')

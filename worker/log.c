@@ -29,15 +29,21 @@ void log_set_format(enum log_format format)
     atomic_store(&form, (int)format);
 }
 
-/* systemd.exec(5), $JOURNAL_STREAM: it may be inherited, and stderr be another file since. */
-void log_open(void)
+/* systemd.exec(5), $JOURNAL_STREAM is "<device>:<inode>". It may be inherited, and stderr be another file since. */
+static bool stderr_is(const char *stream)
 {
-    const char *stream = getenv("JOURNAL_STREAM");
-    unsigned long long device, inode;
+    char own[64];
     struct stat st;
 
-    atomic_store(&is_journal, stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-                                  fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode);
+    if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+        return false;
+    snprintf(own, sizeof(own), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    return strcmp(stream, own) == 0;
+}
+
+void log_open(void)
+{
+    atomic_store(&is_journal, stderr_is(getenv("JOURNAL_STREAM")));
 }
 
 static void begin(struct log_line *line, enum log_level level, const char *event)

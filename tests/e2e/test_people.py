@@ -84,7 +84,7 @@ class Queues(People):
         path = os.path.join(self.lab.make_folder("many-" + new_uuid()[:8]), "conf")
         with open(path, "w", encoding="ascii") as f:
             f.write(f"[bus]\nurl = {self.broker.url}\n")
-            f.writelines(f"[host.{host}]\nlibvirt_uri = test:///default\n" for host in hosts)
+            f.writelines(f"[host.{host}]\n" + "libvirt_uri = test:///default\n" * (i % 2) for i, host in enumerate(hosts))
         told = self.json_of(0, "queues", where=["-c", path])
         self.assertEqual(hosts, [h["hostUuid"] for h in told["hosts"]])
 

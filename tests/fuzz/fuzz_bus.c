@@ -30,7 +30,7 @@ enum { FIRST_QUEUE_CHANNEL = 3, QUEUES = 2 };
 /* ---- what stands in for dialling and time ---- */
 
 /* The other end of a connection. */
-struct broker {
+struct fake_broker {
     const void *of; /* whose connection */
     struct bufferevent *bev;
     struct wire_reader *reader; /* of what we are sent */
@@ -49,7 +49,7 @@ struct ack_due {
 };
 
 static struct event_base *base;
-static struct broker brokers[2]; /* of what consumes, of what publishes */
+static struct fake_broker brokers[2]; /* of what consumes, of what publishes */
 static enum { DIAL_ANSWERS, DIAL_REFUSES, DIAL_HANGS } dialling;
 static uint64_t clock_ms;
 static unsigned timers_set;
@@ -77,12 +77,12 @@ void timer_set(struct event *timer, unsigned ms)
         event_add(timer, &in);
 }
 
-static void broker_drop(struct broker *b)
+static void broker_drop(struct fake_broker *b)
 {
     if (b->bev != NULL)
         bufferevent_free(b->bev);
     wire_reader_free(b->reader);
-    *b = (struct broker){.of = b->of};
+    *b = (struct fake_broker){.of = b->of};
     if (b == &brokers[0])
         ack_count = 0;
 }
@@ -90,7 +90,7 @@ static void broker_drop(struct broker *b)
 void dial_begin(struct event_base *of, const struct url *url, const struct tls_config *tls, dial_done *done, void *arg,
                 struct dial **out)
 {
-    struct broker *b = brokers[0].of == NULL || brokers[0].of == arg ? &brokers[0] : &brokers[1];
+    struct fake_broker *b = brokers[0].of == NULL || brokers[0].of == arg ? &brokers[0] : &brokers[1];
     struct bufferevent *pair[2];
 
     (void)url;
@@ -134,7 +134,7 @@ static void hear_ack(const struct wire_frame *f)
     abort(); /* nobody acknowledged that */
 }
 
-static void hear_frame(struct broker *b, const struct wire_frame *f)
+static void hear_frame(struct fake_broker *b, const struct wire_frame *f)
 {
     if (f->kind != WIRE_METHOD)
         return;
@@ -144,7 +144,7 @@ static void hear_frame(struct broker *b, const struct wire_frame *f)
         b->asked[b->asked_count++] = (struct asked){f->method_id, f->channel};
 }
 
-static void hear(struct broker *b)
+static void hear(struct fake_broker *b)
 {
     static const uint8_t greeting[] = {'A', 'M', 'Q', 'P', 0, 0, 9, 1};
     struct evbuffer *in = b->bev == NULL ? NULL : bufferevent_get_input(b->bev);
@@ -177,13 +177,13 @@ static void put(uint8_t *at, uint64_t n, size_t bytes)
     }
 }
 
-static void say(struct broker *b, const void *bytes, size_t len)
+static void say(struct fake_broker *b, const void *bytes, size_t len)
 {
     if (b->bev != NULL)
         bufferevent_write(b->bev, bytes, len);
 }
 
-static void say_frame(struct broker *b, uint8_t type, uint16_t channel, const uint8_t *payload, size_t len)
+static void say_frame(struct fake_broker *b, uint8_t type, uint16_t channel, const uint8_t *payload, size_t len)
 {
     uint8_t head[7] = {type};
 
@@ -194,7 +194,7 @@ static void say_frame(struct broker *b, uint8_t type, uint16_t channel, const ui
     say(b, &(uint8_t){FRAME_END}, 1);
 }
 
-static void say_method(struct broker *b, uint16_t channel, uint32_t id, const uint8_t *args, size_t len)
+static void say_method(struct fake_broker *b, uint16_t channel, uint32_t id, const uint8_t *args, size_t len)
 {
     uint8_t payload[512];
 
@@ -203,7 +203,7 @@ static void say_method(struct broker *b, uint16_t channel, uint32_t id, const ui
     say_frame(b, TYPE_METHOD, channel, payload, 4 + len);
 }
 
-static void answer(struct broker *b, struct asked asked)
+static void answer(struct fake_broker *b, struct asked asked)
 {
     static const uint8_t start[] = "\0\11\0\0\0\0\0\0\0\5PLAIN\0\0\0\0", zeros[16] = {0};
     static const uint32_t granted_by_the_next[] = {
@@ -313,7 +313,7 @@ static void pump(struct program *p)
 /* ---- the steps ---- */
 
 /* A byte says which broker (1), and which channel (the rest). */
-static struct broker *broker_of(uint8_t byte, uint16_t *channel)
+static struct fake_broker *broker_of(uint8_t byte, uint16_t *channel)
 {
     *channel = byte >> 1 & 7;
     return &brokers[byte & 1];
@@ -322,10 +322,10 @@ static struct broker *broker_of(uint8_t byte, uint16_t *channel)
 /* Grant all that was asked for, and what is asked for thereupon. */
 static void step_grant(struct program *p)
 {
-    struct broker *b = &brokers[input_byte(&p->in) & 1];
+    struct fake_broker *b = &brokers[input_byte(&p->in) & 1];
 
     for (int round = 0; round < 6 && b->asked_count > 0; round++) {
-        struct broker was = *b;
+        struct fake_broker was = *b;
         b->asked_count = 0;
         for (size_t i = 0; i < was.asked_count; i++)
             answer(b, was.asked[i]);
@@ -342,7 +342,7 @@ static void step_method(struct program *p)
         ID(60, 50), ID(60, 60), ID(60, 80), ID(60, 120), ID(85, 11), ID(60, 111),
     };
     uint16_t channel;
-    struct broker *b = broker_of(input_byte(&p->in), &channel);
+    struct fake_broker *b = broker_of(input_byte(&p->in), &channel);
     uint32_t id = ids[input_byte(&p->in) % COUNT(ids)];
     uint8_t args[96] = {0}, want = input_byte(&p->in) % 64;
     size_t got;
@@ -356,7 +356,7 @@ static void step_method(struct program *p)
 static void step_header(struct program *p)
 {
     uint16_t channel;
-    struct broker *b = broker_of(input_byte(&p->in), &channel);
+    struct fake_broker *b = broker_of(input_byte(&p->in), &channel);
     uint8_t payload[12 + 256] = {0, 60};
     size_t got, want;
     const uint8_t *given;
@@ -370,7 +370,7 @@ static void step_header(struct program *p)
     say_frame(b, TYPE_HEADER, channel, payload, 12 + (want < 2 ? 2 : want));
 }
 
-static void say_body(struct broker *b, uint16_t channel, size_t len)
+static void say_body(struct fake_broker *b, uint16_t channel, size_t len)
 {
     static const uint8_t body[4096] = {'a', 'n', 'y'}; /* nothing here looks at it */
 
@@ -380,7 +380,7 @@ static void say_body(struct broker *b, uint16_t channel, size_t len)
 static void step_body(struct program *p)
 {
     uint16_t channel;
-    struct broker *b = broker_of(input_byte(&p->in), &channel);
+    struct fake_broker *b = broker_of(input_byte(&p->in), &channel);
 
     say_body(b, channel, input_byte(&p->in) * 16u);
 }
@@ -417,7 +417,7 @@ static void step_return(struct program *p)
 
 static void step_raw(struct program *p)
 {
-    struct broker *b = &brokers[input_byte(&p->in) & 1];
+    struct fake_broker *b = &brokers[input_byte(&p->in) & 1];
     size_t got;
     const uint8_t *given = input_bytes(&p->in, input_byte(&p->in), &got);
 
@@ -426,7 +426,7 @@ static void step_raw(struct program *p)
 
 static void step_hang_up(struct program *p)
 {
-    struct broker *b = &brokers[input_byte(&p->in) & 1];
+    struct fake_broker *b = &brokers[input_byte(&p->in) & 1];
 
     if (b->bev != NULL)
         bufferevent_flush(b->bev, EV_WRITE, BEV_FINISHED);

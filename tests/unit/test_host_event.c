@@ -41,17 +41,17 @@ static void of_a_host_alone_it_says_no_more(void **state)
 
 static void of_a_secret_it_says_whose_even_of_version_0(void **state)
 {
-    const struct host_event event = {.kind = HOST_EVENT_SECRET_LOST,
+    const struct host_event event = {.kind = HOST_EVENT_SECRET_REPLACED,
                                      .host_uuid = {HOST},
                                      .key = {{VM}, "vtpm", 0, "tpm0"},
                                      .secret_uuid = {ID},
                                      .migration_id = "m-1",
-                                     .reason = "libvirtd was started anew"};
+                                     .reason = "in place of another"};
 
     (void)state;
-    assert_said(&event, "{\"HostSecretEvent\":{\"event\":\"secret-lost\",\"hostUuid\":\"" HOST "\",\"vmUuid\":\"" VM
+    assert_said(&event, "{\"HostSecretEvent\":{\"event\":\"secret-replaced\",\"hostUuid\":\"" HOST "\",\"vmUuid\":\"" VM
                         "\",\"purpose\":\"vtpm\",\"keyVersion\":0,\"usageInstance\":\"tpm0\",\"secretUuid\":\"" ID
-                        "\",\"migrationId\":\"m-1\",\"reason\":\"libvirtd was started anew\",\"worker\":\"worker-1\","
+                        "\",\"migrationId\":\"m-1\",\"reason\":\"in place of another\",\"worker\":\"worker-1\","
                         "\"createdTime\":1700000000000}}");
 }
 
