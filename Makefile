@@ -13,7 +13,7 @@ PYTHON       := /usr/bin/python3
 
 BUILD := $(if $(filter release-gcc,$(MODE)-$(notdir $(CC))),build,build/$(MODE)-$(notdir $(CC)))
 # msgpack-c's .pc file has another name since version 6.
-MSGPACK := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
+MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
 PKGS  := librabbitmq $(MSGPACK) jansson libvirt libsodium libevent_core libevent_extra libevent_openssl openssl libxml-2.0 inih sqlite3 libsystemd
 ROOMS := schemas bus handlers worker cli
 
@@ -64,6 +64,7 @@ help:
 	@echo 'make storm-broken   the four broken variants that a storm has to catch; storm-short is what make check does'
 	@echo 'make asan tsan      the unit tests under the sanitizers; MODE=asan before any other target does the same'
 	@echo 'make package        the package on a machine of its own: installed, upgraded under load, purged; needs root'
+	@echo 'make walk           README.md and the runbooks, as they are written, on a machine of its own; needs root'
 	@echo 'make lint           formatting, layers, lengths, warnings of both compilers, clang-tidy, gcc -fanalyzer'
 	@echo 'make format         lay the code out as lint wants it'
 	@echo 'make fuzz           each fuzzer for FUZZ_SECONDS (60)'
@@ -141,7 +142,7 @@ fuzz-run: $(FUZZ)
 asan tsan:
 	$(MAKE) MODE=$@ unit
 
-deps deps-demo deps-check:
+deps deps-deb deps-demo deps-check:
 	@deploy/install-deps $(if $(filter deps,$@),build,$(@:deps-%=%))
 
 # The variables above ask pkg-config, so what is installed first needs a make of its own.
@@ -194,25 +195,27 @@ INSTALLED := 755:$(BUILD)/keyferryd:$(PREFIX)/sbin/keyferryd 755:$(BUILD)/keyfer
     644:deploy/systemd/tmpfiles.conf:$(PREFIX)/lib/tmpfiles.d/keyferry.conf \
     644:deploy/polkit/60-keyferry.rules:$(POLKITDIR)/60-keyferry.rules \
     644:$(BUILD)/keyferry.conf:$(DOC)/examples/keyferry.conf \
-    $(foreach f,$(wildcard deploy/examples/*.* deploy/examples/node/*.*),644:$f:$(DOC)/$(f:deploy/%=%)) \
+    $(foreach f,$(wildcard deploy/examples/*.* deploy/examples/node/*.*),644:$f:$(DOC)/$f) \
     644:$(BUILD)/completion/bash:$(PREFIX)/share/bash-completion/completions/keyferry \
     644:$(BUILD)/completion/zsh:$(PREFIX)/share/zsh/vendor-completions/_keyferry \
     644:$(BUILD)/completion/fish:$(PREFIX)/share/fish/vendor_completions.d/keyferry.fish \
     $(foreach f,$(PAGES),644:$f:$(PREFIX)/share/man/man$(patsubst .%,%,$(suffix $f))/$(notdir $f)) \
-    $(foreach f,README.md PROTOCOL.md CHANGES.md SECURITY.md deploy/README.md,644:$f:$(DOC)/$f)
+    $(foreach f,$(filter-out HACKING.md,$(wildcard *.md)) $(wildcard deploy/*.md deploy/prometheus/alerts.yml deploy/grafana/*),644:$f:$(DOC)/$f)
 
 install: all man $(addprefix $(BUILD)/completion/,bash zsh fish) $(BUILD)/keyferry.conf $(BUILD)/keyferry.service
 	@set -e; for one in $(INSTALLED); do IFS=:; set -- $$one; echo "$(DESTDIR)$$3"; install -D -m $$1 $$2 "$(DESTDIR)$$3"; done
 	@install -d -m 755 $(DESTDIR)/etc/keyferry
 package: all
 	@tests/deb
-deb:
+walk:
+	@tests/walk
+deb: deps-deb
 	@deploy/build-deb $(CURDIR)/build
 clean:
 	rm -rf build compile_commands.json
 
 .PHONY: all help unit sim corpus real release canary e2e e2e-threads storm storm-short storm-broken fuzz fuzz-run asan tsan deps \
-        deps-demo deps-check check demo bench lint format compile_commands.json man protocol install deb package \
+        deps-deb deps-demo deps-check check demo bench lint format compile_commands.json man protocol install deb package walk \
         clean
 .SECONDARY:
 -include $(OBJ:.o=.d)

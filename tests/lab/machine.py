@@ -78,9 +78,8 @@ class Machine(Process):
                 f"--rlimit=RLIMIT_MEMLOCK={resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]}", *([f"--bind-ro={self.shared}:/srv"] if self.shared else [])]
 
     def is_ready(self):
-        if self.leader is None:
-            with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as f:
-                self.leader = next(iter(f.read().split()), None)
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as f:
+            self.leader = next(iter(f.read().split()), None)  # the first is one that makes the machine's, and ends
         return self.leader and self.status("systemctl", "is-system-running")[1].strip() in ("running", "degraded")
 
     def status(self, *words, **options):
