@@ -151,6 +151,7 @@ static void take_one(struct load *l)
 int main(int argc, char **argv)
 {
     struct load l = {0};
+    char name[37];
     size_t window;
     int64_t began;
 
@@ -168,8 +169,12 @@ int main(int argc, char **argv)
     window = strtoul(argv[5], NULL, 10);
     l.began = calloc(l.count, sizeof(*l.began));
     l.took = calloc(l.count, sizeof(*l.took));
-    l.queue = amqp_bytes_malloc_dup(amqp_queue_declare(l.c, 1, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table)->queue);
-    if (l.kind == OSLO) { /* its server answers through an exchange of the queue's name */
+    /* oslo.messaging's server answers through an exchange of the queue's name, which the broker's own cannot be. */
+    new_uuid(name);
+    l.queue = amqp_bytes_malloc_dup(
+        amqp_queue_declare(l.c, 1, amqp_cstring_bytes(l.kind == OSLO ? name : ""), 0, 0, 1, 1, amqp_empty_table)
+            ->queue);
+    if (l.kind == OSLO) {
         amqp_exchange_declare(l.c, 1, l.queue, amqp_cstring_bytes("direct"), 0, 0, 1, 0, amqp_empty_table);
         amqp_queue_bind(l.c, 1, l.queue, l.queue, l.queue, amqp_empty_table);
     }

@@ -1,3 +1,0 @@
-build2/schemas/hpke.o: schemas/hpke.c schemas/hpke.h schemas/base.h
-schemas/hpke.h:
-schemas/base.h:
