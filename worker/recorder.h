@@ -42,7 +42,11 @@ MUST_CHECK bool recorder_open(struct event_base *base, const struct recorder_con
 /* Ends the thread after the transaction that it has in hand. Entries that were not written are not. NULL is fine. */
 void recorder_close(struct recorder *recorder);
 
-/* Have an entry written. It and its record stay as they are until `done`. Loop thread. */
-void recorder_write(struct recorder *recorder, struct entry *entry);
+/*
+ * Have an entry written. It and its record stay as they are until `done`. `others_follow`: so many are in hand that more
+ * will come at once; it may wait for them, for RECORDER_GATHER_MS. Loop thread.
+ */
+enum { RECORDER_GATHER_MS = 1 };
+void recorder_write(struct recorder *recorder, struct entry *entry, bool others_follow);
 
 #endif
