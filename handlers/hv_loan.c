@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "schemas/harden.h"
+
 static _Thread_local uint64_t spent_us;
 
 uint64_t hv_spent_us(void)
@@ -33,8 +35,10 @@ static void release_error(virErrorPtr *error)
     virFreeError(*error);
 }
 
+/* Libvirt may be long: nothing of a DEK that was hashed or opened just before lies about meanwhile. */
 bool loan_take(struct hv *hv, struct loan *loan, struct err *e)
 {
+    stack_wipe();
     *loan = (struct loan){.hv = hv, .since_us = clock_us(), .link = link_borrow(hv, e)};
     return loan->link != NULL;
 }
