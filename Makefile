@@ -87,6 +87,8 @@ $(BUILD)/libkeyferry.a: $(ALL_OBJ)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+$(BUILD)/worker/page_files.o: $(wildcard worker/page/*)
+
 # A test's first line, "// with: fake_hv.c", names what is linked beside it, before the archive.
 LINK_TEST = @mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) -Itests/unit $(CFLAGS) $(LDFLAGS) $< \
             $$(sed -n 's,^// with: ,tests/unit/,p' $<) $(BUILD)/libkeyferry.a $(LDLIBS) -lcmocka -o $@

@@ -262,7 +262,7 @@ void url_list_done(struct url_list *list)
     *list = (struct url_list){0};
 }
 
-static bool host_is_loopback(const char *host)
+bool url_host_is_loopback(const char *host)
 {
     struct in_addr v4;
     struct in6_addr v6;
@@ -277,7 +277,7 @@ static bool host_is_loopback(const char *host)
 bool url_list_is_loopback(const struct url_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        if (!host_is_loopback(list->urls[i].host))
+        if (!url_host_is_loopback(list->urls[i].host))
             return false;
     return true;
 }

@@ -52,6 +52,9 @@ void url_list_done(struct url_list *list);
 /* True when every URL names this machine: 127.0.0.0/8, ::1 or localhost. */
 bool url_list_is_loopback(const struct url_list *list);
 
+/* Of one address or name: 127.0.0.0/8, ::1, localhost. */
+bool url_host_is_loopback(const char *host);
+
 /* "host:port", with brackets around an IPv6 address. */
 void url_name(const struct url *url, char *out, size_t size);
 

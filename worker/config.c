@@ -278,7 +278,14 @@ static bool check_addresses(const struct config *c, struct err *e)
     char host[HTTP_HOST_BYTES];
     uint16_t port;
 
-    return url_list_read(c->urls, NULL, &urls, e) && (c->http[0] == '\0' || http_address_read(c->http, host, &port, e));
+    if (!url_list_read(c->urls, NULL, &urls, e))
+        return false;
+    if (c->http[0] == '\0')
+        return true;
+    if (!http_address_read(c->http, host, &port, e))
+        return false;
+    return c->http_token_file[0] != '\0' || url_host_is_loopback(host) ||
+           err_set(e, ERR_CONFIG, "http = %s: an address that others can reach needs http_token_file", c->http);
 }
 
 /* The default exchange leads to every queue, and an empty folder is that of the root. */

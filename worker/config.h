@@ -43,7 +43,7 @@ struct config {
     /* [worker] */
     char name[CONFIG_TEXT_MAX];
     int64_t threads;
-    char state_dir[CONFIG_TEXT_MAX], http[CONFIG_TEXT_MAX];
+    char state_dir[CONFIG_TEXT_MAX], http[CONFIG_TEXT_MAX], http_token_file[CONFIG_TEXT_MAX];
     int64_t plaintext_dek; /* enum plaintext */
     int64_t orphan_policy; /* enum orphan_policy */
     int64_t envelope;      /* enum seal_layout of schemas/seal.h */

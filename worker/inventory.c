@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bus/timer.h"
 #include "worker/clock.h"
@@ -69,14 +70,46 @@ static void *thread_main(void *arg)
 
 /* ---- the loop ---- */
 
+static bool are_same_hosts(const struct census *a, const struct census *b)
+{
+    for (size_t i = 0; i < a->host_count; i++) {
+        const struct census_host *x = &a->hosts[i], *y = &b->hosts[i];
+
+        if (!uuid_equal(&x->host, &y->host) || x->secrets != y->secrets || x->leases != y->leases ||
+            memcmp(x->findings, y->findings, sizeof(x->findings)) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool are_same_lists(const struct census *a, const struct census *b)
+{
+    for (size_t i = 0; i < a->lease_count; i++)
+        if (!uuid_equal(&a->leases[i].secret_uuid, &b->leases[i].secret_uuid) ||
+            a->leases[i].until_ms != b->leases[i].until_ms)
+            return false;
+    for (size_t i = 0; i < a->finding_count; i++)
+        if (!uuid_equal(&a->findings[i].secret_uuid, &b->findings[i].secret_uuid))
+            return false;
+    return true;
+}
+
+static bool is_same(const struct census *a, const struct census *b)
+{
+    return a->host_count == b->host_count && a->lease_count == b->lease_count && a->finding_count == b->finding_count &&
+           are_same_hosts(a, b) && are_same_lists(a, b);
+}
+
+/* Nobody is told that nothing has changed: who looks would look again, and have it counted again. */
 static void on_wakeup(void *arg)
 {
     struct inventory *inventory = arg;
-    bool is_done;
+    bool is_done, is_news = false;
 
     pthread_mutex_lock(&inventory->lock);
     is_done = inventory->is_done;
     if (is_done) {
+        is_news = inventory->has_last != inventory->is_good || !is_same(&inventory->last, &inventory->taken);
         census_done(&inventory->last);
         inventory->last = inventory->taken;
         inventory->has_last = inventory->is_good;
@@ -84,7 +117,7 @@ static void on_wakeup(void *arg)
         inventory->is_done = false;
     }
     pthread_mutex_unlock(&inventory->lock);
-    if (is_done && inventory->told != NULL)
+    if (is_news && inventory->told != NULL)
         inventory->told(inventory->arg);
 }
 

@@ -13,7 +13,8 @@ struct inventory;
 
 enum { INVENTORY_MIN_MS = 1000 }; /* between two countings, and a hundred times as long as one takes */
 
-/* `told` (may be NULL) is called in the loop when it was counted. Fails with ERR_LOCAL or as ledger_open(). */
+/* `told` (may be NULL) is called in the loop when it was counted and has become another, but
+ * for the size of the file. Fails with ERR_LOCAL or as ledger_open(). */
 MUST_CHECK bool inventory_open(struct event_base *base, const char *ledger_path, void (*told)(void *arg), void *arg,
                                struct inventory **out, struct err *e);
 void inventory_close(struct inventory *inventory); /* NULL is fine */

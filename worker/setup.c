@@ -16,6 +16,8 @@ enum {
     QUIET_MS = 60000,   /* without a delivery, until a queue's consumer must be proven */
     SLOTS_EACH = 2,     /* the request and its handler's notes */
     LOOP_KEY_SLOTS = 2, /* keys, and DEKs to compare */
+    CHANGE_MS = 1000,   /* between two changes that are told to who looks at the status page */
+    HOST_CHANGE_MS = 5, /* ... and longer for each host on it: a page of thousands is no small thing */
     JOB_KEY_SLOTS = 2,  /* of each job thread: keys, and a DEK from the ledger */
 };
 
@@ -221,10 +223,28 @@ static bool open_recovery(struct worker *w, struct err *e)
 /* What is only there for those who look. */
 static bool open_http(struct worker *w, struct err *e)
 {
-    const struct http_config config = {w->config.http, worker_readiness, worker_metrics, w};
+    const struct http_config config = {.address = w->config.http,
+                                       .token_file = w->config.http_token_file,
+                                       .pause_ms = CHANGE_MS + HOST_CHANGE_MS * (unsigned)w->config.host_count,
+                                       .readiness = worker_readiness,
+                                       .write = worker_view,
+                                       .arg = w};
 
-    return w->config.http[0] == '\0' || (inventory_open(w->base, w->ledger_path, NULL, NULL, &w->inventory, e) &&
-                                         http_open(w->base, &config, &w->http, e));
+    strcpy(w->broker_why, "it was not connected to yet");
+    if (w->config.http[0] == '\0')
+        return true;
+    w->journal = calloc(1, sizeof(*w->journal));
+    if (w->journal == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    if (!inventory_open(w->base, w->ledger_path, worker_on_counted, w, &w->inventory, e) ||
+        !http_open(w->base, &config, &w->http, e))
+        return false;
+    log_event(LOG_LEVEL_INFO, "http", "address", w->config.http, "access",
+              w->config.http_token_file[0] != '\0'
+                  ? "with the token of http_token_file; /healthz and /readyz for everybody"
+                  : "for everybody on this machine",
+              (char *)NULL);
+    return true;
 }
 
 static bool open_all(struct worker *w, struct err *e)
@@ -258,12 +278,19 @@ bool worker_open(const struct config *config, const char *path, struct worker **
     return true;
 }
 
+static void close_served(struct worker *w, size_t host)
+{
+    serving_forget(w, host);
+    free(w->served[host].history);
+}
+
 void worker_close(struct worker *w)
 {
     if (w == NULL)
         return;
     http_close(w->http);
     inventory_close(w->inventory);
+    free(w->journal);
     watchdog_close(w->watchdog);
     recovery_close(w->recovery);
     leases_free(w->leases);
@@ -271,7 +298,7 @@ void worker_close(struct worker *w)
     recorder_close(w->recorder);
     ledger_close(w->ledger);
     for (size_t i = 0; w->served != NULL && i < w->config.host_count; i++)
-        serving_forget(w, i);
+        close_served(w, i);
     if (w->life != NULL)
         life_free(w->life);
     events_free(w->events);

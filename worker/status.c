@@ -1,5 +1,6 @@
 #include "worker/status.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bus/timer.h"
@@ -43,6 +44,7 @@ static void host_status(void *arg, size_t index, struct host_status *out)
         .libvirt_connections = (int64_t)w->served[index].libvirt_connections,
         .in_flight = (int64_t)life_of_host(w->life, index),
         .messages = depth(bus_queue_depth(w->bus, index)),
+        .history = w->served[index].history,
         .heard_ms = real_ms(bus_queue_heard_ms(w->bus, index)),
     };
     count_host(w, index, out);
@@ -52,7 +54,17 @@ static void count_stage(void *arg, const struct request *r)
 {
     struct status *out = arg;
 
+    struct flight *flight = &out->flights[out->flight_count];
+
     out->in_flight[r->stage]++;
+    if (out->flight_count == FLIGHTS_MAX)
+        return;
+    out->flight_count++;
+    *flight = (struct flight){.stage = r->stage, .for_us = out->now_us - r->arrived_us};
+    snprintf(flight->message, sizeof(flight->message), "%s",
+             r->is_internal ? r->work.handler->message->name : r->envelope.name);
+    snprintf(flight->id, sizeof(flight->id), "%s", r->id);
+    snprintf(flight->host, sizeof(flight->host), "%s", r->work.host != NULL ? r->work.host->uuid.text : "");
 }
 
 static void count_hosts(struct worker *w, struct status *out)
@@ -66,7 +78,7 @@ static void count_hosts(struct worker *w, struct status *out)
 /* Of the hosts that are this worker's: others who share the ledger tell of theirs. */
 static void add_census(struct worker *w, struct status *out)
 {
-    const struct census *census = inventory_last(w->inventory);
+    const struct census *census = out->census;
 
     out->ledger_bytes = census == NULL ? -1 : census->bytes;
     if (census == NULL) {
@@ -95,6 +107,14 @@ void worker_status(struct worker *w, struct status *out)
         .metrics = &w->metrics,
         .worker = w->config.name,
         .now_ms = clock_now_ms(),
+        .now_us = clock_monotonic_us(),
+        .is_draining = w->is_draining,
+        .broker = w->broker,
+        .broker_why = w->broker_why,
+        .blocked_why = w->blocked_why,
+        .ledger_why = w->ledger_why,
+        .census = inventory_last(w->inventory),
+        .journal = w->journal,
         .threads = w->config.threads,
         .is_broker_up = bus_is_up(w->bus),
         .is_broker_blocked = w->is_broker_blocked,

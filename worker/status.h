@@ -3,6 +3,7 @@
 #define WORKER_STATUS_H
 
 #include "handlers/census.h"
+#include "worker/journal.h"
 #include "worker/metrics.h"
 #include "worker/usage.h"
 
@@ -16,6 +17,16 @@ struct host_status {
     int64_t messages; /* that are ready in its queue, when that was last asked */
     int64_t heard_ms; /* when its queue last delivered anything; since 1970 */
     int64_t secrets, leases;
+    const struct history *history; /* NULL: it has none */
+};
+
+enum { FLIGHTS_MAX = 25 };
+
+/* A request in hand. */
+struct flight {
+    char message[NAME_MAX_CHARS + 1], id[ID_MAX_CHARS + 1], host[UUID_CHARS + 1];
+    enum stage stage;
+    uint64_t for_us;
 };
 
 /* How it is with the worker now; as above. */
@@ -23,11 +34,18 @@ struct status {
     const struct metrics *metrics;
     const char *worker;
     int64_t now_ms;
+    uint64_t now_us; /* of the clock of the journal */
+    int64_t is_draining;
+    const char *broker, *broker_why, *blocked_why, *ledger_why; /* who it is; what is wrong, or "" */
     int64_t in_flight[STAGE_SETTLED];
     int64_t threads;
     int64_t is_broker_up, is_broker_blocked, dead_letters;
     int64_t is_ledger_up, ledger_bytes;
     int64_t secrets, leases, findings[FINDING_KINDS];
+    const struct census *census;        /* NULL: nothing was counted yet */
+    const struct journal *journal;      /* NULL: nobody can ask for it */
+    struct flight flights[FLIGHTS_MAX]; /* the oldest */
+    size_t flight_count;
     struct usage usage;
     int64_t hosts, hosts_ready; /* `hosts` is also how many host() tells of */
     void (*host)(void *arg, size_t index, struct host_status *out);

@@ -7,6 +7,7 @@
 
 #include "schemas/harden.h"
 #include "worker/log.h"
+#include "worker/page.h"
 #include "worker/status.h"
 #include "worker/worker_parts.h"
 
@@ -74,6 +75,7 @@ void worker_on_recorder(void *arg, bool works, const char *why)
         return;
     w->ledger_works = works;
     snprintf(w->ledger_why, sizeof(w->ledger_why), "%s", why);
+    http_changed(w->http);
     log_event(works ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, works ? "ledger-up" : "ledger-down", "details", why,
               (char *)NULL);
 }
@@ -98,6 +100,7 @@ void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why)
     log_event(up ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, up ? "hypervisor-up" : "hypervisor-down", "host",
               w->hosts[host].uuid.text, "uri", w->config.hosts[host].libvirt_uri, "details", why, (char *)NULL);
     tell_hypervisor(w, host, up, why);
+    http_changed(w->http);
     if (up)
         serving_hypervisor_up(w, host);
 }
@@ -131,6 +134,7 @@ static void on_queue(struct worker *w, const struct bus_news *news)
     log_event(is_plain ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, event, "queue", s->queue, "details", news->text,
               (char *)NULL);
     serving_queue(w, news->queue, up);
+    http_changed(w->http);
     tell_status(w, "serving");
 }
 
@@ -156,6 +160,8 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
     w->metrics.broker_connections += up && !w->was_broker_up;
     w->metrics.broker_losses += !up && w->was_broker_up;
     w->was_broker_up = up;
+    snprintf(up ? w->broker : w->broker_why, WHY_BYTES, "%s", news->text);
+    http_changed(w->http);
     events_link(w->events, up);
     tell_status(w, up ? "connected to the broker" : "waiting for the broker");
     if (up)
@@ -179,6 +185,7 @@ static void on_news(struct worker *w, struct bus_news *news)
         return;
     case BUS_DELIVERY:
         w->metrics.deliveries++;
+        http_changed(w->http);
         w->metrics.redeliveries += news->delivery->redelivered;
         serving_delivery(w, news->delivery);
         return;
@@ -202,11 +209,14 @@ static void on_news(struct worker *w, struct bus_news *news)
         return;
     case BUS_BLOCKED:
         w->is_broker_blocked = true;
+        snprintf(w->blocked_why, sizeof(w->blocked_why), "%s", news->text);
+        http_changed(w->http);
         events_link(w->events, false); /* nothing of what is sent goes out */
         log_event(LOG_LEVEL_WARN, "broker-blocked", "details", news->text, (char *)NULL);
         return;
     case BUS_UNBLOCKED:
         w->is_broker_blocked = false;
+        http_changed(w->http);
         events_link(w->events, bus_is_up(w->bus));
         log_event(LOG_LEVEL_INFO, "broker-unblocked", (char *)NULL);
     }
@@ -253,6 +263,7 @@ void worker_on_stop_signal(int fd, short what, void *arg)
     log_event(LOG_LEVEL_INFO, "stopping", "signal", fd == SIGTERM ? "SIGTERM" : "SIGINT", (char *)NULL);
     sd_notify(0, "STOPPING=1\nSTATUS=finishing what runs");
     w->is_draining = true;
+    http_changed(w->http);
     life_drain(w->life);
     evtimer_add(w->drain_timer, &limit);
     stop_when_idle(w);
@@ -311,12 +322,24 @@ bool worker_readiness(void *arg, size_t index, struct readiness *out)
     return true;
 }
 
-void worker_metrics(void *arg, struct evbuffer *out)
+void worker_view(void *arg, enum http_view view, struct evbuffer *out)
 {
+    static void (*const write[])(const struct status *, struct evbuffer *) = {
+        [HTTP_METRICS] = metrics_write,
+        [HTTP_PAGE] = page_write,
+        [HTTP_JSON] = page_json_write,
+    };
     struct status status;
 
     worker_status(arg, &status);
-    metrics_write(&status, out);
+    write[view](&status, out);
+}
+
+void worker_on_counted(void *arg)
+{
+    struct worker *w = arg;
+
+    http_changed(w->http);
 }
 
 bool worker_run(struct worker *w)

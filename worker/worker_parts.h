@@ -7,6 +7,7 @@
 #include "worker/http.h"
 #include "worker/hypervisors.h"
 #include "worker/inventory.h"
+#include "worker/journal.h"
 #include "worker/jobs.h"
 #include "worker/leases.h"
 #include "worker/life.h"
@@ -25,6 +26,7 @@ struct served {
     bool is_consuming;
     enum { SAID_NOTHING, SAID_UP, SAID_DOWN } hypervisor; /* by the last event about it */
     uint64_t libvirt_connections;                         /* so far */
+    struct history *history;                              /* NULL: it was asked for nothing yet */
     char why[WHY_BYTES];
     bool is_asked;                           /* another worker wants the host: nothing more is begun */
     struct delivery *waiting, *waiting_last; /* until the tenure is held */
@@ -63,7 +65,9 @@ struct worker {
     struct http *http;
     struct inventory *inventory; /* NULL: nobody can ask for it */
     struct metrics metrics;
+    struct journal *journal; /* NULL: likewise */
     bool was_broker_up, is_broker_blocked;
+    char broker[WHY_BYTES], broker_why[WHY_BYTES], blocked_why[WHY_BYTES]; /* who answers; what is wrong, or "" */
     struct watchdog *watchdog;
     struct life_config life_config;
     struct life *life;
@@ -90,6 +94,7 @@ void worker_look_over(struct worker *w); /* what is looked up from here on is of
 void worker_mind_time(struct worker *w); /* see to the next lease that ends, and the next host to be reconciled */
 bool worker_is_well(void *arg);
 bool worker_readiness(void *arg, size_t index, struct readiness *out);
-void worker_metrics(void *arg, struct evbuffer *out);
+void worker_view(void *arg, enum http_view view, struct evbuffer *out);
+void worker_on_counted(void *arg);
 
 #endif

@@ -214,9 +214,13 @@ static void world_tell(void *ctx, const struct host_event *event)
 
 static void world_answered(void *ctx, const struct request *r)
 {
+    uint64_t now_us = clock_monotonic_us();
     struct worker *w = ctx;
 
-    metrics_answered(&w->metrics, r, clock_monotonic_us());
+    metrics_answered(&w->metrics, r, now_us);
+    if (w->journal != NULL)
+        journal_answered(w->journal, &w->served[r->host].history, r, clock_now_ms(), now_us);
+    http_changed(w->http);
     if (r->work.handler == &reconcile_handler && !r->work.failed && !r->is_duplicate)
         w->metrics.mended += (uint64_t)((const struct reconcile_reply *)r->work.reply)->mended;
 }

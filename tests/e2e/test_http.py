@@ -63,7 +63,7 @@ class Http(Scenario):
         self.assertEqual(200, worker.get("/healthz")[0])
 
     def test_other_pages_and_methods_are_refused(self):
-        for page in ("/", "/x", "/metrics/", "/readyz/", "/../etc/passwd", "/%00"):
+        for page in ("/x", "/metrics/", "/page.csss", "/page/page.js", "/readyz/", "/../etc/passwd", "/%00"):
             self.assertEqual(404, self.wa.get(page)[0], page)
         for method in (b"POST", b"PUT", b"DELETE"):
             answer = self.raw(method + b" /readyz HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

@@ -35,10 +35,10 @@ static bool readiness(void *arg, size_t index, struct readiness *out)
     return true;
 }
 
-static void metrics(void *arg, struct evbuffer *out)
+static void view(void *arg, enum http_view which, struct evbuffer *out)
 {
     (void)arg;
-    evbuffer_add_printf(out, "keyferry_hosts 2\n");
+    evbuffer_add_printf(out, "view %d\n", (int)which);
 }
 
 /* Stands in for libevent's: http_open() listens on a UNIX socket of a name that the kernel makes up. */
@@ -55,7 +55,7 @@ int evhttp_bind_socket(struct evhttp *server, const char *address, ev_uint16_t p
 
 static void open_once(void)
 {
-    const struct http_config config = {"127.0.0.1:1", readiness, metrics, NULL};
+    const struct http_config config = {"127.0.0.1:1", "", 1000, readiness, view, NULL};
     struct err e;
 
     if (http != NULL)
@@ -130,7 +130,7 @@ static void check_alive(struct answer *answer)
 
 static void check_any(const uint8_t *data, size_t size)
 {
-    static const int statuses[] = {100, 200, 400, 404, 405, 411, 413, 417, 501, 503};
+    static const int statuses[] = {100, 200, 400, 403, 404, 405, 411, 413, 417, 501, 503};
     static struct answer answer;
     bool known = false;
 

@@ -8,8 +8,9 @@
 
 Everything lives in one folder under /tmp, on loopback and on free ports, and ends with the block, however it ends.
 """
-from .process import LabError, patience, wait_until
+from .process import LabError, free_port, patience, wait_until
 from .broker import Broker
+from .browser import Browser
 from .certificates import Authority
 from .hypervisor import Hypervisor, VM
 from .worker import Worker
@@ -26,6 +27,6 @@ from .service import FakeHost, Service, refusal
 from .wire import Wire
 from .lab import Lab, REPO, program
 
-__all__ = ["Lab", "LabError", "Authority", "Broker", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
+__all__ = ["Lab", "LabError", "Authority", "Broker", "Browser", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
            "Link", "Listener", "Machine", "NotifySocket", "Search", "Service", "FakeHost", "Prometheus", "Proxy", "Wire", "REPO",
-           "patience", "program", "promtool", "refusal", "wait_until"]
+           "free_port", "patience", "program", "promtool", "refusal", "wait_until"]

@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 from .broker import Broker
+from .browser import Browser
 from .client import Client
 from .hypervisor import Hypervisor
 from .keymanager import KeyManager
@@ -94,6 +95,9 @@ class Lab:
 
     def machine(self, **options):
         return self._add(Machine(self, **options))
+
+    def browser(self, **options):
+        return self._add(Browser(self, **options))
 
     def prometheus(self, *workers, **options):
         return self._add(Prometheus(self, [f"127.0.0.1:{worker.port}" for worker in workers], **options))
