@@ -82,6 +82,8 @@ class Ground:
 class Scenario(unittest.TestCase):
     """self.a, self.b, self.client and the ground's other parts; the verbs; and what is right about replies."""
 
+    takes_long = False  # then it is among the first to be begun
+
     @classmethod
     def setUpClass(cls):
         cls.ground = Ground.shared()

@@ -77,6 +77,7 @@ class Finder(unittest.TestCase):
 
 class Canary(Scenario):
     """A broker of its own, and workers that were built as they are shipped."""
+    takes_long = True
 
     @classmethod
     def setUpClass(cls):

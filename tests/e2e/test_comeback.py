@@ -5,6 +5,7 @@ from tests.lab import LabError, wait_until
 
 class Comeback(Scenario):
     """On a ground of its own, whose libvirtd a is started again while nobody looks after it."""
+    takes_long = True
 
     @classmethod
     def setUpClass(cls):

@@ -36,6 +36,7 @@ class Canaries:
 
 class Consuming(Scenario):
     """A worker that goes deaf, a pair, and one with a backlog, side by side, since each takes a minute and more."""
+    takes_long = True
 
     @classmethod
     def setUpClass(cls):

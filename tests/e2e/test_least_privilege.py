@@ -53,6 +53,7 @@ class LeastKeyManager(KeyManager):
 
 class LeastPrivilege(Scenario):
     """On a vhost of its own: hosts a and b of one group, c of another; users mgmt, ops and kms."""
+    takes_long = True
 
     @classmethod
     def setUpClass(cls):

@@ -9,6 +9,7 @@ from tests.lab import LabError, patience, wait_until
 
 class Recovery(Scenario):
     """On a ground of its own, since it breaks it."""
+    takes_long = True
 
     @classmethod
     def setUpClass(cls):
