@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTING_MS = 500 };
+enum { PARTING_MS = 500, SLICE_MS = 200 };
 
 struct client {
     struct event_base *base;
@@ -135,8 +135,6 @@ static bool call_take(struct waiting *waiting, struct bus_news *news, bool *fail
         *failed = !call_refused(news, e);
     if (news->event == BUS_LINK_DOWN)
         *failed = !err_set(e, ERR_BUS, "%s", news->text);
-    if (news->event == BUS_QUIET)
-        *failed = !err_set(e, ERR_TIMEOUT, "no answer in time");
     return *failed;
 }
 
@@ -160,6 +158,26 @@ static bool answer_take(struct delivery *delivery, struct client_answer *out, st
     return ok || err_set(e, ERR_LOCAL, "no memory for an answer");
 }
 
+/* Wait for the answer, until `until_ms`. */
+static bool call_wait(struct client *client, struct waiting *waiting, uint64_t until_ms, struct err *e)
+{
+    const struct client_request *request = waiting->request;
+    uint64_t begun_ms = monotonic_ms();
+
+    for (uint64_t now = begun_ms; now < until_ms; now = monotonic_ms()) {
+        struct bus_news news;
+        bool failed;
+
+        alarm_set(client, until_ms - now < SLICE_MS ? (unsigned)(until_ms - now) : SLICE_MS);
+        news_wait(client, &news);
+        if (call_take(waiting, &news, &failed, e))
+            return !failed;
+        if (request->waits != NULL)
+            request->waits(request->arg, (unsigned)(now - begun_ms));
+    }
+    return err_set(e, ERR_TIMEOUT, "no answer in time");
+}
+
 bool client_call(struct client *client, const struct client_request *request, unsigned timeout_ms,
                  struct client_answer *out, struct err *e)
 {
@@ -176,18 +194,13 @@ bool client_call(struct client *client, const struct client_request *request, un
         .body_bytes = request->body_bytes,
         .mandatory = true,
     };
-    struct bus_news news;
-    bool failed = false;
+    bool ok;
 
     if (!bus_publish(client->bus, &publication, &waiting.number, e))
         return false;
-    alarm_set(client, timeout_ms);
-    do
-        news_wait(client, &news);
-    while (!call_take(&waiting, &news, &failed, e));
-
+    ok = call_wait(client, &waiting, monotonic_ms() + timeout_ms, e);
     bus_forget(client->bus, waiting.number);
-    return !failed && answer_take(waiting.answer, out, e);
+    return ok && answer_take(waiting.answer, out, e);
 }
 
 enum bus_event client_next(struct client *client, unsigned wait_ms, struct bus_news *news)

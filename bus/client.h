@@ -30,6 +30,8 @@ struct client_request {
     const char *const *headers; /* as a publication's; or NULL */
     const uint8_t *body;
     size_t body_bytes;
+    void (*waits)(void *arg, unsigned waited_ms); /* again and again, while there is no answer; NULL: nobody asks */
+    void *arg;
 };
 
 struct client_answer {

@@ -106,6 +106,13 @@ static bool trace_of_caller(const char *headers[3])
     return text != NULL && trace_read(text, &trace);
 }
 
+static void draw(void *arg, unsigned waited_ms)
+{
+    struct session *session = arg;
+
+    progress_draw(&session->progress, "waiting", waited_ms / 1000, session->timeout_ms / 1000);
+}
+
 bool session_send(struct session *session, const struct uuid *host, const char *id, const struct bytes *body,
                   struct client_answer *out, struct err *e)
 {
@@ -117,12 +124,18 @@ bool session_send(struct session *session, const struct uuid *host, const char *
                                   .id = id,
                                   .headers = trace_of_caller(headers) ? headers : NULL,
                                   .body = body->data,
-                                  .body_bytes = body->len};
+                                  .body_bytes = body->len,
+                                  .waits = draw,
+                                  .arg = session};
     struct err why;
+    bool ok;
 
+    session->progress = (struct progress){0};
     stack_wipe(); /* the DEK was composed and sealed; now we wait */
     session_route(host, route);
-    if (client_call(session->client, &call, session->timeout_ms, out, &why))
+    ok = client_call(session->client, &call, session->timeout_ms, out, &why);
+    progress_clear(&session->progress);
+    if (ok)
         return true;
     *e = why;
     if (why.kind == ERR_NO_ROUTE)

@@ -3,12 +3,14 @@
 #define CLI_SESSION_H
 
 #include "bus/client.h"
+#include "cli/progress.h"
 #include "cli/settings.h"
 
 struct session {
     const struct settings *settings;
     unsigned timeout_ms; /* of each answer */
     struct client *client;
+    struct progress progress; /* of the answer that is waited for */
 };
 
 int64_t session_now_ms(void);

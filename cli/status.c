@@ -257,32 +257,61 @@ static bool look(struct status *s, struct err *e)
     return true;
 }
 
-/* Between two looks the session is kept alive: client_next() answers the broker's heartbeats. */
+static void disconnect(struct status *s)
+{
+    flight_free(TAKE(s->flight));
+    session_close(&s->session);
+    s->session.client = NULL;
+}
+
+static bool connect_and_look(struct status *s, struct err *e)
+{
+    if (s->flight == NULL) {
+        if (!session_open(s->settings, s->options->timeout_ms, NULL, &s->session, e))
+            return false;
+        s->flight = flight_new(&s->session, IN_FLIGHT_MAX);
+    }
+    return s->flight != NULL ? look(s, e) : err_set(e, ERR_LOCAL, "out of memory");
+}
+
+/* The session is kept alive meanwhile, where there is one: client_next() answers the broker's heartbeats. */
 static bool pause_until_next(struct status *s, struct err *e)
 {
     struct flight_answer answer;
     bool ended;
 
     for (int64_t end = progress_clock_ms() + AGAIN_MS; progress_clock_ms() < end && !interrupt_came();)
-        if (!flight_next(s->flight, SLICE_MS, &ended, &answer, e))
+        if (s->flight == NULL)
+            usleep(SLICE_MS * 1000);
+        else if (!flight_next(s->flight, SLICE_MS, &ended, &answer, e))
             return false;
     return true;
 }
 
+/* A broker that goes is what somebody who watches wants to know of, and when it is back. */
+static void watch(struct status *s)
+{
+    struct err e;
+
+    interrupt_note();
+    while (!interrupt_came()) {
+        if (!connect_and_look(s, &e) || !pause_until_next(s, &e)) {
+            exit_explain(&e);
+            disconnect(s);
+            (void)!pause_until_next(s, &e);
+        }
+    }
+}
+
 static bool run(struct status *s, struct err *e)
 {
-    bool ok = session_open(s->settings, s->options->timeout_ms, NULL, &s->session, e);
-
-    s->flight = flight_new(&s->session, IN_FLIGHT_MAX);
     s->seen = calloc(s->depths.count, sizeof(*s->seen));
-    if (ok && (s->flight == NULL || s->seen == NULL))
-        ok = err_set(e, ERR_LOCAL, "out of memory");
-    if (s->options->watch)
-        interrupt_note();
-    ok = ok && look(s, e);
-    while (ok && s->options->watch && !interrupt_came())
-        ok = pause_until_next(s, e) && (interrupt_came() || look(s, e));
-    return ok;
+    if (s->seen == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    if (!s->options->watch)
+        return connect_and_look(s, e);
+    watch(s);
+    return true;
 }
 
 int status_run(const struct options *options)
@@ -298,8 +327,7 @@ int status_run(const struct options *options)
         status = exit_explain(&e);
     else
         status = options->watch || count_well(&s) == s.depths.count ? EXIT_SUCCESS : EXIT_ERROR_REPLY;
-    flight_free(s.flight);
-    session_close(&s.session);
+    disconnect(&s);
     free(s.seen);
     depths_done(&s.depths);
     settings_done(&settings);

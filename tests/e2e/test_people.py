@@ -128,10 +128,33 @@ class Status(People):
         self.assertNotIn("\x1b[", text)
         self.assertNotIn("\x1b", self.keyferry(0, "status", "--host", self.a.uuid)[0])
 
+    def test_a_watch_goes_on_when_the_broker_is_back(self):
+        link = self.with_part(self.lab.link(self.broker))
+        run = subprocess.Popen([*program("keyferry"), "--url", link.url, "--json", "status", "--watch", "--host", self.a.uuid],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(run.kill)
+        self.assertEqual("served", json.loads(run.stdout.readline())["hosts"][0]["state"])
+        link.cut()
+        self.assertIn("keyferry: ", run.stderr.readline())
+        self.assertEqual("served", json.loads(run.stdout.readline())["hosts"][0]["state"])
+        run.send_signal(signal.SIGINT)
+        self.assertEqual(0, run.wait(timeout=patience(10)))
+
     def test_without_a_broker_it_exits_with_5(self):
         where = ["--url", "amqp://guest:guest@127.0.0.1:9/"]
         for command in ("status", "queues"):
             self.assertIn("refused", self.keyferry(5, command, "--host", self.a.uuid, where=where)[1])
+
+
+class Waiting(People):
+    def test_on_a_terminal_it_shows_how_long_it_waits_for_an_answer(self):
+        silent = self.fake_host({"SecretHostGetMsg": None})
+        asks = ("get", "--host", silent.uuid, "--vm", new_uuid(), "--key-version", "1", "--timeout", "2600")
+        status, text = self.on_terminal(*asks)
+        self.assertEqual(3, status, text)
+        self.assertRegex(text, r"waiting \[#+\.+\] [12] of 2\x1b\[K")
+        self.assertIn("no answer in time", text)
+        self.assertNotIn("waiting", self.keyferry(3, *asks)[1])
 
 
 class Watch(People):
