@@ -37,11 +37,19 @@ static void forget(struct reader *reader)
     free(reader);
 }
 
-/* libevent frees the request with its connection. */
+/*
+ * libevent frees a request with its connection, but not where the other side has hung up: then it takes them apart, and
+ * leaves the request, which is being answered still, to whoever answers.
+ */
 static void on_hung_up(struct evhttp_connection *connection, void *arg)
 {
+    struct reader *reader = arg;
+    struct evhttp_request *request = reader->request;
+
     (void)connection;
-    forget(arg);
+    forget(reader);
+    if (evhttp_request_get_connection(request) == NULL)
+        evhttp_send_reply_end(request);
 }
 
 static size_t unread(const struct reader *reader)
