@@ -13,7 +13,6 @@
 
 #include "bus/timer.h"
 #include "worker/log.h"
-#include "worker/map.h"
 #include "worker/tenure_lock.h"
 
 enum {
@@ -24,7 +23,8 @@ enum {
     TICK_MS = 200,
     KILL_AGAIN_MS = 1000,
     FOLDER_BYTES = CONFIG_TEXT_MAX + 16,
-    PATH_BYTES = FOLDER_BYTES + UUID_HEX_CHARS + 1,
+    NAME_BYTES = 4,
+    PATH_BYTES = FOLDER_BYTES + NAME_BYTES,
 };
 
 /* Somebody asked or let go; has ended; has undone the locks. */
@@ -35,22 +35,27 @@ enum {
 enum stage { STAGE_NONE, STAGE_WANTED, STAGE_HELD };
 
 struct tenure {
-    char name[UUID_HEX_CHARS + 1]; /* of the file, in the folder */
-    int fd;
+    struct tenure_lock lock;
+    struct tenure *next; /* of the same file */
     enum stage stage;
     bool is_asked;        /* HELD: it was told */
     pid_t holder;         /* WANTED: whom it waits for; 0: not known yet */
     unsigned fence_in_ms; /* WANTED: until that one is killed */
 };
 
+struct file {
+    int fd; /* -1: none of the hosts is in it */
+    struct tenure *first;
+};
+
 struct tenures {
     const struct config *config;
     unsigned fence_ms;
+    struct file files[TENURE_FILES];
     tenure_watch *watch;
     void *arg;
     struct tenure *list; /* one for each host */
     size_t count, wanted_count;
-    struct map *by_name;
     int inotify;
     struct event *changed, *tick;
 };
@@ -67,7 +72,7 @@ static const char *host_of(const struct tenures *t, const struct tenure *own)
 
 static void stop_wanting(struct tenures *t, struct tenure *own)
 {
-    tenure_lock_ask(own->fd, false);
+    tenure_lock_ask(own->lock, false);
     own->holder = 0;
     t->wanted_count--;
 }
@@ -75,7 +80,7 @@ static void stop_wanting(struct tenures *t, struct tenure *own)
 /* Whoever has got hold of it since gets a time of its own to let go. */
 static void note_holder(const struct tenures *t, struct tenure *own)
 {
-    pid_t holder = tenure_lock_holder(own->fd);
+    pid_t holder = tenure_lock_holder(own->lock);
 
     if (holder == own->holder)
         return;
@@ -85,7 +90,7 @@ static void note_holder(const struct tenures *t, struct tenure *own)
 
 static void pursue(struct tenures *t, struct tenure *own)
 {
-    if (!tenure_lock_take(own->fd)) {
+    if (!tenure_lock_take(own->lock)) {
         note_holder(t, own);
         return;
     }
@@ -99,14 +104,14 @@ static void look_for_asker(struct tenures *t, struct tenure *own)
 {
     bool was_asked = own->is_asked;
 
-    own->is_asked = tenure_lock_is_asked(own->fd);
+    own->is_asked = tenure_lock_is_asked(own->lock);
     if (own->is_asked && !was_asked)
         tell(t, own, TENURE_ASKED, "");
 }
 
 static void look_whether_free(struct tenures *t, struct tenure *own)
 {
-    if (tenure_lock_holder(own->fd) == 0 && !tenure_lock_is_asked(own->fd))
+    if (tenure_lock_holder(own->lock) == 0 && !tenure_lock_is_asked(own->lock))
         tell(t, own, TENURE_FREE, "");
 }
 
@@ -129,6 +134,13 @@ static void look_at_all(struct tenures *t)
         look(t, &t->list[i]);
 }
 
+/* Nobody can tell for which of its hosts a file was rung. */
+static void look_at_file(struct tenures *t, const struct file *file)
+{
+    for (struct tenure *own = file->first; own != NULL; own = own->next)
+        look(t, own);
+}
+
 /* The next worker makes these files anew, and then nothing keeps the two apart. */
 static void end_self(const struct tenures *t, const char *name)
 {
@@ -140,17 +152,32 @@ static void end_self(const struct tenures *t, const char *name)
     raise(SIGKILL);
 }
 
+static const char *name_of(size_t file, char out[NAME_BYTES])
+{
+    snprintf(out, NAME_BYTES, "%02x", (unsigned)(file % TENURE_FILES));
+    return out;
+}
+
+/* NULL: none of ours. */
+static const struct file *file_named(const struct tenures *t, const char *name)
+{
+    size_t number = strtoul(name, NULL, 16) % TENURE_FILES;
+    char own[NAME_BYTES];
+
+    return t->files[number].fd >= 0 && strcmp(name, name_of(number, own)) == 0 ? &t->files[number] : NULL;
+}
+
 static void on_event(struct tenures *t, const struct inotify_event *event)
 {
     const char *name = event->len > 0 ? event->name : "";
-    struct tenure *own = map_find(t->by_name, name, strlen(name));
+    const struct file *file = file_named(t, name);
 
     if ((event->mask & IN_Q_OVERFLOW) != 0)
         look_at_all(t);
-    if ((event->mask & UNDONE) != 0 && (own != NULL || name[0] == '\0'))
+    if ((event->mask & UNDONE) != 0 && (file != NULL || name[0] == '\0'))
         end_self(t, name);
-    if (own != NULL)
-        look(t, own);
+    if (file != NULL)
+        look_at_file(t, file);
 }
 
 static void on_changed(evutil_socket_t fd, short what, void *arg)
@@ -172,8 +199,10 @@ static void fence(struct tenures *t, struct tenure *own)
     char text[80];
     struct err e;
 
-    own->fence_in_ms = KILL_AGAIN_MS;
-    if (!tenure_lock_kill(own->fd, own->holder, &e)) {
+    for (size_t i = 0; i < t->count; i++) /* it is killed once for all that it holds */
+        if (t->list[i].stage == STAGE_WANTED && t->list[i].holder == own->holder)
+            t->list[i].fence_in_ms = KILL_AGAIN_MS;
+    if (!tenure_lock_kill(own->lock, own->holder, &e)) {
         tell(t, own, TENURE_STUCK, e.text);
         return;
     }
@@ -225,18 +254,37 @@ static bool watch_folder(struct tenures *t, struct event_base *base, const char 
     return true;
 }
 
-static bool open_files(struct tenures *t, const char *folder, struct err *e)
+static bool open_file(struct tenures *t, const char *folder, size_t file, struct err *e)
 {
-    char path[PATH_BYTES + 1];
+    char path[PATH_BYTES + 1], name[NAME_BYTES];
 
+    if (t->files[file].fd >= 0)
+        return true;
+    snprintf(path, sizeof(path), "%s/%s", folder, name_of(file, name));
+    return tenure_lock_open(path, &t->files[file].fd, e);
+}
+
+/* Two hosts in one place would be one: giving one of them would give both. */
+static bool place_is_free(const struct file *file, off_t at, struct err *e)
+{
+    for (const struct tenure *other = file->first; other != NULL; other = other->next)
+        if (other->lock.at == at)
+            return err_set(e, ERR_LOCAL, "two hosts have the same place among the locks in state_dir/tenure");
+    return true;
+}
+
+static bool open_hosts(struct tenures *t, const char *folder, struct err *e)
+{
     for (; t->count < t->config->host_count; t->count++) {
+        struct tenure_place place = tenure_place_of(&t->config->hosts[t->count].uuid);
+        struct file *file = &t->files[place.file];
         struct tenure *own = &t->list[t->count];
 
-        uuid_hex(&t->config->hosts[t->count].uuid, own->name);
-        snprintf(path, sizeof(path), "%s/%s", folder, own->name);
-        if (!tenure_lock_open(path, &own->fd, e))
+        if (!open_file(t, folder, place.file, e) || !place_is_free(file, place.at, e))
             return false;
-        map_add(&t->by_name, own->name, UUID_HEX_CHARS, own);
+        own->lock = (struct tenure_lock){file->fd, place.at};
+        own->next = file->first;
+        file->first = own;
     }
     return true;
 }
@@ -249,7 +297,7 @@ static bool open_all(struct tenures *t, struct event_base *base, struct err *e)
     if (t->list == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
     snprintf(folder, sizeof(folder), "%s/tenure", t->config->state_dir);
-    return watch_folder(t, base, folder, e) && open_files(t, folder, e);
+    return watch_folder(t, base, folder, e) && open_hosts(t, folder, e);
 }
 
 bool tenures_open(struct event_base *base, const struct config *config, unsigned fence_ms, tenure_watch *watch,
@@ -264,6 +312,8 @@ bool tenures_open(struct event_base *base, const struct config *config, unsigned
     t->watch = watch;
     t->arg = arg;
     t->inotify = -1;
+    for (size_t i = 0; i < TENURE_FILES; i++)
+        t->files[i].fd = -1;
     if (!open_all(t, base, e)) {
         tenures_close(t);
         return false;
@@ -282,10 +332,9 @@ void tenures_close(struct tenures *t)
         event_free(t->tick);
     if (t->inotify >= 0)
         close(t->inotify);
-    while (map_take(&t->by_name) != NULL)
-        ;
-    for (size_t i = 0; i < t->count; i++)
-        close(t->list[i].fd);
+    for (size_t i = 0; i < TENURE_FILES; i++)
+        if (t->files[i].fd >= 0)
+            close(t->files[i].fd);
     free(t->list);
     free(t);
 }
@@ -294,10 +343,11 @@ bool tenure_try(struct tenures *t, size_t host)
 {
     struct tenure *own = &t->list[host];
 
-    if (own->stage == STAGE_NONE && !tenure_lock_is_asked(own->fd) && tenure_lock_take(own->fd)) {
+    if (own->stage == STAGE_NONE && !tenure_lock_is_asked(own->lock) && tenure_lock_take(own->lock)) {
         own->stage = STAGE_HELD;
         own->is_asked = false;
-        tenure_lock_ring(own->fd); /* back to us, too: somebody may have asked in between */
+        if (tenure_lock_is_asked(own->lock)) /* in between: to be told of it; who asks from now on rings */
+            tenure_lock_ring(own->lock);
     }
     return own->stage == STAGE_HELD;
 }
@@ -311,8 +361,8 @@ void tenure_want(struct tenures *t, size_t host)
     own->stage = STAGE_WANTED;
     if (t->wanted_count++ == 0)
         timer_set(t->tick, TICK_MS);
-    tenure_lock_ask(own->fd, true);
-    tenure_lock_ring(own->fd); /* to the holder; and back to us, to take it if there is none */
+    tenure_lock_ask(own->lock, true);
+    tenure_lock_ring(own->lock); /* to the holder; and back to us, to take it if there is none */
 }
 
 void tenure_give(struct tenures *t, size_t host)
@@ -322,8 +372,8 @@ void tenure_give(struct tenures *t, size_t host)
     if (own->stage == STAGE_WANTED)
         stop_wanting(t, own);
     if (own->stage == STAGE_HELD) {
-        tenure_lock_drop(own->fd);
-        tenure_lock_ring(own->fd);
+        tenure_lock_drop(own->lock);
+        tenure_lock_ring(own->lock);
     }
     own->stage = STAGE_NONE;
 }

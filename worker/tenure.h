@@ -10,10 +10,10 @@
  * before the kernel has taken that lock from the holder, in the way of letting go or
  * of its end.
  *
- * Each host has a lock file, state_dir/tenure/<hex> (worker/tenure_lock.h), open
- * from start to end: one descriptor for each host. inotify of the folder tells at
- * once who asked, let go or died. Whoever removes one of the files lets two workers
- * hold one host; a worker that sees that kills itself as the other one would.
+ * Each host has a lock in one of at most 256 files, state_dir/tenure/<two hex digits>
+ * (worker/tenure_lock.h), open from start to end. inotify of the folder tells at once
+ * who asked, let go or died. Whoever removes one of the files lets two workers hold
+ * one host; a worker that sees that kills itself as the other one would.
  *
  * Loop thread only; nothing blocks. One for each process.
  */
@@ -39,7 +39,7 @@ struct tenures;
 
 /*
  * Make the lock files of config's hosts; holds none yet. Fails with ERR_LOCAL, also
- * where there are more hosts than descriptors left. `config` must stay. *out is the
+ * where there are not enough descriptors left. `config` must stay. *out is the
  * caller's: tenures_close().
  */
 MUST_CHECK bool tenures_open(struct event_base *base, const struct config *config, unsigned fence_ms,

@@ -9,29 +9,48 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The bytes of the file that are locked; it has none, which fcntl(2) allows. */
+/* The bytes that are locked, from where the host's begin; the file has none, which fcntl(2) allows. */
 enum { HELD_BYTE, ASKED_BYTE };
+
+/* FNV-1a of 64 bits over its hex digits (RFC 9923): UUIDs that were counted up must not end up in one file. */
+static uint64_t hash_of(const struct uuid *host)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    char hex[UUID_HEX_CHARS + 1];
+
+    uuid_hex(host, hex);
+    for (const char *c = hex; *c != '\0'; c++)
+        hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+struct tenure_place tenure_place_of(const struct uuid *host)
+{
+    uint64_t hash = hash_of(host);
+
+    return (struct tenure_place){(unsigned)(hash % TENURE_FILES), (off_t)(hash / TENURE_FILES * 2)};
+}
 
 static struct flock byte_lock(short type, off_t byte)
 {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 }
 
-static bool set(int fd, short type, off_t byte)
+static bool set(struct tenure_lock lock, short type, off_t byte)
 {
-    struct flock lock = byte_lock(type, byte);
+    struct flock flock = byte_lock(type, lock.at + byte);
 
-    return fcntl(fd, F_SETLK, &lock) == 0;
+    return fcntl(lock.fd, F_SETLK, &flock) == 0;
 }
 
 /* Which process's lock is in the way of ours: 0 none, -1 one that has no pid here (fcntl(2), l_pid). */
-static pid_t find_other(int fd, off_t byte)
+static pid_t find_other(struct tenure_lock lock, off_t byte)
 {
-    struct flock lock = byte_lock(F_WRLCK, byte);
+    struct flock flock = byte_lock(F_WRLCK, lock.at + byte);
 
-    if (fcntl(fd, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK)
+    if (fcntl(lock.fd, F_GETLK, &flock) != 0 || flock.l_type == F_UNLCK)
         return 0;
-    return lock.l_pid > 0 ? lock.l_pid : -1;
+    return flock.l_pid > 0 ? flock.l_pid : -1;
 }
 
 bool tenure_lock_open(const char *path, int *out, struct err *e)
@@ -50,34 +69,34 @@ bool tenure_lock_open(const char *path, int *out, struct err *e)
     return true;
 }
 
-bool tenure_lock_take(int fd)
+bool tenure_lock_take(struct tenure_lock lock)
 {
-    return set(fd, F_WRLCK, HELD_BYTE);
+    return set(lock, F_WRLCK, HELD_BYTE);
 }
 
-void tenure_lock_drop(int fd)
+void tenure_lock_drop(struct tenure_lock lock)
 {
-    set(fd, F_UNLCK, HELD_BYTE);
+    set(lock, F_UNLCK, HELD_BYTE);
 }
 
-void tenure_lock_ask(int fd, bool is_wanted)
+void tenure_lock_ask(struct tenure_lock lock, bool is_wanted)
 {
-    set(fd, is_wanted ? F_RDLCK : F_UNLCK, ASKED_BYTE);
+    set(lock, is_wanted ? F_RDLCK : F_UNLCK, ASKED_BYTE);
 }
 
-bool tenure_lock_is_asked(int fd)
+bool tenure_lock_is_asked(struct tenure_lock lock)
 {
-    return find_other(fd, ASKED_BYTE) != 0;
+    return find_other(lock, ASKED_BYTE) != 0;
 }
 
-void tenure_lock_ring(int fd)
+void tenure_lock_ring(struct tenure_lock lock)
 {
-    futimens(fd, NULL);
+    futimens(lock.fd, NULL);
 }
 
-pid_t tenure_lock_holder(int fd)
+pid_t tenure_lock_holder(struct tenure_lock lock)
 {
-    return find_other(fd, HELD_BYTE);
+    return find_other(lock, HELD_BYTE);
 }
 
 /* By number: glibc has had a name for them since 2.36 only. */
@@ -96,16 +115,16 @@ static int kill_process(int process)
  * holds the lock now, it is the holder, whoever it is; if `process` has died since,
  * nobody is hit.
  */
-static bool kill_if_holder(int fd, pid_t holder, int process, struct err *e)
+static bool kill_if_holder(struct tenure_lock lock, pid_t holder, int process, struct err *e)
 {
-    if (tenure_lock_holder(fd) != holder)
+    if (tenure_lock_holder(lock) != holder)
         return err_set(e, ERR_LOCAL, "process %d does not hold it any more", (int)holder);
     if (kill_process(process) != 0)
         return err_set(e, ERR_LOCAL, "cannot kill process %d, which holds it: %s", (int)holder, strerror(errno));
     return true;
 }
 
-bool tenure_lock_kill(int fd, pid_t holder, struct err *e)
+bool tenure_lock_kill(struct tenure_lock lock, pid_t holder, struct err *e)
 {
     int process;
     bool ok;
@@ -115,7 +134,7 @@ bool tenure_lock_kill(int fd, pid_t holder, struct err *e)
     process = open_process(holder);
     if (process < 0)
         return err_set(e, ERR_LOCAL, "cannot reach process %d, which holds it: %s", (int)holder, strerror(errno));
-    ok = kill_if_holder(fd, holder, process, e);
+    ok = kill_if_holder(lock, holder, process, e);
     close(process);
     return ok;
 }

@@ -20,6 +20,7 @@
 
 #include "worker/log.h"
 #include "worker/tenure.h"
+#include "worker/tenure_lock.h"
 
 enum {
     HOSTS = 2000,
@@ -246,10 +247,7 @@ static int make_top(void **state)
 
 static void path_of(size_t host, char *out, size_t size)
 {
-    char hex[UUID_HEX_CHARS + 1];
-
-    uuid_hex(&config.hosts[host].uuid, hex);
-    snprintf(out, size, "%s/tenure/%s", top, hex);
+    snprintf(out, size, "%s/tenure/%02x", top, tenure_place_of(&config.hosts[host].uuid).file);
 }
 
 static int remove_top(void **state)
@@ -517,7 +515,7 @@ static void refuses_a_state_dir_that_is_missing_or_cannot_be_written(void **stat
     event_base_free(base);
 }
 
-static void refuses_more_hosts_than_it_has_descriptors(void **state)
+static void says_that_it_has_not_enough_descriptors(void **state)
 {
     struct event_base *base = event_base_new();
     struct rlimit before, few = {64, 64};
@@ -612,7 +610,7 @@ int main(void)
         TEST(says_that_a_holder_cannot_be_killed_and_goes_on),
         TEST(a_worker_whose_lock_file_is_removed_ends_itself),
         TEST(refuses_a_state_dir_that_is_missing_or_cannot_be_written),
-        TEST(refuses_more_hosts_than_it_has_descriptors),
+        TEST(says_that_it_has_not_enough_descriptors),
         TEST(two_thousand_hosts_go_from_one_to_another_and_on),
         TEST(two_thousand_hosts_are_opened_tried_and_given_here),
     };
