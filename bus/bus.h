@@ -24,8 +24,8 @@ enum queue_type { QUEUE_QUORUM, QUEUE_CLASSIC };
 
 /* One queue to consume from. The bus copies it. */
 struct bus_queue {
-    const char *name;        /* "keyferry.host.<hex>" */
-    const char *routing_key; /* "host.<hex>", bound to the request exchange */
+    const char *name;        /* "keyferry.host.<hex>", "keyferry.partition.<number>" */
+    const char *routing_key; /* "host.<hex>", "partition.<number>", bound to the request exchange */
 };
 
 /* The bus copies what it points to. */
@@ -40,9 +40,10 @@ struct bus_config {
     bool declare;        /* make exchanges and queues; else they must be there */
     bool answers_wanted; /* consume from the reply queue "keyferry.reply.<name>" as well */
     const char *exchange, *dead_exchange, *events_exchange, *reply_exchange; /* reply_exchange "": the default one */
-    unsigned quiet_ms;       /* after so long without a delivery a queue's consumer must be proven; 0: never */
-    uint32_t body_max_bytes; /* a larger delivery is rejected from its header frame */
-    const char *events_key;  /* bind the reply queue to events_exchange by this as well; NULL or "": not */
+    const char *partition_exchange; /* spreads what comes by host.* over the queues; "" or NULL: none does */
+    unsigned quiet_ms;              /* after so long without a delivery a queue's consumer must be proven; 0: never */
+    uint32_t body_max_bytes;        /* a larger delivery is rejected from its header frame */
+    const char *events_key;         /* bind the reply queue to events_exchange by this as well; NULL or "": not */
     bool looks; /* only looks through its queues, which are there: a larger delivery comes without its body */
     const struct bus_queue *queues;
     size_t queue_count;

@@ -25,7 +25,7 @@ static const size_t texts[] = {
     offsetof(struct bus_config, dead_exchange),  offsetof(struct bus_config, events_exchange),
     offsetof(struct bus_config, reply_exchange), offsetof(struct bus_config, events_key),
     offsetof(struct bus_config, tls.ca_file),    offsetof(struct bus_config, tls.cert_file),
-    offsetof(struct bus_config, tls.key_file),
+    offsetof(struct bus_config, tls.key_file),   offsetof(struct bus_config, partition_exchange),
 };
 
 static const char **text_at(struct bus_config *config, size_t i)

@@ -17,6 +17,7 @@ struct consumer {
     const struct consumer_owner *owner;
     void *arg;
     struct intake topology, replies;
+    struct ask *partitions; /* what the topology's row asks, where there are any; else NULL */
     struct source *sources;
     struct counting counting;
     struct canary_sender canaries;
@@ -167,11 +168,18 @@ static const struct connection_owner connection_owner = {
     .blocked = on_blocked,
 };
 
+static struct ask_row queue_row(const struct consumer *c)
+{
+    return c->partitions != NULL && c->config->declare ? topology_partition : topology_host_queue(c->config->declare);
+}
+
 static void intakes_init(struct consumer *c, const char *reply_queue)
 {
     const struct bus_config *config = c->config;
 
     c->topology = (struct intake){.host = &c->host, .row = topology_shared, .number = CHANNEL_TOPOLOGY};
+    if (c->partitions != NULL)
+        c->topology.row = topology_partitions(config->queue_count, c->partitions);
     c->replies = (struct intake){
         .host = &c->host,
         .row = topology_reply_queue(config->reply_exchange[0] != '\0', config->events_key[0] != '\0'),
@@ -190,7 +198,7 @@ static void intakes_init(struct consumer *c, const char *reply_queue)
     for (size_t i = 0; i < config->queue_count; i++) {
         c->sources[i].intake = (struct intake){
             .host = &c->host,
-            .row = topology_host_queue(config->declare),
+            .row = queue_row(c),
             .name = config->queues[i].name,
             .key = config->queues[i].routing_key,
             .queue = i,
@@ -199,6 +207,25 @@ static void intakes_init(struct consumer *c, const char *reply_queue)
         };
         source_init(&c->sources[i], &c->canaries, config->quiet_ms);
     }
+}
+
+static struct consumer *consumer_alloc(const struct bus_config *config)
+{
+    struct consumer *c = calloc(1, sizeof(*c));
+    bool has_partitions = config->partition_exchange[0] != '\0';
+
+    if (c == NULL)
+        return NULL;
+    c->config = config;
+    c->sources = calloc(config->queue_count + 1, sizeof(*c->sources));
+    if (has_partitions)
+        c->partitions = calloc(topology_partitions_count(config->queue_count), sizeof(*c->partitions));
+    if (c->sources != NULL && (c->partitions != NULL || !has_partitions))
+        return c;
+    free(c->sources);
+    free(c->partitions);
+    free(c);
+    return NULL;
 }
 
 bool consumer_new(struct event_base *base, const struct bus_config *config, const struct url_list *urls,
@@ -217,14 +244,9 @@ bool consumer_new(struct event_base *base, const struct bus_config *config, cons
     if (config->queue_count > CHANNEL_MOST - CHANNEL_FIRST_QUEUE - 1)
         return err_set(e, ERR_CONFIG, "%zu queues, and a connection has at most %d channels", config->queue_count,
                        CHANNEL_MOST);
-    struct consumer *c = calloc(1, sizeof(*c));
-    if (c != NULL)
-        c->sources = calloc(config->queue_count + 1, sizeof(*c->sources));
-    if (c == NULL || c->sources == NULL) {
-        free(c);
+    struct consumer *c = consumer_alloc(config);
+    if (c == NULL)
         return err_set(e, ERR_LOCAL, "no memory for the queues");
-    }
-    c->config = config;
     c->owner = owner;
     c->arg = arg;
     c->host = (struct intake_host){
@@ -266,6 +288,7 @@ void consumer_free(struct consumer *c)
     for (size_t i = 0; i < c->config->queue_count; i++)
         source_done(&c->sources[i]);
     free(c->sources);
+    free(c->partitions);
     free(c);
 }
 

@@ -1,6 +1,7 @@
 #include "bus/topology.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* clang-format off */
 static const struct argument host_arguments[] = {
@@ -32,6 +33,26 @@ static const struct ask shared[] = {
 static const struct ask host_queue[] = {
     { .kind = ASK_CHANNEL },
     { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_DURABLE, ARGUMENTS(host_arguments) },
+    { .kind = ASK_BIND,    .queue = SUBJECT_QUEUE, .exchange = SUBJECT_REQUESTS },
+    { .kind = ASK_QOS },
+    { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE },
+};
+
+/* "host.*": all that comes for hosts. "1": each queue gets as much as any other. */
+static const struct ask partition_exchange[] = {
+    { .kind = ASK_EXCHANGE, .exchange = SUBJECT_PARTITIONS, .type = "x-consistent-hash" },
+    { .kind = ASK_LINK,     .exchange = SUBJECT_REQUESTS, .queue = SUBJECT_PARTITIONS, .key = "host.*" },
+};
+
+static const struct ask partition_listed[] = {
+    { .kind = ASK_QUEUE, .queue = SUBJECT_LISTED, .flags = QUEUE_DURABLE, ARGUMENTS(host_arguments) },
+    { .kind = ASK_BIND,  .queue = SUBJECT_LISTED, .exchange = SUBJECT_PARTITIONS, .key = "1" },
+};
+
+static const struct ask partition[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_DURABLE, ARGUMENTS(host_arguments) },
+    { .kind = ASK_BIND,    .queue = SUBJECT_QUEUE, .exchange = SUBJECT_PARTITIONS, .key = "1" },
     { .kind = ASK_BIND,    .queue = SUBJECT_QUEUE, .exchange = SUBJECT_REQUESTS },
     { .kind = ASK_QOS },
     { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE },
@@ -116,11 +137,29 @@ const struct ask_row topology_host = ROW(host_declared);
 const struct ask_row topology_dead = ROW(dead_declared);
 const struct ask_row topology_trial_consume = ROW(trial_consume);
 const struct ask_row topology_trial_publish = ROW(trial_publish);
+const struct ask_row topology_partition = ROW(partition);
 /* clang-format on */
 
 struct ask_row topology_host_queue(bool declare)
 {
     return declare ? (struct ask_row)ROW(host_queue) : (struct ask_row)ROW(host_queue_as_it_is);
+}
+
+size_t topology_partitions_count(size_t queue_count)
+{
+    return COUNT(shared) + COUNT(partition_exchange) + queue_count * COUNT(partition_listed);
+}
+
+struct ask_row topology_partitions(size_t queue_count, struct ask *asks)
+{
+    struct ask *at = mempcpy(mempcpy(asks, shared, sizeof(shared)), partition_exchange, sizeof(partition_exchange));
+
+    for (size_t i = 0; i < queue_count; i++)
+        for (size_t k = 0; k < COUNT(partition_listed); k++, at++) {
+            *at = partition_listed[k];
+            at->number = i;
+        }
+    return (struct ask_row){asks, (size_t)(at - asks)};
 }
 
 struct ask_row topology_reply_queue(bool bound, bool listens)
@@ -142,11 +181,18 @@ struct ask_values topology_values(const struct bus_config *config)
                 [SUBJECT_EVENTS] = config->events_exchange,
                 [SUBJECT_REPLIES] = config->reply_exchange,
                 [SUBJECT_EVENTS_KEY] = config->events_key,
+                [SUBJECT_PARTITIONS] = config->partition_exchange,
             },
+        .listed = config->queues,
         .consumer_tag = config->name,
         .prefetch = config->prefetch,
         .queue_type = config->queue_type,
     };
+}
+
+static const char *name_of(const struct ask *ask, enum subject subject, const struct ask_values *values)
+{
+    return subject == SUBJECT_LISTED ? values->listed[ask->number].name : values->names[subject];
 }
 
 static void write_channel(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
@@ -177,7 +223,12 @@ static void write_queue(const struct ask *ask, const struct ask_values *values, 
             .is_flag = a->is_flag,
         };
     }
-    wire_put_queue(out, channel, values->names[ask->queue], ask->flags, arguments, count);
+    wire_put_queue(out, channel, name_of(ask, ask->queue, values), ask->flags, arguments, count);
+}
+
+static void write_link(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
+{
+    wire_put_link(out, channel, values->names[ask->queue], values->names[ask->exchange], ask->key);
 }
 
 static void write_bind(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
@@ -185,9 +236,10 @@ static void write_bind(const struct ask *ask, const struct ask_values *values, s
     enum subject by = ask->queue != SUBJECT_QUEUE       ? SUBJECT_NONE
                       : ask->exchange == SUBJECT_EVENTS ? SUBJECT_EVENTS_KEY
                                                         : SUBJECT_KEY;
-    const char *key = values->names[by];
+    const char *own = values->names[by];
 
-    wire_put_bind(out, channel, values->names[ask->queue], values->names[ask->exchange], key);
+    wire_put_bind(out, channel, name_of(ask, ask->queue, values), values->names[ask->exchange],
+                  ask->key != NULL ? ask->key : own);
 }
 
 static void write_qos(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
@@ -228,6 +280,7 @@ static const struct {
     /* clang-format off */
     [ASK_CHANNEL]  = { METHOD_CHANNEL_OPEN_OK, "opening a channel",   write_channel },
     [ASK_EXCHANGE] = { METHOD_EXCHANGE_OK,     "declaring exchange",  write_exchange },
+    [ASK_LINK]     = { METHOD_LINK_OK,         "binding exchange",    write_link },
     [ASK_QUEUE]    = { METHOD_QUEUE_OK,        "declaring queue",     write_queue },
     [ASK_BIND]     = { METHOD_BIND_OK,         "binding queue",       write_bind },
     [ASK_QOS]      = { METHOD_QOS_OK,          "setting prefetch",    write_qos },
@@ -258,5 +311,5 @@ void ask_describe(const struct ask *ask, const struct ask_values *values, char *
     if (about == SUBJECT_NONE)
         snprintf(out, size, "%s", doing);
     else
-        snprintf(out, size, "%s '%.150s'", doing, values->names[about]);
+        snprintf(out, size, "%s '%.150s'", doing, name_of(ask, about, values));
 }

@@ -16,16 +16,19 @@ enum subject {
     SUBJECT_DEAD,       /* the dead letter exchange, and its queue of the same name */
     SUBJECT_EVENTS,     /* the events exchange */
     SUBJECT_REPLIES,    /* the reply exchange */
+    SUBJECT_PARTITIONS, /* the exchange that spreads over the queues */
     SUBJECT_QUEUE,      /* the queue that the channel is for */
     SUBJECT_KEY,        /* its routing key */
     SUBJECT_EVENTS_KEY, /* which events are listened to */
-    SUBJECT_COUNT
+    SUBJECT_COUNT,
+    SUBJECT_LISTED = SUBJECT_COUNT, /* the queue of this number in the configuration */
 };
 
 /* The last two ask for what cannot be granted: RabbitMQ looks first whether it may be done, and then refuses it by 406. */
 enum ask_kind {
     ASK_CHANNEL,
     ASK_EXCHANGE,
+    ASK_LINK,
     ASK_QUEUE,
     ASK_BIND,
     ASK_QOS,
@@ -49,7 +52,9 @@ struct ask {
     const struct argument *arguments;
     size_t argument_count;
     enum ask_kind kind;
-    enum subject exchange, queue;
+    enum subject exchange, queue; /* of ASK_LINK: from and to, both exchanges */
+    size_t number;                /* of SUBJECT_LISTED */
+    const char *key;              /* of a binding; NULL: that of the queue which the channel is for, else "" */
     unsigned flags; /* of ASK_QUEUE: QUEUE_...; of ASK_EXCHANGE: QUEUE_PASSIVE; of ASK_CONSUME: ASK_NO_ACK */
 };
 
@@ -64,6 +69,7 @@ struct ask_row {
 /* The values a row is filled in with. */
 struct ask_values {
     const char *names[SUBJECT_COUNT];
+    const struct bus_queue *listed;
     const char *consumer_tag;
     uint16_t prefetch;
     enum queue_type queue_type;
@@ -72,6 +78,18 @@ struct ask_values {
 extern const struct ask_row topology_shared; /* exchanges and dead letters: complete before any host queue */
 extern const struct ask_row topology_publisher;
 struct ask_row topology_host_queue(bool declare);
+extern const struct ask_row topology_partition; /* a queue behind the exchange of partitions */
+
+/*
+ * topology_shared, then the exchange of partitions and each of them bound to it, in
+ * their order: RabbitMQ's ring goes by the order in which they were bound, and after
+ * a restart by that of their names (3.10.8, usort in the plugin's recover()). Where
+ * both are the same a host stays with its queue. `asks` has room for as many as
+ * topology_partitions_count().
+ */
+size_t topology_partitions_count(size_t queue_count);
+struct ask_row topology_partitions(size_t queue_count, struct ask *asks);
+
 extern const struct ask_row topology_counted;                  /* the same, only to ask how much it holds */
 extern const struct ask_row topology_nothing;                  /* a channel, and no more */
 struct ask_row topology_reply_queue(bool bound, bool listens); /* to the reply exchange, and to events */

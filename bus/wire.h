@@ -36,6 +36,7 @@ enum wire_method {
     METHOD_CHANNEL_CLOSE,
     METHOD_CHANNEL_CLOSE_OK,
     METHOD_EXCHANGE_OK,
+    METHOD_LINK_OK,
     METHOD_QUEUE_OK,
     METHOD_BIND_OK,
     METHOD_QOS_OK,
@@ -163,6 +164,8 @@ void wire_put_exchange(struct outbox *out, uint16_t channel, const char *name, c
 void wire_put_queue(struct outbox *out, uint16_t channel, const char *name, unsigned flags,
                     const struct wire_argument *arguments, size_t count);
 void wire_put_bind(struct outbox *out, uint16_t channel, const char *queue, const char *exchange, const char *key);
+/* exchange.bind: what comes to the exchange `from` by `key` goes on to the exchange `to`. */
+void wire_put_link(struct outbox *out, uint16_t channel, const char *to, const char *from, const char *key);
 void wire_put_qos(struct outbox *out, uint16_t channel, uint16_t prefetch);
 void wire_put_consume(struct outbox *out, uint16_t channel, const char *queue, const char *tag, bool no_ack);
 void wire_put_confirm(struct outbox *out, uint16_t channel);

@@ -182,6 +182,7 @@ static const struct {
     { AMQP_CHANNEL_CLOSE_METHOD,        METHOD_CHANNEL_CLOSE,    take_channel_close },
     { AMQP_CHANNEL_CLOSE_OK_METHOD,     METHOD_CHANNEL_CLOSE_OK, take_nothing },
     { AMQP_EXCHANGE_DECLARE_OK_METHOD,  METHOD_EXCHANGE_OK,      take_nothing },
+    { AMQP_EXCHANGE_BIND_OK_METHOD,     METHOD_LINK_OK,          take_nothing },
     { AMQP_QUEUE_DECLARE_OK_METHOD,     METHOD_QUEUE_OK,         take_queue_ok },
     { AMQP_QUEUE_BIND_OK_METHOD,        METHOD_BIND_OK,          take_nothing },
     { AMQP_CONFIRM_SELECT_OK_METHOD,    METHOD_CONFIRM_OK,       take_nothing },

@@ -232,6 +232,13 @@ void wire_put_bind(struct outbox *out, uint16_t channel, const char *queue, cons
     put_method(out, channel, AMQP_QUEUE_BIND_METHOD, &m);
 }
 
+void wire_put_link(struct outbox *out, uint16_t channel, const char *to, const char *from, const char *key)
+{
+    amqp_exchange_bind_t m = {.destination = text(to), .source = text(from), .routing_key = text(key)};
+
+    put_method(out, channel, AMQP_EXCHANGE_BIND_METHOD, &m);
+}
+
 void wire_put_qos(struct outbox *out, uint16_t channel, uint16_t prefetch)
 {
     amqp_basic_qos_t m = {.prefetch_count = prefetch};

@@ -11,25 +11,31 @@ static void tell(void *arg, size_t done, size_t total)
     progress_draw(arg, "queues", done, total);
 }
 
+/* `hosts` NULL: partitions. */
 static void name_all(struct depths *d, const struct uuid *hosts, const struct settings *settings)
 {
     char hex[UUID_HEX_CHARS + 1];
 
     for (size_t i = 0; i < d->count; i++) {
         struct host_depth *h = &d->hosts[i];
-        uuid_hex(&hosts[i], hex);
-        h->host = hosts[i];
-        snprintf(h->queue, sizeof(h->queue), "keyferry.host.%s", hex);
+        if (hosts == NULL) {
+            snprintf(h->queue, sizeof(h->queue), "keyferry.partition.%04zu", i);
+        } else {
+            uuid_hex(&hosts[i], hex);
+            h->host = hosts[i];
+            snprintf(h->queue, sizeof(h->queue), "keyferry.host.%s", hex);
+        }
         h->seen = &d->questions[i];
         d->questions[i].name = h->queue;
     }
     d->questions[d->count].name = settings->dead_exchange;
 }
 
-bool depths_of(const struct options *options, const struct settings *settings, struct depths *out, struct err *e)
+bool depths_of(const struct options *options, const struct settings *settings, bool by_queue, struct depths *out,
+               struct err *e)
 {
-    bool given = options->host_count > 0;
-    struct depths d = {.count = given ? options->host_count : settings->host_count};
+    bool given = options->host_count > 0, shared = by_queue && !given && settings->partitions > 0;
+    struct depths d = {.count = given ? options->host_count : shared ? settings->partitions : settings->host_count};
 
     if (d.count == 0)
         return err_set(e, ERR_CONFIG, "which hosts? give --host, or a configuration with [host.*] sections by -c");
@@ -40,7 +46,7 @@ bool depths_of(const struct options *options, const struct settings *settings, s
         depths_done(out);
         return err_set(e, ERR_LOCAL, "out of memory");
     }
-    name_all(out, given ? options->hosts : settings->hosts, settings);
+    name_all(out, given ? options->hosts : shared ? NULL : settings->hosts, settings);
     return true;
 }
 

@@ -10,7 +10,7 @@
 enum { QUEUE_NAME_MAX_CHARS = 63 };
 
 struct host_depth {
-    struct uuid host;
+    struct uuid host; /* "": of a queue that all hosts share */
     char queue[QUEUE_NAME_MAX_CHARS + 1];
     const struct survey_question *seen; /* in `questions` */
 };
@@ -24,9 +24,13 @@ struct depths {
     struct progress progress;
 };
 
-/* Which they are; nothing is asked yet. Fails with ERR_CONFIG where there is none. *out is the caller's: depths_done(). */
-MUST_CHECK bool depths_of(const struct options *options, const struct settings *settings, struct depths *out,
-                          struct err *e);
+/*
+ * Which they are; nothing is asked yet. `by_queue`: where hosts share partitions, and
+ * none is given, these. Fails with ERR_CONFIG where there is none. *out is the caller's:
+ * depths_done().
+ */
+MUST_CHECK bool depths_of(const struct options *options, const struct settings *settings, bool by_queue,
+                          struct depths *out, struct err *e);
 
 /* Ask the broker, anew where it was asked before. As survey_ask(). */
 MUST_CHECK bool depths_ask(struct depths *depths, const struct settings *settings, int64_t timeout_ms, struct err *e);

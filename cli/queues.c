@@ -43,7 +43,8 @@ static int print_grid(const struct depths *d)
     if (g == NULL)
         return EXIT_FAILURE;
     for (size_t i = 0; i < d->count; i++)
-        add_row(g, d->hosts[i].host.text, d->hosts[i].queue, d->hosts[i].seen, false);
+        add_row(g, d->hosts[i].host.text[0] != '\0' ? d->hosts[i].host.text : "(any)", d->hosts[i].queue,
+                d->hosts[i].seen, false);
     add_row(g, "(dead letters)", dead->name, dead, true);
     grid_print(g);
     grid_free(g);
@@ -52,8 +53,8 @@ static int print_grid(const struct depths *d)
 
 static void write_row(struct writer *w, const char *host, const char *queue, const struct survey_question *q)
 {
-    writer_map(w, (size_t)(host != NULL) + 2 + 2 * (size_t)q->is_granted + (remark(q)[0] != '\0'));
-    if (host != NULL)
+    writer_map(w, (size_t)(host[0] != '\0') + 2 + 2 * (size_t)q->is_granted + (remark(q)[0] != '\0'));
+    if (host[0] != '\0')
         writer_key(w, "hostUuid"), writer_text(w, host);
     writer_key(w, "queue"), writer_text(w, queue);
     writer_key(w, "isThere"), writer_bool(w, q->is_granted);
@@ -80,7 +81,7 @@ static int print_json(const struct depths *d)
     for (size_t i = 0; i < d->count; i++)
         write_row(w, d->hosts[i].host.text, d->hosts[i].queue, d->hosts[i].seen);
     writer_key(w, "deadLetters");
-    write_row(w, NULL, dead->name, dead);
+    write_row(w, "", dead->name, dead);
     if (!writer_finish(w, &text, &e))
         return EXIT_FAILURE;
     printf("%.*s\n", (int)text.len, (const char *)text.data);
@@ -97,7 +98,7 @@ int queues_run(const struct options *options)
 
     if (!settings_read(options, &settings, &e))
         return exit_explain(&e);
-    if (!depths_of(options, &settings, &depths, &e)) {
+    if (!depths_of(options, &settings, true, &depths, &e)) {
         settings_done(&settings);
         return exit_explain(&e);
     }

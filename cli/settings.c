@@ -20,6 +20,8 @@ struct reading {
 
 #define HOST_SECTION "[host."
 
+enum { PARTITIONS_MAX = 1024 }; /* as the worker takes them; of more it says that they are too many */
+
 /* One that is none is for the worker to complain of. */
 static bool add_host(struct settings *s, const char *text, size_t len)
 {
@@ -81,6 +83,8 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
         return 1;
     if (strcmp(key, "queue_type") == 0)
         s->is_classic = strcmp(value, "classic") == 0;
+    if (strcmp(key, "partitions") == 0)
+        s->partitions = strtoul(value, NULL, 10) % (PARTITIONS_MAX + 1);
     if (strcmp(key, "url") == 0)
         r->has_too_many_urls |= !url_list_add(s->urls, sizeof(s->urls), value);
     for (size_t i = 0; i < COUNT(texts); i++)

@@ -8,6 +8,7 @@ struct settings {
     char urls[4096];
     char exchange[256], reply_exchange[256], dead_exchange[256], events_exchange[256];
     bool is_classic;     /* queue_type */
+    size_t partitions;   /* which all hosts share; 0: each has a queue of its own */
     char path[256];      /* of the file; "": none was read */
     char state_dir[256]; /* likewise */
     struct uuid *hosts;  /* its [host.*] sections; freed by settings_done() */

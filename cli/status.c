@@ -53,7 +53,7 @@ static const char *const headings[] = {"HOST", "STATE", "WAITING", "CONSUMERS", 
 
 /* ---- what is asked ---- */
 
-/* What would only wait in a queue is not sent. */
+/* What would only wait in a queue is not sent. A host without a queue of its own may be served by partitions. */
 static bool is_to_be_asked(const struct status *s, size_t host)
 {
     const struct survey_question *q = s->depths.hosts[host].seen;
@@ -62,9 +62,7 @@ static bool is_to_be_asked(const struct status *s, size_t host)
     if (!q->is_answered || (!q->is_granted && q->code != AMQP_NOT_FOUND))
         snprintf(s->seen[host].details, sizeof(s->seen[host].details), "%.250s",
                  q->is_answered ? q->text : "no answer");
-    else if (!q->is_granted)
-        s->seen[host].state = STATE_NO_QUEUE;
-    else if (q->consumers == 0)
+    else if (q->is_granted && q->consumers == 0)
         s->seen[host].state = STATE_UNSERVED;
     else
         return true;
@@ -79,7 +77,10 @@ static bool is_older(const struct flight_answer *a, const struct err *e)
 
 static enum state state_of(const struct flight_answer *a, const struct err *e)
 {
-    return a->is_reply ? STATE_REFUSED : e->kind == ERR_TIMEOUT ? STATE_SILENT : STATE_UNASKED;
+    return a->is_reply               ? STATE_REFUSED
+           : e->kind == ERR_TIMEOUT  ? STATE_SILENT
+           : e->kind == ERR_NO_ROUTE ? STATE_NO_QUEUE
+                                     : STATE_UNASKED;
 }
 
 static void note(struct status *s, struct flight_answer *a)
@@ -96,7 +97,8 @@ static void note(struct status *s, struct flight_answer *a)
         seen->what = (struct capabilities_reply){.version = "older", .envelope = "-", .plaintext_dek = "-"};
     } else {
         seen->state = state_of(a, &e);
-        snprintf(seen->details, sizeof(seen->details), "%s%s%.200s", e.code, e.code[0] != '\0' ? ": " : "", e.text);
+        if (seen->state != STATE_NO_QUEUE)
+            snprintf(seen->details, sizeof(seen->details), "%s%s%.200s", e.code, e.code[0] != '\0' ? ": " : "", e.text);
     }
     bytes_free(&a->answer.body);
 }
@@ -323,7 +325,7 @@ int status_run(const struct options *options)
 
     if (!settings_read(options, &settings, &e))
         return exit_explain(&e);
-    if (!depths_of(options, &settings, &s.depths, &e) || !run(&s, &e))
+    if (!depths_of(options, &settings, false, &s.depths, &e) || !run(&s, &e))
         status = exit_explain(&e);
     else
         status = options->watch || count_well(&s) == s.depths.count ? EXIT_SUCCESS : EXIT_ERROR_REPLY;

@@ -37,6 +37,7 @@ struct config {
     int64_t heartbeat_s, prefetch;
     int64_t queue_type; /* enum queue_type of bus/bus.h */
     int64_t declare;
+    int64_t partitions; /* queues that all hosts share; 0: each has its own */
     char exchange[CONFIG_TEXT_MAX], dead_exchange[CONFIG_TEXT_MAX];
     char events_exchange[CONFIG_TEXT_MAX], reply_exchange[CONFIG_TEXT_MAX];
 

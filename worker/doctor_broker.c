@@ -5,10 +5,11 @@
 
 #include "bus/survey.h"
 #include "worker/doctor_parts.h"
+#include "worker/routes.h"
 
 enum { TIMEOUT_MS = 10000, TOLD_MOST = 5, NAME_BYTES = 48 };
 
-/* Of the whole broker, then of each host, in the order they are asked. */
+/* Of the whole broker, then of each queue, in the order they are asked. */
 enum {
     ASK_REQUESTS,
     ASK_DEAD,
@@ -19,46 +20,45 @@ enum {
     ASK_WRITE_EVENTS,
     ASK_WRITE_REPLIES,
     ASK_DEAD_QUEUE,
-    ASK_FIRST_HOST
+    ASK_PARTITIONS,
+    ASK_FIRST_QUEUE
 };
-enum { OF_HOST_QUEUE, OF_HOST_DECLARED, OF_HOST_READ, OF_HOST_COUNT };
+enum { OF_QUEUE_ITSELF, OF_QUEUE_DECLARED, OF_QUEUE_READ, OF_QUEUE_COUNT };
 
 struct examination {
     struct doctor *doctor;
     const struct config *config;
     struct survey_question *questions;
-    char (*queues)[NAME_BYTES], (*keys)[NAME_BYTES];
-    char event_key[NAME_BYTES + 16];
+    struct route *routes; /* of the queues */
+    size_t queue_count;
+    char host_key[NAME_BYTES], event_key[NAME_BYTES + 16];
     struct survey survey;
     struct client_config link;
     char *password;
 };
 
-static size_t host_at(size_t host)
+static size_t queue_at(size_t queue)
 {
-    return ASK_FIRST_HOST + host * OF_HOST_COUNT;
+    return ASK_FIRST_QUEUE + queue * OF_QUEUE_COUNT;
 }
 
 static bool make_room(struct examination *x)
 {
-    size_t hosts = x->config->host_count;
-
-    x->questions = calloc(host_at(hosts), sizeof(*x->questions));
-    x->queues = calloc(hosts, sizeof(*x->queues));
-    x->keys = calloc(hosts, sizeof(*x->keys));
-    return x->questions != NULL && x->queues != NULL && x->keys != NULL;
+    x->queue_count = routes_queue_count(x->config);
+    x->questions = calloc(queue_at(x->queue_count), sizeof(*x->questions));
+    x->routes = calloc(x->queue_count, sizeof(*x->routes));
+    return x->questions != NULL && x->routes != NULL;
 }
 
-static void name_hosts(struct examination *x)
+static void name_queues(struct examination *x)
 {
     char hex[UUID_HEX_CHARS + 1];
 
-    for (size_t i = 0; i < x->config->host_count; i++) {
-        uuid_hex(&x->config->hosts[i].uuid, hex);
-        snprintf(x->queues[i], NAME_BYTES, "keyferry.host.%s", hex);
-        snprintf(x->keys[i], NAME_BYTES, "host.%s", hex);
-    }
-    snprintf(x->event_key, sizeof(x->event_key), "%s.worker-up", x->keys[0]);
+    for (size_t i = 0; i < x->queue_count; i++)
+        routes_queue(x->config, i, &x->routes[i]);
+    uuid_hex(&x->config->hosts[0].uuid, hex);
+    snprintf(x->host_key, sizeof(x->host_key), "host.%s", hex);
+    snprintf(x->event_key, sizeof(x->event_key), "%s.worker-up", x->host_key);
 }
 
 /* First what is there; what may be done with it, and how it was declared, is only asked of what is. */
@@ -71,13 +71,18 @@ static void compose_first(struct examination *x)
         x->questions[i] = (struct survey_question){.kind = SURVEY_EXCHANGE, .name = exchanges[i]};
     for (size_t i = 0; i < COUNT(exchanges); i++)
         x->questions[ASK_WRITE_REQUESTS + i] =
-            (struct survey_question){.kind = SURVEY_WRITE, .name = exchanges[i], .key = x->keys[0]};
+            (struct survey_question){.kind = SURVEY_WRITE, .name = exchanges[i], .key = x->host_key};
     x->questions[ASK_WRITE_EVENTS].key = x->event_key;
     x->questions[ASK_WRITE_REPLIES].key = "keyferry.reply.doctor";
     x->questions[ASK_DEAD_QUEUE] = (struct survey_question){.kind = SURVEY_QUEUE, .name = c->dead_exchange};
-    for (size_t i = 0; i < c->host_count; i++)
-        for (size_t j = 0; j < OF_HOST_COUNT; j++)
-            x->questions[host_at(i) + j] = (struct survey_question){.kind = SURVEY_QUEUE, .name = x->queues[i]};
+    if (c->partitions > 0)
+        x->questions[ASK_PARTITIONS] =
+            (struct survey_question){.kind = SURVEY_EXCHANGE, .name = ROUTES_PARTITION_EXCHANGE};
+    else
+        x->questions[ASK_PARTITIONS] = x->questions[ASK_DEAD_QUEUE]; /* asked, and not looked at */
+    for (size_t i = 0; i < x->queue_count; i++)
+        for (size_t j = 0; j < OF_QUEUE_COUNT; j++)
+            x->questions[queue_at(i) + j] = (struct survey_question){.kind = SURVEY_QUEUE, .name = x->routes[i].queue};
 }
 
 static bool ask(struct examination *x, struct survey_question *questions, size_t count, struct err *e)
@@ -164,18 +169,34 @@ static void tell_dead_queue(struct examination *x)
         tell_declared(x, &declared, "replay or drop what is in it, delete it, and let a worker make it anew");
 }
 
-/* ---- hosts ---- */
+static void tell_partitions(struct examination *x)
+{
+    const struct survey_question *q = &x->questions[ASK_PARTITIONS];
+    bool is_made = x->config->declare != 0 && q->code == AMQP_NOT_FOUND;
+
+    if (x->config->partitions == 0)
+        return;
+    if (survey_is_yes(q) || is_made)
+        doctor_say(x->doctor, DOCTOR_OK, "exchange", NULL, "'%s' for partitions is %s", q->name,
+                   is_made ? "made at the first start, if the broker has the plugin rabbitmq_consistent_hash_exchange"
+                           : "there");
+    else
+        doctor_say(x->doctor, DOCTOR_FAIL, "exchange", "declare it; deploy/broker-user does", "for partitions: %s",
+                   q->text);
+}
+
+/* ---- queues ---- */
 
 /* The second look, at queues that are there. Gives how many are not. */
 static size_t compose_second(struct examination *x)
 {
     size_t missing = 0;
 
-    for (size_t i = 0; i < x->config->host_count; i++) {
-        struct survey_question *q = &x->questions[host_at(i)];
-        q[OF_HOST_DECLARED].kind = survey_is_yes(q) ? SURVEY_HOST_QUEUE : SURVEY_QUEUE;
-        q[OF_HOST_READ].kind = survey_is_yes(q) ? SURVEY_READ : SURVEY_QUEUE;
-        for (size_t j = OF_HOST_DECLARED; j < OF_HOST_COUNT; j++) {
+    for (size_t i = 0; i < x->queue_count; i++) {
+        struct survey_question *q = &x->questions[queue_at(i)];
+        q[OF_QUEUE_DECLARED].kind = survey_is_yes(q) ? SURVEY_HOST_QUEUE : SURVEY_QUEUE;
+        q[OF_QUEUE_READ].kind = survey_is_yes(q) ? SURVEY_READ : SURVEY_QUEUE;
+        for (size_t j = OF_QUEUE_DECLARED; j < OF_QUEUE_COUNT; j++) {
             q[j].is_answered = q[j].is_granted = false;
             q[j].code = 0;
         }
@@ -184,42 +205,42 @@ static size_t compose_second(struct examination *x)
     return missing;
 }
 
-static bool host_is_well(const struct survey_question *q, bool declares)
+static bool queue_is_well(const struct survey_question *q, bool declares)
 {
-    return survey_is_yes(&q[OF_HOST_READ]) &&
-           (survey_is_yes(&q[OF_HOST_DECLARED]) || (q[OF_HOST_DECLARED].code == AMQP_DENIED && !declares));
+    return survey_is_yes(&q[OF_QUEUE_READ]) &&
+           (survey_is_yes(&q[OF_QUEUE_DECLARED]) || (q[OF_QUEUE_DECLARED].code == AMQP_DENIED && !declares));
 }
 
-static void tell_host(struct examination *x, size_t host)
+static void tell_queue(struct examination *x, size_t queue)
 {
-    const struct survey_question *q = &x->questions[host_at(host)];
+    const struct survey_question *q = &x->questions[queue_at(queue)];
 
-    if (!survey_is_yes(&q[OF_HOST_READ]))
+    if (!survey_is_yes(&q[OF_QUEUE_READ]))
         doctor_say(x->doctor, DOCTOR_FAIL, "rights", "give this user the right to read it; deploy/broker-user does",
-                   "%s", q[OF_HOST_READ].is_answered ? q[OF_HOST_READ].text : "no answer");
-    tell_declared(x, &q[OF_HOST_DECLARED],
+                   "%s", q[OF_QUEUE_READ].is_answered ? q[OF_QUEUE_READ].text : "no answer");
+    tell_declared(x, &q[OF_QUEUE_DECLARED],
                   "let it be drained, delete it, and let a worker make it anew; or set queue_type as it is");
 }
 
-static void tell_hosts(struct examination *x, size_t missing)
+static void tell_queues(struct examination *x, size_t missing)
 {
     bool declares = x->config->declare != 0;
     size_t well = 0, told = 0, unserved = 0;
 
-    for (size_t i = 0; i < x->config->host_count; i++) {
-        const struct survey_question *q = &x->questions[host_at(i)];
+    for (size_t i = 0; i < x->queue_count; i++) {
+        const struct survey_question *q = &x->questions[queue_at(i)];
         if (!survey_is_yes(q))
             continue;
         unserved += q->consumers == 0;
-        if (host_is_well(q, declares))
+        if (queue_is_well(q, declares))
             well++;
         else if (told++ < TOLD_MOST)
-            tell_host(x, i);
+            tell_queue(x, i);
     }
     doctor_say(x->doctor, told > 0 || (missing > 0 && !declares) ? DOCTOR_FAIL : DOCTOR_OK, "queues",
                missing > 0 && !declares ? "declare them; deploy/broker-user does" : NULL,
-               "of %zu hosts' queues %zu are as they should be, %zu are not there%s, %zu have no consumer",
-               x->config->host_count, well, missing, declares ? " yet" : "", unserved);
+               "of %zu queues %zu are as they should be, %zu are not there%s, %zu have no consumer", x->queue_count,
+               well, missing, declares ? " yet" : "", unserved);
 }
 
 static void examine(struct examination *x)
@@ -230,18 +251,19 @@ static void examine(struct examination *x)
     size_t missing;
 
     compose_first(x);
-    if (!ask(x, x->questions, host_at(x->config->host_count), &e)) {
+    if (!ask(x, x->questions, queue_at(x->queue_count), &e)) {
         doctor_say(x->doctor, DOCTOR_FAIL, "broker", "is it running, and are url, login and TLS right?", "%s", e.text);
         return;
     }
     tell_broker(x);
     for (size_t i = 0; i < COUNT(purposes); i++)
         tell_exchange(x, i, purposes[i]);
+    tell_partitions(x);
     missing = compose_second(x);
-    if (!ask(x, x->questions + ASK_FIRST_HOST, host_at(x->config->host_count) - ASK_FIRST_HOST, &e))
+    if (!ask(x, x->questions + ASK_FIRST_QUEUE, queue_at(x->queue_count) - ASK_FIRST_QUEUE, &e))
         doctor_say(x->doctor, DOCTOR_FAIL, "broker", NULL, "%s", e.text);
     else
-        tell_hosts(x, missing);
+        tell_queues(x, missing);
     tell_dead_queue(x);
 }
 
@@ -251,8 +273,7 @@ static void end(struct examination *x)
         wipe(x->password, strlen(x->password));
     free(x->password);
     free(x->questions);
-    free(x->queues);
-    free(x->keys);
+    free(x->routes);
 }
 
 void doctor_broker(struct doctor *d)
@@ -275,7 +296,7 @@ void doctor_broker(struct doctor *d)
     }
     x.link.password = x.password;
     if (make_room(&x)) {
-        name_hosts(&x);
+        name_queues(&x);
         examine(&x);
     }
     end(&x);

@@ -41,7 +41,8 @@ struct life *life_new(const struct life_config *config)
 {
     struct life *life = calloc(1, sizeof(*life));
 
-    if (life == NULL || (life->of_host = calloc(config->host_count, sizeof(*life->of_host))) == NULL)
+    if (life == NULL || (life->of_host = calloc(config->host_count + 1, sizeof(*life->of_host))) == NULL ||
+        (life->waiting = calloc(config->queue_count, sizeof(*life->waiting))) == NULL)
         abort();
     life->config = config;
     TAILQ_INIT(&life->all);
@@ -54,7 +55,7 @@ struct life *life_new(const struct life_config *config)
 static void uncount(struct life *life, struct request *r)
 {
     if (r->is_counted)
-        life->of_host[r->host].waiting--;
+        life->waiting[r->came_by]--;
     r->is_counted = false;
 }
 
@@ -65,7 +66,7 @@ static void forget_key(struct life *life, struct request *r)
 }
 
 /* Leave every list and map but `all`, and be freed. */
-static void release(struct life *life, struct request *r)
+void life_release(struct life *life, struct request *r)
 {
     assert(TAILQ_EMPTY(&r->duplicates) && r->lane == NULL && r->call_id[0] == '\0' && r->number == 0);
     uncount(life, r);
@@ -92,7 +93,7 @@ void life_settle(struct life *life, struct request *r, const char *reply_fate)
         w->answered(w->ctx, r);
         w->settle(w->ctx, TAKE(r->delivery), VERDICT_ACK);
     }
-    release(life, r);
+    life_release(life, r);
 }
 
 void life_wait(struct life *life, struct request *r, enum stage stage, int64_t until_ms)
@@ -241,9 +242,9 @@ void life_pump(struct life *life)
     } while (life_read_backlog(life));
 }
 
-struct request *life_request(struct life *life, struct delivery *delivery)
+struct request *life_request(struct life *life, struct delivery *delivery, size_t host)
 {
-    struct request *r = request_new(delivery, life_now(life));
+    struct request *r = request_new(delivery, host, life_now(life));
 
     r->arrived_us = life->config->world.now_us(life->config->world.ctx);
     TAILQ_INSERT_TAIL(&life->all, r, all);
@@ -252,7 +253,7 @@ struct request *life_request(struct life *life, struct delivery *delivery)
     return r;
 }
 
-void life_delivery(struct life *life, struct delivery *delivery)
+void life_delivery(struct life *life, struct delivery *delivery, size_t host)
 {
     struct request *r;
 
@@ -260,7 +261,7 @@ void life_delivery(struct life *life, struct delivery *delivery)
         delivery_free(delivery);
         return;
     }
-    r = life_request(life, delivery);
+    r = life_request(life, delivery, host);
     if (!TAILQ_EMPTY(&life->backlog)) { /* queue order */
         life_enter(r, STAGE_BACKLOG);
         TAILQ_INSERT_TAIL(&life->backlog, r, queue);
@@ -268,26 +269,6 @@ void life_delivery(struct life *life, struct delivery *delivery)
         TAILQ_INSERT_TAIL(&life->backlog, r, queue);
     }
     life_pump(life);
-}
-
-/* Forget a request that the broker will deliver again. Nothing joined it, and nobody in its lane is begun before it. */
-static void drop(struct life *life, struct request *r)
-{
-    struct err e;
-
-    if (r->stage == STAGE_BACKLOG)
-        TAILQ_REMOVE(&life->backlog, r, queue);
-    if (r->stage == STAGE_JOINED)
-        TAILQ_REMOVE(&r->original->duplicates, r, queue);
-    if (r->stage == STAGE_AWAY)
-        life_wait_over(life, r);
-    if (r->lane != NULL)
-        (void)lane_leave(&life->lanes, r, r->is_waiter);
-    if (r->parent != NULL) {
-        err_set(&e, ERR_BUSY, "the worker ends");
-        local_ends(life, r, &e);
-    }
-    release(life, r);
 }
 
 void life_advanced(struct life *life, struct work *work, enum work_state state)
@@ -302,40 +283,11 @@ void life_advanced(struct life *life, struct work *work, enum work_state state)
         call_send(life, r);
     else if (state == WORK_LATE)
         refuse_late(life, r);
-    else if (life->is_draining)
-        drop(life, r);
+    else if (life->is_draining || (life->of_host[r->host].is_left && TAILQ_EMPTY(&r->duplicates)))
+        life_drop(life, r);
     else
         life_go_away(life, r);
     life_pump(life);
-}
-
-/* Of one host, or of all (host_count): drop those in one of `stages`. */
-static void drop_all(struct life *life, size_t host, unsigned stages)
-{
-    struct request *r, *after;
-
-    for (r = TAILQ_FIRST(&life->all); r != NULL; r = after) {
-        bool concerned = host == life->config->host_count || (r->host == host && !r->is_internal);
-
-        after = TAILQ_NEXT(r, all);
-        if (concerned && (stages & BIT(r->stage)))
-            drop(life, r);
-    }
-}
-
-void life_queue_down(struct life *life, size_t queue)
-{
-    drop_all(life, queue, BIT(STAGE_JOINED));
-    drop_all(life, queue, BIT(STAGE_BACKLOG) | BIT(STAGE_LANE));
-    life_pump(life); /* their room in the vault is free */
-}
-
-/* What libvirt keeps waiting goes too: the next worker repeats it, and the same comes out. */
-void life_drain(struct life *life)
-{
-    life->is_draining = true;
-    drop_all(life, life->config->host_count, BIT(STAGE_JOINED));
-    drop_all(life, life->config->host_count, BIT(STAGE_BACKLOG) | BIT(STAGE_LANE) | BIT(STAGE_AWAY));
 }
 
 bool life_is_idle(const struct life *life)
@@ -394,5 +346,6 @@ void life_free(struct life *life)
         request_free(r, life->config->vault);
     }
     free(life->of_host);
+    free(life->waiting);
     free(life);
 }

@@ -44,7 +44,7 @@ struct world {
 /* Read only, and outlives the life. */
 struct life_config {
     struct world world;
-    const struct host *hosts; /* a delivery's queue is the index of its host */
+    const struct host *hosts;
     size_t host_count;
     struct vault *vault;
     const struct digest_key
@@ -52,8 +52,9 @@ struct life_config {
     size_t prefetch;
     int64_t request_timeout_ms, hypervisor_wait_ms;
     const char *request_exchange, *reply_exchange, *dead_exchange;
-    const char *const *queue_names; /* of the hosts */
-    const char *reply_queue;        /* where answers to our own calls come */
+    const char *const *queue_names; /* that deliveries come by: each of one host, or all of all */
+    size_t queue_count;
+    const char *reply_queue; /* where answers to our own calls come */
     bool accepts_clear_deks;
     struct senders senders; /* their memory is somebody else's */
     struct trust trust;
@@ -62,14 +63,26 @@ struct life_config {
 struct life *life_new(const struct life_config *config);
 void life_free(struct life *life); /* frees every request in hand, settling none */
 
-void life_delivery(struct life *life, struct delivery *delivery); /* now the life's */
+/* The delivery is now the life's. `host`: whom it is for; host_count: nobody who is served here. */
+void life_delivery(struct life *life, struct delivery *delivery, size_t host);
 void life_advanced(struct life *life, struct work *work, enum work_state state);
 void life_recorded(struct life *life, struct entry *entry);         /* in the order of world.record() */
 void life_answer(struct life *life, const struct delivery *answer); /* still the caller's */
 void life_published(struct life *life, uint64_t number, enum published how, const char *text);
 
-/* The channel of a host's queue is gone: what was not begun will come again, and is dropped here. */
+/* The channel of a queue is gone: what came by it and was not begun will come again, and is dropped here. */
 void life_queue_down(struct life *life, size_t queue);
+
+/* True if something that this queue has brought for the host is in hand. */
+bool life_has_of(const struct life *life, size_t host, size_t queue);
+
+/*
+ * Another worker is to act on the host: begin nothing of it any more, not by itself
+ * either. What was not begun, and what waits for libvirt, is dropped, so the queues
+ * that have brought it must be given up. Until life_stay().
+ */
+void life_leave(struct life *life, size_t host);
+void life_stay(struct life *life, size_t host);
 
 /*
  * The reply queue is a new one: what was answered meanwhile is lost. Whoever waits asks again, under the same ids, and

@@ -47,13 +47,13 @@ static bool is_over_the_cap(struct life *life, struct request *r)
 
     if (!r->is_waiter && (lane == NULL || lane->waiters == 0))
         return false;
-    if (life->of_host[r->host].waiting < (cap > 0 ? cap : 1)) {
-        life->of_host[r->host].waiting++;
+    if (life->waiting[r->came_by] < (cap > 0 ? cap : 1)) {
+        life->waiting[r->came_by]++;
         r->is_counted = true;
         return false;
     }
-    err_set(&e, ERR_BUSY, "%zu requests on this host already wait for other hosts, or behind one that does",
-            life->of_host[r->host].waiting);
+    err_set(&e, ERR_BUSY, "%zu requests of this queue already wait for other hosts, or behind one that does",
+            life->waiting[r->came_by]);
     life_refuse(life, r, &e);
     return true;
 }

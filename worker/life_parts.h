@@ -11,10 +11,11 @@ struct life {
     struct map *by_number; /* publication: requests that wait for its confirm */
     struct map *lanes;     /* identity: its lane */
     struct of_host {
-        size_t waiting; /* requests that count against the cap */
         size_t in_hand;
         uint64_t returns; /* of its libvirt */
-    } * of_host;
+        bool is_left;
+    } * of_host;     /* and one for those who are not served here */
+    size_t *waiting; /* of each queue, whose window they share: requests that count against the cap */
     TAILQ_HEAD(request_list, request) all;
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
     struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */
@@ -36,9 +37,14 @@ void life_run_in_turn(struct life *life, struct request *r); /* ... when nobody 
 void life_settle(struct life *life, struct request *r, const char *reply_fate); /* ack and free */
 
 void life_refuse(struct life *life, struct request *r, const struct err *why);
-void life_finish(struct life *life, struct request *r);                     /* its outcome is in its work */
-struct request *life_request(struct life *life, struct delivery *delivery); /* a new one, in hand */
+void life_finish(struct life *life, struct request *r); /* its outcome is in its work */
+struct request *life_request(struct life *life, struct delivery *delivery, size_t host); /* a new one, in hand */
 void life_pump(struct life *life); /* begin what has become possible; ends every entry */
+
+void life_release(struct life *life, struct request *r); /* it leaves every list and map, and is freed */
+
+/* life_drop.c */
+void life_drop(struct life *life, struct request *r); /* forget what the broker will deliver again; nothing joined it */
 
 /* life_admit.c */
 bool life_take_in(struct life *life, struct request *r); /* false: not possible yet, it waits in the backlog */

@@ -83,7 +83,7 @@ static void dead_letter_headers(const struct life *life, const struct request *r
     const char *const pairs[DEAD_HEADERS_MOST][2] = {
         {CODE_HEADER, r->work.err.code},
         {DETAILS_HEADER, r->work.err.text},
-        {QUEUE_HEADER, life->config->queue_names[r->host]},
+        {QUEUE_HEADER, life->config->queue_names[r->came_by]},
         {ROUTING_KEY_HEADER, d->routing_key},
         {USER_HEADER, d->user_id},
         {TIME_HEADER, now},

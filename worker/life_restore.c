@@ -18,7 +18,7 @@ static bool begin(struct life *life, size_t host, const struct handler *handler,
     struct delivery *nobodys;
     struct request *r;
 
-    if (life->is_draining || (slot = vault_take(vault)) == NULL ||
+    if (life->is_draining || life->of_host[host].is_left || (slot = vault_take(vault)) == NULL ||
         (handler->notes_bytes > 0 && (notes = vault_take(vault)) == NULL)) {
         vault_give(vault, slot);
         return false;
@@ -26,9 +26,9 @@ static bool begin(struct life *life, size_t host, const struct handler *handler,
     nobodys = calloc(1, sizeof(*nobodys));
     if (nobodys == NULL)
         abort();
-    nobodys->queue = host;
+    nobodys->queue = life->config->queue_count;
     memcpy(slot, what, bytes);
-    r = life_request(life, nobodys);
+    r = life_request(life, nobodys, host);
     r->is_internal = r->is_admitted = true;
     r->slot = slot;
     r->parent = parent;

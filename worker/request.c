@@ -7,7 +7,7 @@
 #include "schemas/version.h"
 #include "worker/log.h"
 
-struct request *request_new(struct delivery *delivery, int64_t now_ms)
+struct request *request_new(struct delivery *delivery, size_t host, int64_t now_ms)
 {
     struct request *r = calloc(1, sizeof(*r));
 
@@ -15,7 +15,8 @@ struct request *request_new(struct delivery *delivery, int64_t now_ms)
         abort(); /* the broker still has the delivery */
     r->delivery = delivery;
     r->user = delivery->user_id;
-    r->host = delivery->queue;
+    r->came_by = delivery->queue;
+    r->host = host;
     r->arrived_ms = now_ms;
     (void)!trace_read(delivery->traceparent, &r->trace); /* what is malformed is none */
     TAILQ_INIT(&r->duplicates);
@@ -154,6 +155,14 @@ static bool check_host(const struct request *r, const struct life_config *config
                      to->host_uuid.text, mine->text);
 }
 
+/* Of whom nothing is known here, not even by the ledger. */
+static bool check_served(const struct request *r, const struct life_config *config, struct err *e)
+{
+    if (r->host < config->host_count)
+        return true;
+    return err_field(e, ERR_WRONG_HOST, "hostUuid", "the routing key is not that of a hostUuid served here");
+}
+
 static bool check_clear_dek(const struct request *r, const struct life_config *config, struct err *e)
 {
     const char *field;
@@ -201,13 +210,14 @@ static bool find_handler(struct request *r, struct err *e)
 /* An operator sends again what was another's: then it is that one's. ERR_SENDER where that is not believed. */
 static bool find_user(struct request *r, const struct life_config *config, struct err *e)
 {
+    static const struct uuid nobody = {0};
     const struct delivery *d = r->delivery;
 
     if (!d->on_behalf_of.is_made)
         return true;
     r->is_on_behalf =
         senders_believe_claim(&config->senders, d->user_id, d->vouched_by.is_made ? d->vouched_by.user : NULL,
-                              &config->hosts[r->host].uuid, e);
+                              r->host < config->host_count ? &config->hosts[r->host].uuid : &nobody, e);
     if (r->is_on_behalf)
         r->user = d->on_behalf_of.user;
     return r->is_on_behalf;
@@ -235,7 +245,7 @@ enum reading request_read(struct request *r, const struct life_config *config, s
         return READING_FAILED;
     envelope_ok = envelope_read(body, &r->envelope, e);
     r->work.deadline_ms = envelope_deadline_ms(&r->envelope, r->arrived_ms);
-    if (!envelope_ok || !read_id(r, e) || !check_sender(r, config, e)) {
+    if (!envelope_ok || !read_id(r, e) || !check_sender(r, config, e) || !check_served(r, config, e)) {
         wipe(d->body, d->body_bytes);
         return READING_FAILED;
     }

@@ -29,7 +29,8 @@ struct lane;
 struct request {
     enum stage stage;
     struct delivery *delivery;
-    size_t host;
+    size_t came_by; /* which queue; queue_count: none */
+    size_t host;    /* it is for; host_count: none that is served here */
     int64_t arrived_ms, begun_ms;
     uint64_t arrived_us, begun_us; /* of a clock that is not set; begun_us 0: not yet */
     uint64_t returns;              /* of its host's libvirt, when it last ran */
@@ -76,8 +77,8 @@ struct request {
     TAILQ_ENTRY(request) all, queue, timed;
 };
 
-/* A request of a delivery, which is now its own. Never NULL: without memory the process ends. */
-struct request *request_new(struct delivery *delivery, int64_t now_ms);
+/* A request for `host` of a delivery, which is now its own. Never NULL: without memory the process ends. */
+struct request *request_new(struct delivery *delivery, size_t host, int64_t now_ms);
 
 /* Frees it and its delivery, if it still has one; gives its vault slots back. */
 void request_free(struct request *r, struct vault *vault);

@@ -18,27 +18,42 @@ bool serving_may(void *arg, size_t host)
 
 void serving_delivery(struct worker *w, struct delivery *delivery)
 {
-    struct served *s = &w->served[delivery->queue];
+    size_t host = routes_host(w->routes, delivery);
+    struct served *s = &w->served[host];
 
-    if (serving_may(w, delivery->queue) || w->is_draining) {
-        life_delivery(w->life, delivery);
+    if (host == w->config.host_count || serving_may(w, host) || w->is_draining) {
+        life_delivery(w->life, delivery, host);
         return;
     }
     delivery->next = NULL;
     *(s->waiting == NULL ? &s->waiting : &s->waiting_last->next) = delivery;
     s->waiting_last = delivery;
     if (!s->is_asked)
-        tenure_want(w->tenures, delivery->queue);
+        tenure_want(w->tenures, host);
 }
 
-void serving_forget(struct worker *w, size_t host)
+/* What waits for the host and came by a queue; or, by any (queue_count). */
+static void forget(struct worker *w, size_t host, size_t queue)
 {
+    struct served *s = &w->served[host];
     struct delivery *d, *next;
 
-    for (d = TAKE(w->served[host].waiting); d != NULL; d = next) {
+    for (d = TAKE(s->waiting); d != NULL; d = next) {
         next = d->next;
-        delivery_free(d);
+        d->next = NULL;
+        if (queue == w->queue_count || d->queue == queue) {
+            delivery_free(d);
+            continue;
+        }
+        *(s->waiting == NULL ? &s->waiting : &s->waiting_last->next) = d;
+        s->waiting_last = d;
     }
+}
+
+void serving_forget_all(struct worker *w)
+{
+    for (size_t i = 0; w->served != NULL && i < w->config.host_count; i++)
+        forget(w, i, w->queue_count);
 }
 
 /* In the order they came. */
@@ -48,8 +63,22 @@ static void feed(struct worker *w, size_t host)
 
     for (d = TAKE(w->served[host].waiting); d != NULL; d = next) {
         next = d->next;
-        life_delivery(w->life, d);
+        life_delivery(w->life, d, host);
     }
+}
+
+/*
+ * A host has its own queue. With partitions which of them is a host's is the broker's
+ * affair, and may change: so a host is consumed for where all are.
+ */
+const struct queue *serving_missing(const struct worker *w, size_t host)
+{
+    if (w->config.partitions == 0)
+        return w->queues[host].is_consuming ? NULL : &w->queues[host];
+    for (size_t i = 0; i < w->queue_count; i++)
+        if (!w->queues[i].is_consuming)
+            return &w->queues[i];
+    return NULL;
 }
 
 /* What was begun with the host's secrets is looked after, and leases end. */
@@ -59,7 +88,7 @@ static void look_after(struct worker *w, size_t host)
     leases_begin(w->leases, host);
     if (w->served[host].reconcile_ms == 0)
         w->served[host].reconcile_ms = w->life_config.world.now_ms(w) + FIRST_ROUND_MS;
-    worker_mind_time(w);
+    w->life_config.world.wake_at(w, w->life_config.world.now_ms(w)); /* leases_tick() is wanted */
 }
 
 bool serving_is_whole(void *arg, size_t host)
@@ -104,16 +133,39 @@ static void begin(struct worker *w, size_t host)
     feed(w, host);
 }
 
-void serving_queue(struct worker *w, size_t host, bool up)
+/*
+ * Whoever served the host has gone, or nobody has yet: what it left is looked after before anybody asks for anything.
+ * The broker may have chosen another to come next; that one asks for it with its first delivery.
+ */
+static void take_if_free(struct worker *w, size_t host)
 {
-    if (!up) {
-        life_queue_down(w->life, host);
-        serving_forget(w, host);
-        if (!tenure_is_held(w->tenures, host))
-            tenure_give(w->tenures, host); /* want it no more */
-    } else if (!tenure_is_held(w->tenures, host) && tenure_try(w->tenures, host)) {
+    if (!w->is_draining && !tenure_is_held(w->tenures, host) && serving_missing(w, host) == NULL &&
+        tenure_try(w->tenures, host))
         begin(w, host);
+}
+
+static void queue_up(struct worker *w, size_t queue)
+{
+    if (w->config.partitions == 0)
+        take_if_free(w, queue);
+    else if (w->consuming_count == w->queue_count)
+        for (size_t i = 0; i < w->config.host_count; i++)
+            take_if_free(w, i);
+}
+
+static void queue_down(struct worker *w, size_t queue)
+{
+    life_queue_down(w->life, queue);
+    for (size_t i = 0; i < w->config.host_count; i++) {
+        forget(w, i, queue);
+        if (w->served[i].waiting == NULL && !tenure_is_held(w->tenures, i))
+            tenure_give(w->tenures, i); /* want it no more */
     }
+}
+
+void serving_queue(struct worker *w, size_t queue, bool up)
+{
+    (up ? queue_up : queue_down)(w, queue);
 }
 
 void serving_hypervisor_up(struct worker *w, size_t host)
@@ -123,25 +175,38 @@ void serving_hypervisor_up(struct worker *w, size_t host)
         look_after(w, host);
 }
 
-/* Another worker has the deliveries now. What was not begun here will come to it; our own channel may not know yet. */
+/* Whether a queue has brought what must go back to the broker, for another worker to have it. */
+static bool has_brought(const struct worker *w, size_t host, size_t queue)
+{
+    const struct delivery *d = w->served[host].waiting;
+
+    while (d != NULL && d->queue != queue)
+        d = d->next;
+    return d != NULL || life_has_of(w->life, host, queue);
+}
+
+/*
+ * Another worker has the deliveries now. What was not begun here will come to it; our own channel may not know yet.
+ * Of partitions only those go that have brought any: the others bring other hosts what is theirs.
+ */
+static void give_back(struct worker *w, size_t host)
+{
+    if (w->config.partitions == 0)
+        bus_queue_renew(w->bus, host, "another worker serves the host");
+    for (size_t i = 0; w->config.partitions > 0 && i < w->queue_count; i++)
+        if (has_brought(w, host, i))
+            bus_queue_renew(w->bus, i, "another worker serves a host of it");
+}
+
 static void be_asked(struct worker *w, size_t host)
 {
     log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[host].uuid.text, "details",
               "another worker asks for the host: nothing more is begun here", (char *)NULL);
     w->served[host].is_asked = true;
     w->asked_count++;
-    bus_queue_renew(w->bus, host, "another worker serves the host");
+    give_back(w, host);
+    life_leave(w->life, host);
     serving_step(w);
-}
-
-/*
- * Whoever served the host has gone: what it left is looked after before anybody asks for anything. The broker may
- * have chosen another to come next; that one asks for it with its first delivery.
- */
-static void take_if_free(struct worker *w, size_t host)
-{
-    if (w->served[host].is_consuming && !w->is_draining && tenure_try(w->tenures, host))
-        begin(w, host);
 }
 
 void serving_tenure(void *arg, size_t host, enum tenure_news news, const char *text)
@@ -165,6 +230,7 @@ void serving_step(struct worker *w)
             continue;
         w->served[i].is_asked = false;
         w->asked_count--;
+        life_stay(w->life, i);
         tenure_give(w->tenures, i);
         if (w->served[i].waiting != NULL && !w->is_draining) /* they came since, by a new channel */
             tenure_want(w->tenures, i);

@@ -10,11 +10,12 @@
 #include "worker/tenure.h"
 
 struct delivery;
+struct queue;
 struct restore_request;
 struct worker;
 
 void serving_delivery(struct worker *w, struct delivery *delivery); /* now its own, or the life's */
-void serving_queue(struct worker *w, size_t host, bool up);
+void serving_queue(struct worker *w, size_t queue, bool up);
 void serving_hypervisor_up(struct worker *w, size_t host);
 
 /* Of tenures_open(). */
@@ -33,7 +34,10 @@ bool serving_may(void *arg, size_t host);
 /* ... and its libvirt is there. */
 bool serving_is_whole(void *arg, size_t host);
 
+/* A queue that brings what comes for the host and is not consumed from; NULL: none, the host is consumed for. */
+const struct queue *serving_missing(const struct worker *w, size_t host);
+
 /* What waits goes: the broker has it. */
-void serving_forget(struct worker *w, size_t host);
+void serving_forget_all(struct worker *w);
 
 #endif

@@ -48,7 +48,7 @@ static bool open_loop(struct worker *w, struct err *e)
 
 static bool open_keys(struct worker *w, struct err *e)
 {
-    size_t in_hand = (size_t)w->config.prefetch * w->config.host_count;
+    size_t in_hand = (size_t)w->config.prefetch * routes_queue_count(&w->config);
 
     if (in_hand > IN_HAND_MAX)
         in_hand = IN_HAND_MAX;
@@ -98,19 +98,12 @@ static bool open_host_keys(struct worker *w, struct err *e)
 static bool name_hosts(struct worker *w, struct err *e)
 {
     size_t count = w->config.host_count;
-    char hex[UUID_HEX_CHARS + 1];
 
     w->hosts = calloc(count, sizeof(*w->hosts));
-    w->served = calloc(count, sizeof(*w->served));
-    w->queue_names = calloc(count, sizeof(*w->queue_names));
-    if (w->hosts == NULL || w->served == NULL || w->queue_names == NULL)
+    w->served = calloc(count + 1, sizeof(*w->served));
+    if (w->hosts == NULL || w->served == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
     for (size_t i = 0; i < count; i++) {
-        uuid_hex(&w->config.hosts[i].uuid, hex);
-        snprintf(w->served[i].queue, QUEUE_NAME_BYTES, "keyferry.host.%s", hex);
-        snprintf(w->served[i].routing_key, QUEUE_NAME_BYTES, "host.%s", hex);
-        strcpy(w->served[i].why, "not connected to the broker yet");
-        w->queue_names[i] = w->served[i].queue;
         w->hosts[i].uuid = w->config.hosts[i].uuid;
         w->hosts[i].digest_key = w->digest_key;
         w->hosts[i].pins = w->config.trust.pins;
@@ -118,10 +111,26 @@ static bool name_hosts(struct worker *w, struct err *e)
     return true;
 }
 
+static bool name_queues(struct worker *w, struct err *e)
+{
+    w->queue_count = routes_queue_count(&w->config);
+    w->queues = calloc(w->queue_count, sizeof(*w->queues));
+    w->queue_names = calloc(w->queue_count, sizeof(*w->queue_names));
+    w->routes = routes_new(&w->config);
+    if (w->queues == NULL || w->queue_names == NULL || w->routes == NULL)
+        return err_set(e, ERR_LOCAL, "out of memory");
+    for (size_t i = 0; i < w->queue_count; i++) {
+        routes_queue(&w->config, i, &w->queues[i].route);
+        strcpy(w->queues[i].why, "not connected to the broker yet");
+        w->queue_names[i] = w->queues[i].route.queue;
+    }
+    return true;
+}
+
 static bool open_bus(struct worker *w, struct err *e)
 {
     const struct config *c = &w->config;
-    struct bus_queue *queues = calloc(c->host_count, sizeof(*queues));
+    struct bus_queue *queues = calloc(w->queue_count, sizeof(*queues));
     struct bus_config config = {.urls = c->urls,
                                 .tls = {c->ca_file, c->cert_file, c->key_file, c->sasl == SASL_EXTERNAL},
                                 .name = c->name,
@@ -129,6 +138,7 @@ static bool open_bus(struct worker *w, struct err *e)
                                 .prefetch = (uint16_t)c->prefetch,
                                 .queue_type = (enum queue_type)c->queue_type,
                                 .declare = c->declare != 0,
+                                .partition_exchange = c->partitions > 0 ? ROUTES_PARTITION_EXCHANGE : NULL,
                                 .answers_wanted = true,
                                 .exchange = c->exchange,
                                 .dead_exchange = c->dead_exchange,
@@ -137,14 +147,14 @@ static bool open_bus(struct worker *w, struct err *e)
                                 .quiet_ms = QUIET_MS,
                                 .body_max_bytes = BODY_MAX_BYTES,
                                 .queues = queues,
-                                .queue_count = c->host_count};
+                                .queue_count = w->queue_count};
     char *password = NULL;
     bool ok;
 
     if (queues == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
-    for (size_t i = 0; i < c->host_count; i++)
-        queues[i] = (struct bus_queue){w->served[i].queue, w->served[i].routing_key};
+    for (size_t i = 0; i < w->queue_count; i++)
+        queues[i] = (struct bus_queue){w->queues[i].route.queue, w->queues[i].route.key};
     ok = config_password(c, &password, e);
     config.password = password;
     ok = ok && bus_open(w->base, &config, worker_on_bus, w, &w->bus, e);
@@ -179,6 +189,7 @@ static bool open_life(struct worker *w, struct err *e)
         .reply_exchange = c->reply_exchange,
         .dead_exchange = c->dead_exchange,
         .queue_names = w->queue_names,
+        .queue_count = w->queue_count,
         .reply_queue = bus_reply_queue(w->bus),
         .accepts_clear_deks = clear,
         .senders = c->senders,
@@ -249,8 +260,8 @@ static bool open_http(struct worker *w, struct err *e)
 
 static bool open_all(struct worker *w, struct err *e)
 {
-    if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !open_host_keys(w, e) || !open_ledger(w, e) ||
-        !open_bus(w, e) ||
+    if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !name_queues(w, e) || !open_host_keys(w, e) ||
+        !open_ledger(w, e) || !open_bus(w, e) ||
         !hypervisors_open(w->base, &w->config, worker_on_hypervisor, worker_on_arrival, w, &w->hypervisors, e) ||
         !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e) ||
         !open_recovery(w, e) || !open_leases(w, e) || !open_life(w, e) ||
@@ -278,10 +289,11 @@ bool worker_open(const struct config *config, const char *path, struct worker **
     return true;
 }
 
-static void close_served(struct worker *w, size_t host)
+static void close_served(struct worker *w)
 {
-    serving_forget(w, host);
-    free(w->served[host].history);
+    serving_forget_all(w);
+    for (size_t i = 0; w->served != NULL && i <= w->config.host_count; i++)
+        free(w->served[i].history);
 }
 
 void worker_close(struct worker *w)
@@ -297,8 +309,7 @@ void worker_close(struct worker *w)
     jobs_close(w->jobs);
     recorder_close(w->recorder);
     ledger_close(w->ledger);
-    for (size_t i = 0; w->served != NULL && i < w->config.host_count; i++)
-        close_served(w, i);
+    close_served(w);
     if (w->life != NULL)
         life_free(w->life);
     events_free(w->events);
@@ -322,7 +333,9 @@ void worker_close(struct worker *w)
     free(w->hosts);
     free(w->host_keys);
     free(w->served);
+    free(w->queues);
     free(w->queue_names);
+    routes_free(w->routes);
     wipe(&w->config, sizeof(w->config));
     free(w);
 }

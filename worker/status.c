@@ -30,6 +30,7 @@ static void count_host(const struct worker *w, size_t index, struct host_status 
 static void host_status(void *arg, size_t index, struct host_status *out)
 {
     struct worker *w = arg;
+    bool has_own = w->config.partitions == 0; /* queue */
     struct readiness r;
 
     worker_readiness(w, index, &r);
@@ -38,14 +39,14 @@ static void host_status(void *arg, size_t index, struct host_status *out)
         .uri = w->config.hosts[index].libvirt_uri,
         .why = r.why,
         .is_ready = r.is_consuming && r.is_hypervisor_up,
-        .is_consuming = w->served[index].is_consuming,
+        .is_consuming = serving_missing(w, index) == NULL,
         .is_served = serving_may(w, index),
         .is_libvirt_up = r.is_hypervisor_up,
         .libvirt_connections = (int64_t)w->served[index].libvirt_connections,
         .in_flight = (int64_t)life_of_host(w->life, index),
-        .messages = depth(bus_queue_depth(w->bus, index)),
+        .messages = has_own ? depth(bus_queue_depth(w->bus, index)) : -1,
         .history = w->served[index].history,
-        .heard_ms = real_ms(bus_queue_heard_ms(w->bus, index)),
+        .heard_ms = has_own ? real_ms(bus_queue_heard_ms(w->bus, index)) : -1,
     };
     count_host(w, index, out);
 }

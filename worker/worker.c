@@ -114,24 +114,21 @@ void worker_on_arrival(void *arg, size_t host, const struct uuid *vm)
 
 static void tell_status(const struct worker *w, const char *text)
 {
-    size_t consuming = 0;
-
-    for (size_t i = 0; i < w->config.host_count; i++)
-        consuming += w->served[i].is_consuming;
-    sd_notifyf(0, "STATUS=%s; consuming for %zu of %zu hosts", text, consuming, w->config.host_count);
+    sd_notifyf(0, "STATUS=%s; consuming from %zu of %zu queues", text, w->consuming_count, w->queue_count);
 }
 
 static void on_queue(struct worker *w, const struct bus_news *news)
 {
-    struct served *s = &w->served[news->queue];
+    struct queue *q = &w->queues[news->queue];
     bool up = news->event == BUS_QUEUE_UP, is_plain = up && news->text[0] == '\0';
     const char *event = up ? "queue-up" : news->event == BUS_QUEUE_DEAF ? "queue-deaf" : "queue-down";
 
-    if (s->is_consuming == up && strcmp(s->why, news->text) == 0)
+    if (q->is_consuming == up && strcmp(q->why, news->text) == 0)
         return;
-    s->is_consuming = up;
-    snprintf(s->why, sizeof(s->why), "%s", news->text);
-    log_event(is_plain ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, event, "queue", s->queue, "details", news->text,
+    w->consuming_count += (size_t)up - (size_t)q->is_consuming;
+    q->is_consuming = up;
+    snprintf(q->why, sizeof(q->why), "%s", news->text);
+    log_event(is_plain ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, event, "queue", q->route.queue, "details", news->text,
               (char *)NULL);
     serving_queue(w, news->queue, up);
     http_changed(w->http);
@@ -310,15 +307,16 @@ bool worker_is_well(void *arg)
 bool worker_readiness(void *arg, size_t index, struct readiness *out)
 {
     const struct worker *w = arg;
-    const struct served *s = &w->served[index];
+    const struct queue *missing;
     const char *why;
 
     if (index >= w->config.host_count)
         return false;
+    missing = serving_missing(w, index);
     out->host = w->hosts[index].uuid.text;
-    out->is_consuming = s->is_consuming && w->ledger_works && !w->is_draining;
+    out->is_consuming = missing == NULL && w->ledger_works && !w->is_draining;
     out->is_hypervisor_up = hypervisors_up(w->hypervisors, index, &why);
-    out->why = w->is_draining ? "stopping" : !w->ledger_works ? w->ledger_why : !s->is_consuming ? s->why : why;
+    out->why = w->is_draining ? "stopping" : !w->ledger_works ? w->ledger_why : missing != NULL ? missing->why : why;
     return true;
 }
 

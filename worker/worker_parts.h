@@ -14,23 +14,28 @@
 #include "worker/metrics.h"
 #include "worker/recorder.h"
 #include "worker/recovery.h"
+#include "worker/routes.h"
 #include "worker/serving.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 
-enum { QUEUE_NAME_BYTES = 64, WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
+enum { WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
 
-/* The names of one host on the broker, and how it is with its queue. */
-struct served {
-    char queue[QUEUE_NAME_BYTES], routing_key[QUEUE_NAME_BYTES];
+/* One queue, and how it is with it. */
+struct queue {
+    struct route route;
     bool is_consuming;
+    char why[WHY_BYTES];
+};
+
+/* One host. */
+struct served {
     enum { SAID_NOTHING, SAID_UP, SAID_DOWN } hypervisor; /* by the last event about it */
     uint64_t libvirt_connections;                         /* so far */
     struct history *history;                              /* NULL: it was asked for nothing yet */
-    char why[WHY_BYTES];
-    bool is_asked;                           /* another worker wants the host: nothing more is begun */
-    struct delivery *waiting, *waiting_last; /* until the tenure is held */
-    int64_t reconcile_ms;                    /* when it is reconciled next; 0: not served yet */
+    bool is_asked;                                        /* another worker wants the host: nothing more is begun */
+    struct delivery *waiting, *waiting_last;              /* until the tenure is held */
+    int64_t reconcile_ms;                                 /* when it is reconciled next; 0: not served yet */
 };
 
 struct worker {
@@ -57,8 +62,11 @@ struct worker {
     struct hypervisors *hypervisors;
     struct host *hosts;
     struct host_keys *host_keys;
-    struct served *served;
+    struct served *served; /* the hosts, and one for those that are not served here */
+    struct queue *queues;
     const char **queue_names;
+    size_t queue_count, consuming_count; /* consuming: of the queues */
+    struct routes *routes;
     struct jobs *jobs;
     struct bus *bus;
     char broker_version[sizeof(((struct broker *)0)->version)]; /* that was told */

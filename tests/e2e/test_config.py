@@ -87,8 +87,7 @@ class Config(Scenario):
                     self.assertIn(key, said)
 
     def test_an_option_that_is_yet_to_come_is_refused_off_its_default_and_taken_at_it(self):
-        yet = {"bus": {"partitions": ("0", "8")},
-               "worker": {"hosts_dir": ("", "/x")}}
+        yet = {"worker": {"hosts_dir": ("", "/x")}}
         for section, keys in yet.items():
             for key, (default, other) in keys.items():
                 with self.subTest(key=key):

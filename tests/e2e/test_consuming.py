@@ -3,21 +3,22 @@ import time
 
 from tests.e2e.base import NOT_FOUND, Scenario, new_key
 from tests.lab import NotifySocket, Wire, wait_until
+from tests.lab.wire import FIRST_QUEUE_CHANNEL
 
 CANARY = "application/vnd.keyferry.canary"
 QUIET_S, CANARY_S = 60, 15  # as worker/setup.c and bus/proof.h have them
 
 
 class Canaries:
-    """A queue beside that of a host, which gets a copy of all that is sent to it: whose canaries came, and when."""
+    """A queue beside that of this routing key, which gets a copy of all that is sent to it: whose canaries came, and when."""
 
     name = "canaries"
 
-    def __init__(self, connection, host):
+    def __init__(self, connection, key):
         self.connection, self.of = connection, {}
         channel = connection.channel()
         queue = channel.queue_declare("", exclusive=True).method.queue
-        channel.queue_bind(queue, "keyferry.p2p", "host." + host.hex)
+        channel.queue_bind(queue, "keyferry.p2p", key)
         channel.basic_consume(queue, self._on_message, auto_ack=True)
 
     def _on_message(self, _channel, _method, properties, body):
@@ -44,8 +45,9 @@ class Consuming(Scenario):
         cls.of_deaf, cls.of_pair, cls.of_busy = cls.a.alias(), cls.a.alias(), cls.a.alias()
         cls.asker = cls.keep(cls.lab.client(cls.broker))
         cls.active = cls.start_worker(cls.broker, cls.of_pair, name="active")
-        cls.canaries = cls.keep(Canaries(cls.broker.connection(), cls.of_pair))
+        cls.canaries = cls.keep(Canaries(cls.broker.connection(), "host." + cls.of_pair.hex))
         cls.standby = cls.start_worker(cls.broker, cls.of_pair, name="standby")
+        cls.begin_partition()
         cls.begin_backlog()
         cls.begin_deafness()
 
@@ -61,6 +63,15 @@ class Consuming(Scenario):
         worker = cls.keep(cls.lab.worker(broker, host, **options))
         worker.extra_environment = environment or {}
         return worker.start()
+
+    @classmethod
+    def begin_partition(cls):
+        url = cls.broker.add_vhost("canaries")
+        cls.addClassCleanup(cls.broker.ctl, "delete_vhost", "canaries")
+        cls.of_partition = cls.a.alias()
+        cls.shares = cls.start_worker(cls.broker, cls.of_partition, name="shares",
+                                      settings={"bus": {"url": url, "partitions": 2}})
+        cls.of_second = cls.keep(Canaries(cls.broker.connection(url), "partition.0001"))
 
     @classmethod
     def begin_backlog(cls):
@@ -122,6 +133,12 @@ class Consuming(Scenario):
         self.refuses(self.get(self.of_pair, new_key()), NOT_FOUND)
         self.is_well(self.standby, self.of_pair)
 
+    def test_a_partition_is_proven_by_canaries_through_itself(self):
+        wait_until(lambda: self.of_second.seen_of(self.shares), QUIET_S + 20, "a canary", 0.2)
+        judged = self.of_second.seen_of(self.shares) + CANARY_S + 5
+        wait_until(lambda: time.monotonic() > judged, CANARY_S + 10, "the canary to be missed", 0.2)
+        self.is_well(self.shares, self.of_partition)
+
     def test_a_worker_with_a_backlog_stays_ready(self):
         judged = self.deaf_since + QUIET_S + 2 * CANARY_S
         wait_until(lambda: time.monotonic() > judged, QUIET_S + 2 * CANARY_S, "the time of a deaf one", 0.2)
@@ -140,11 +157,11 @@ class ConsumeOk(Scenario):
         host = self.a.alias()
         self.worker(host).stop()
         wire = self.with_part_of_ours(Wire(self.broker))
-        wire.stuck = True
+        wire.stuck_from = FIRST_QUEUE_CHANNEL
         worker = self.with_part(self.lab.worker(wire, host, waits_ready=False, name="stuck")).start()
         wait_until(lambda: wire.lost == 2, 30, "the worker to give up waiting, and the close to be lost as well", 0.2)
         self.assertEqual(503, worker.get("/readyz?host=" + host.uuid)[0])
-        wire.stuck = False
+        wire.stuck_from = None
         wait_until(lambda: "event=queue-down" in worker.log_text(), 20, "the worker to say so")
         self.assertIn(f"consuming from queue 'keyferry.host.{host.hex}': no answer within 15 s", worker.log_text())
         self.refuses(self.get(host, new_key(), seconds=30), NOT_FOUND)

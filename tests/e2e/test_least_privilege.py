@@ -14,7 +14,6 @@ from tests.lab import REPO, KeyManager, Listener, program, wait_until
 from tests.lab.broker import BIN
 from tests.lab.client import Client
 
-VHOST = "least"
 REFUSED, FORGED = 403, 406
 P2P, PEERS, REPLIES = "keyferry.p2p", "keyferry.peers.default", "keyferry.replies"
 DEAD, EVENTS = "keyferry.dead", "keyferry.events"
@@ -51,32 +50,24 @@ class LeastKeyManager(KeyManager):
         self._channel.stop_consuming()
 
 
-class LeastPrivilege(Scenario):
-    """On a vhost of its own: hosts a and b of one group, c of another; users mgmt, ops and kms."""
-    takes_long = True
+class Kit(Scenario):
+    """On a vhost of its own."""
+
+    vhost = None
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.folder = cls.lab.make_folder("least-privilege")
-        cls.broker.ctl("add_vhost", VHOST)
-        cls.broker.ctl("set_permissions", "-p", VHOST, "guest", ".*", ".*", ".*")
-        cls.a, cls.b, cls.c = cls.a.alias(), cls.b.alias(), cls.b.alias()
-        cls.kit("--apply", cls.a.uuid)
-        cls.kit("--apply", cls.b.uuid.upper())
-        cls.kit("--apply", "--group", "elsewhere", cls.c.hex)
-        for kind, user in (("manager", "mgmt"), ("operator", "ops"), ("keymanager", "kms")):
-            cls.kit("--apply", f"--{kind}", user)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.broker.ctl("delete_vhost", VHOST)
+        cls.folder = cls.lab.make_folder(cls.vhost)
+        cls.broker.add_vhost(cls.vhost)
+        cls.addClassCleanup(cls.broker.ctl, "delete_vhost", cls.vhost)
+        cls.kit("--apply", "--manager", "mgmt")
 
     @classmethod
     def kit(cls, *arguments, **options):
         """Run deploy/broker-user; gives what it printed."""
         environment = {**os.environ, **cls.broker.environment(), "PATH": BIN + ":" + os.environ["PATH"]}
-        run = subprocess.run([os.path.join(REPO, "deploy/broker-user"), "--vhost", VHOST, *arguments], cwd=cls.folder,
+        run = subprocess.run([os.path.join(REPO, "deploy/broker-user"), "--vhost", cls.vhost, *arguments], cwd=cls.folder,
                              env=environment, capture_output=True, text=True, check=False, **options)
         if run.returncode:
             raise AssertionError(f"broker-user {' '.join(arguments)}: {run.stdout}{run.stderr}")
@@ -84,7 +75,7 @@ class LeastPrivilege(Scenario):
 
     def setUp(self):
         super().setUp()
-        self.user_a, self.connections = self.user_of(self.a), {}
+        self.connections = {}
 
     @staticmethod
     def user_of(host):
@@ -96,7 +87,7 @@ class LeastPrivilege(Scenario):
 
     def url(self, user):
         password = "guest" if user == "guest" else urllib.parse.quote(self.password(user), safe="")
-        return f"amqp://{user}:{password}@127.0.0.1:{self.broker.port}/{VHOST}"
+        return f"amqp://{user}:{password}@127.0.0.1:{self.broker.port}/{self.vhost}"
 
     def connection(self, user):
         """The one of this user in this test."""
@@ -140,6 +131,27 @@ class LeastPrivilege(Scenario):
     def as_manager(self):
         self.client = Manager(self.broker, self.url("mgmt"))
         self.addCleanup(self.client.end)
+
+
+class LeastPrivilege(Kit):
+    """Hosts a and b of one group, c of another; users mgmt, ops and kms."""
+    takes_long = True
+
+    vhost = "least-privilege"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.a, cls.b, cls.c = cls.a.alias(), cls.b.alias(), cls.b.alias()
+        cls.kit("--apply", cls.a.uuid)
+        cls.kit("--apply", cls.b.uuid.upper())
+        cls.kit("--apply", "--group", "elsewhere", cls.c.hex)
+        for kind, user in (("operator", "ops"), ("keymanager", "kms")):
+            cls.kit("--apply", f"--{kind}", user)
+
+    def setUp(self):
+        super().setUp()
+        self.user_a = self.user_of(self.a)
 
     # What it can.
     def test_two_workers_and_a_manager_with_such_users_do_a_whole_live_migration(self):
@@ -263,7 +275,7 @@ class LeastPrivilege(Scenario):
         self.refuses(self.get(self.a, new_key()), NOT_FOUND)
 
         def unsettled():
-            rows = self.broker.rows("queues", "name", "messages", extra=("-p", VHOST))
+            rows = self.broker.rows("queues", "name", "messages", extra=("-p", self.vhost))
             return next(row["messages"] for row in rows if row["name"] == queue)
         wait_until(lambda: unsettled() == "0", 20, "all to be acked", 0.2)
         self.assertEqual(dead, self.depth(DEAD))
@@ -342,7 +354,7 @@ class LeastPrivilege(Scenario):
         self.refused(self.user_a, "basic_publish", REPLIES, "anything", b"")
         self.refused(self.user_a, "basic_consume", "keyferry.service.keymanager", print)
         with self.assertRaises(ProbableAccessDeniedError):
-            pika.BlockingConnection(pika.URLParameters(self.url(self.user_a).replace("/" + VHOST, "/%2F")))
+            pika.BlockingConnection(pika.URLParameters(self.url(self.user_a).replace("/" + self.vhost, "/%2F")))
 
     def test_a_manager_sends_to_hosts_and_reads_neither_their_queues_nor_dead_letters_nor_others_replies(self):
         of_a = "keyferry.reply." + self.user_a
@@ -371,7 +383,7 @@ class LeastPrivilege(Scenario):
     def test_it_mends_what_differs_and_takes_a_password_from_standard_input(self):
         user = "host-of-words"
         self.kit("--apply", "--name", user, self.c.uuid)
-        self.broker.ctl("set_permissions", "-p", VHOST, user, ".*", ".*", ".*")
+        self.broker.ctl("set_permissions", "-p", self.vhost, user, ".*", ".*", ".*")
         self.kit("--apply", "--name", user, "--password-file", "-", self.c.uuid, input="from stdin\n")
         with open(os.path.join(self.folder, f"{user}.password"), "w", encoding="ascii") as f:
             f.write("from stdin\n")
@@ -387,13 +399,58 @@ class LeastPrivilege(Scenario):
         with self.assertRaises(pika.exceptions.AMQPConnectionError):
             while True:
                 connection.process_data_events(1)
-        names = {row["name"] for row in self.broker.rows("queues", "name", extra=("-p", VHOST))}
+        names = {row["name"] for row in self.broker.rows("queues", "name", extra=("-p", self.vhost))}
         self.assertNotIn("keyferry.host." + host.hex, names)
 
     def test_it_refuses_what_is_no_uuid_or_no_plain_name(self):
         for arguments in ([], ["x"], ["--manager", "a.b"], ["--name", "a b", new_uuid()],
-                          ["--manager", "m", new_uuid()], ["--queue", new_uuid()]):
+                          ["--manager", "m", new_uuid()], ["--queue", new_uuid()], ["--partitions", "0"],
+                          ["--partitions", "4", new_uuid()], ["--queue", "--remove", "--partitions", "4"]):
             run = subprocess.run([os.path.join(REPO, "deploy/broker-user"), *arguments], capture_output=True, text=True,
                                  check=False)
             self.assertEqual(2, run.returncode, arguments)
             self.assertTrue(re.search(r"broker-user: error: .+", run.stderr), run.stderr)
+
+
+class LeastPrivilegeOfPartitions(Kit):
+    """Workers of all hosts, which share partitions, under one user."""
+
+    vhost, user, count = "least-partitions", "partitions", 12
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.kit("--apply", "--partitions", str(cls.count))
+
+    def partitioned(self, name, host, **bus):
+        return self.worker(host, name=name, settings={"bus": {"partitions": self.count, **bus}})
+
+    def least(self, name, host):
+        return self.partitioned(name, host, url=self.url(self.user), declare="no", exchange=PEERS, reply_exchange=REPLIES)
+
+    def test_a_worker_serves_and_its_canaries_reach_every_partition(self):
+        source, destination = self.a.alias(), self.b.alias()
+        self.least(self.user, source)
+        self.least(self.user + ".2", destination)  # its messages come by either
+        self.as_manager()
+        self.refuses(self.get(source, new_key()), NOT_FOUND, "SYS.1003")
+        for n in range(self.count):
+            self.publish(self.user, PEERS, f"partition.{n:04d}", content_type="application/vnd.keyferry.canary")
+        self.publish(self.user, PEERS, "host." + destination.hex, content_type="application/vnd.keyferry.canary")
+
+    def test_its_ring_is_in_the_order_of_names_and_what_a_worker_with_all_rights_would_declare(self):
+        self.partitioned("declares", self.a.alias(), url=self.url("guest"))
+        state = self.broker.ctl("eval", f'{{ok, R}} = rabbit_exchange_type_consistent_hash:ring_state(<<"{self.vhost}">>, '
+                                '<<"keyferry.partitions">>), [N || {_, {_, _, _, N}} <- '
+                                'lists:sort(maps:to_list(element(3, R)))].')
+        self.assertEqual([f"keyferry.partition.{n:04d}" for n in range(self.count)],
+                         re.findall(r"keyferry[.][a-z]+[.][0-9]+", state))
+
+    def test_it_can_neither_delete_nor_unbind_a_partition_nor_send_by_another_way(self):
+        queue = "keyferry.partition.0000"
+        self.refused(self.user, "queue_delete", queue)
+        for exchange, key in (("keyferry.partitions", "host." + self.a.hex), ("", queue), (P2P, "partition.0000")):
+            self.refused(self.user, "basic_publish", exchange, key, b"")
+        self.refused(self.user, "queue_unbind", queue, "keyferry.partitions", "1")
+        self.refused(self.user, "exchange_delete", "keyferry.partitions")
+        self.refused("mgmt", "basic_publish", P2P, "partition.0000", b"")

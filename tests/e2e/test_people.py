@@ -293,7 +293,7 @@ class Doctor(People):
         self.assertEqual({}, self.failures(checks))
         self.assertRegex(checks["broker"][0][1], r"RabbitMQ \d+\.\d+.*, logged in as guest")
         self.assertRegex(checks["libvirt"][0][1], r"QEMU \d+\.\d+\.\d+, client library \d")
-        self.assertIn("of 1 hosts' queues 1 are as they should be", checks["queues"][0][1])
+        self.assertIn("of 1 queues 1 are as they should be", checks["queues"][0][1])
         self.assertIn("of version", checks["ledger"][0][1])
         self.assertIn("1 have good keys", checks["keys"][0][1])
         self.assertEqual([], listener.kinds())  # to try whether it may be done does nothing

@@ -205,7 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e;
 
     begin_once();
-    r = request_new(deliver(&sending, &in), NOW_MS);
+    r = request_new(deliver(&sending, &in), 0, NOW_MS);
     bool is_hidden = in.left > 0 && memmem(in.at, in.left, HIDDEN, strlen(HIDDEN)) == NULL;
     bool was_readable = body_read(r->delivery->body, r->delivery->body_bytes, sending.content_type, &body, &e);
     body_free(body);

@@ -31,7 +31,7 @@ class Broker(Process):
 
     ready_within = 60
 
-    def __init__(self, lab, name="broker", plugins=(), settings=(), tls=None):
+    def __init__(self, lab, name="broker", plugins=("rabbitmq_consistent_hash_exchange",), settings=(), tls=None):
         super().__init__(lab, name)
         self.epmd = Epmd(lab, name + "-epmd")
         self.port, self.dist_port = free_port(), free_port()
@@ -51,7 +51,16 @@ class Broker(Process):
 
     @property
     def url(self):
-        return f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+        return self.url_in("%2F")
+
+    def url_in(self, vhost):
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/{vhost}"
+
+    def add_vhost(self, name):
+        """One that guest may use; gives its URL."""
+        self.ctl("eval", f"""rabbit_vhost:add(<<"{name}">>, <<"lab">>),
+            rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"{name}">>, <<".*">>, <<".*">>, <<".*">>, <<"lab">>).""")
+        return self.url_in(name)
 
     def tls_url(self, login="guest:guest@", host="127.0.0.1"):
         return f"amqps://{login}{host}:{self.tls_port}/%2F"
@@ -140,8 +149,8 @@ class Broker(Process):
         out = self.ctl(f"list_{what}", "--no-table-headers", *extra, *columns)
         return [dict(zip(columns, line.split("\t"))) for line in out.splitlines() if line]
 
-    def connection(self):
-        parameters = pika.URLParameters(self.url)
+    def connection(self, url=None):
+        parameters = pika.URLParameters(url or self.url)
         parameters.heartbeat = 0
         return pika.BlockingConnection(parameters)
 

@@ -102,8 +102,8 @@ class Lab:
     def prometheus(self, *workers, **options):
         return self._add(Prometheus(self, [f"127.0.0.1:{worker.port}" for worker in workers], **options))
 
-    def wire(self, broker):
-        return self._add(Wire(broker))
+    def wire(self, broker, vhost="%2F"):
+        return self._add(Wire(broker, vhost))
 
     def up(self, *parts):
         """Start several at once, and wait for all. Gives them back."""

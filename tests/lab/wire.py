@@ -10,14 +10,16 @@ FIRST_QUEUE_CHANNEL = 3  # before it a worker has one for the topology and one f
 
 class Wire:
     """.url for the worker. `deaf`: the broker's deliveries are lost on the way, and nothing else, heartbeats least of
-    all. `mute`: the worker's publications are, so that it waits for their confirms. `stuck`: consuming from a host's queue is never answered, nor then the close of that channel."""
+    all. `mute`: the worker's publications are, so that it waits for their confirms. `stuck_from`: consuming on channels from this number
+    on is never answered, nor then the close of such a channel."""
 
-    def __init__(self, broker):
+    def __init__(self, broker, vhost="%2F"):
         self.broker, self.name = broker, "wire"
-        self.deaf = self.mute = self.stuck = False
+        self.deaf = self.mute = False
+        self.stuck_from = None
         self.lost = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"amqp://guest:guest@127.0.0.1:{self.listener.getsockname()[1]}/%2F"
+        self.url = f"amqp://guest:guest@127.0.0.1:{self.listener.getsockname()[1]}/{vhost}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def end(self):
@@ -59,7 +61,7 @@ class Wire:
                 pass
 
     def _loses_request(self, kind, channel, method, losing):
-        if self.stuck and channel >= FIRST_QUEUE_CHANNEL and method in (CONSUME, CHANNEL_CLOSE):
+        if self.stuck_from and channel >= self.stuck_from and method in (CONSUME, CHANNEL_CLOSE):
             return True
         return self._loses_content(self.mute, PUBLISH, kind, channel, method, losing)
 

@@ -76,7 +76,8 @@ static struct {
     uint64_t tags, numbers, answered, settled;
     struct host hosts[HOSTS];
     struct hv hvs[HOSTS];
-    uint64_t generation[HOSTS];
+    uint64_t generation[HOSTS]; /* of the queues */
+    bool is_left[HOSTS];        /* to another worker: nothing of it is delivered here until it is nobody's */
     struct message_on_queue messages[MESSAGES_MAX]; /* in the order they came to their queues */
     size_t message_count;
     struct copy copies[MESSAGES_MAX];
@@ -108,8 +109,8 @@ static struct ledger *ledger; /* of all runs */
 static struct host_keys keys[HOSTS]; /* of all runs */
 
 static struct {
-    uint64_t requests, replies, channel_losses, outages, losses, answer_losses, restarts, deaths, returns, refusals,
-        late, busy, duplicates, restored, leases_ended, mended, deadly, gone;
+    uint64_t requests, replies, channel_losses, askings, outages, losses, answer_losses, restarts, deaths, returns,
+        refusals, late, busy, duplicates, restored, leases_ended, mended, deadly, gone;
 } total;
 
 #define CHECK(what, ...)                                                                                               \
@@ -257,19 +258,25 @@ static void client_sends(void)
 
 /* ---- the broker ---- */
 
-static size_t in_window(size_t host)
+/* In every second run of four all hosts share one. */
+static size_t queue_of(size_t host)
+{
+    return sim.config->queue_count == 1 ? 0 : host;
+}
+
+static size_t in_window(size_t queue)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < sim.message_count; i++)
-        n += sim.messages[i].host == host && sim.messages[i].tag != 0 && !sim.messages[i].is_settled;
+        n += queue_of(sim.messages[i].host) == queue && sim.messages[i].tag != 0 && !sim.messages[i].is_settled;
     return n;
 }
 
-static struct message_on_queue *next_of(size_t host)
+static struct message_on_queue *next_of(size_t queue)
 {
     for (size_t i = 0; i < sim.message_count; i++)
-        if (sim.messages[i].host == host && sim.messages[i].tag == 0 && !sim.messages[i].is_settled)
+        if (queue_of(sim.messages[i].host) == queue && sim.messages[i].tag == 0 && !sim.messages[i].is_settled)
             return &sim.messages[i];
     return NULL;
 }
@@ -278,9 +285,9 @@ static struct delivery *delivery_of(struct message_on_queue *m)
 {
     struct delivery *d = calloc(1, sizeof(*d) + m->body.len);
 
-    d->queue = m->host;
+    d->queue = queue_of(m->host);
     d->tag = m->tag;
-    d->generation = sim.generation[m->host];
+    d->generation = sim.generation[d->queue];
     d->redelivered = m->redelivered;
     strcpy(d->reply_to, m->reply_to);
     strcpy(d->correlation_id, m->correlation_id);
@@ -289,26 +296,26 @@ static struct delivery *delivery_of(struct message_on_queue *m)
     return d;
 }
 
-static bool broker_delivers(size_t host)
+static bool broker_delivers(size_t queue)
 {
-    struct message_on_queue *m = next_of(host);
+    struct message_on_queue *m = next_of(queue);
 
-    if (m == NULL || in_window(host) >= PREFETCH)
+    if (m == NULL || in_window(queue) >= PREFETCH || sim.is_left[m->host])
         return false;
     m->tag = ++sim.tags;
-    TRACE("delivered %s to %zu%s", m->id, host, m->redelivered ? " again" : "");
-    life_delivery(sim.life, delivery_of(m));
+    TRACE("delivered %s to %zu%s", m->id, m->host, m->redelivered ? " again" : "");
+    life_delivery(sim.life, delivery_of(m), m->host);
     return true;
 }
 
-static void give_back(size_t host)
+static void give_back(size_t queue)
 {
     for (size_t i = 0; i < sim.message_count; i++)
-        if (sim.messages[i].host == host && !sim.messages[i].is_settled && sim.messages[i].tag != 0) {
+        if (queue_of(sim.messages[i].host) == queue && !sim.messages[i].is_settled && sim.messages[i].tag != 0) {
             sim.messages[i].tag = 0;
             sim.messages[i].redelivered = true;
         }
-    sim.generation[host]++;
+    sim.generation[queue]++;
 }
 
 /* Nobody waits for room where there is room. */
@@ -321,11 +328,11 @@ static void check_backlog(void)
     vault_give(sim.vault, two);
 }
 
-static void channel_is_lost(size_t host)
+static void channel_is_lost(size_t queue)
 {
-    give_back(host);
-    TRACE("channel of %zu lost", host);
-    life_queue_down(sim.life, host);
+    give_back(queue);
+    TRACE("channel of %zu lost", queue);
+    life_queue_down(sim.life, queue);
     check_backlog();
     total.channel_losses++;
 }
@@ -804,7 +811,8 @@ static bool job_runs(void)
     sim.jobs[i] = sim.jobs[--sim.job_count];
     work->ledger = ledger;
     work->state = work_is_late(work, sim.now_ms) ? WORK_LATE : work_advance(work);
-    if (work->state == WORK_DONE || work->state == WORK_LATE || (work->state == WORK_AWAY && sim.is_draining))
+    if (work->state == WORK_DONE || work->state == WORK_LATE ||
+        (work->state == WORK_AWAY && (sim.is_draining || sim.is_left[work->host - sim.hosts])))
         not_running(work);
     if (work->state == WORK_AWAY)
         to_be_surveyed(host_at(work)); /* the connection was lost: it will be made anew */
@@ -833,7 +841,8 @@ static void begin_anew(void)
     sim.job_count = sim.running_count = sim.entry_count = sim.written_count = 0;
     empty_answers();
     for (size_t host = 0; host < HOSTS; host++) {
-        give_back(host);
+        give_back(queue_of(host));
+        sim.is_left[host] = false;
         sim.under_way[host] = 0;
         to_be_surveyed(host);
     }
@@ -914,6 +923,48 @@ static void much_time_passes(void)
     time_passes(30000);
 }
 
+static bool is_queued(const struct work *work)
+{
+    bool is_there = false;
+
+    for (size_t i = 0; i < sim.job_count; i++)
+        is_there |= sim.jobs[i] == work;
+    return is_there;
+}
+
+/* Works that libvirt keeps waiting are dropped with their requests. */
+static void forget_waiting_of(const struct host *host)
+{
+    for (size_t i = 0; i < sim.running_count; i++)
+        if (sim.running[i]->state == WORK_AWAY && !is_queued(sim.running[i]) &&
+            (host == NULL || sim.running[i]->host == host))
+            sim.running[i--] = sim.running[--sim.running_count];
+}
+
+/* Another worker asks for the host, and finds that it has nothing to do for it. */
+static void host_is_asked_for(size_t host)
+{
+    if (sim.is_left[host] || sim.is_draining)
+        return;
+    TRACE("%zu is asked for", host);
+    sim.is_left[host] = true;
+    forget_waiting_of(&sim.hosts[host]);
+    life_leave(sim.life, host);
+    channel_is_lost(queue_of(host));
+    total.askings++;
+}
+
+static void hosts_come_back(void)
+{
+    for (size_t host = 0; host < HOSTS; host++)
+        if (sim.is_left[host] && life_of_host(sim.life, host) == 0) {
+            TRACE("%zu is ours again", host);
+            sim.is_left[host] = false;
+            life_stay(sim.life, host);
+            to_be_surveyed(host);
+        }
+}
+
 static void something_goes_wrong(void)
 {
     /* A refusal would end an undo, too: tests/unit play those. */
@@ -923,7 +974,10 @@ static void something_goes_wrong(void)
 
     switch (roll(6)) {
     case 0:
-        channel_is_lost(host);
+        if (roll(2) == 0)
+            channel_is_lost(queue_of(host));
+        else
+            host_is_asked_for(host);
         return;
     case 4:
         TRACE("libvirtd of %zu is started again", host);
@@ -956,6 +1010,7 @@ static void something_goes_wrong(void)
 
 static void step(void)
 {
+    hosts_come_back();
     switch (roll(12)) {
     case 8:
         ledger_writes();
@@ -976,7 +1031,7 @@ static void step(void)
         return;
     case 1:
     case 2:
-        broker_delivers(roll(HOSTS));
+        broker_delivers(queue_of(roll(HOSTS)));
         return;
     case 3:
         broker_takes();
@@ -997,28 +1052,17 @@ static void step(void)
     }
 }
 
-static bool is_queued(const struct work *work)
-{
-    bool is_there = false;
-
-    for (size_t i = 0; i < sim.job_count; i++)
-        is_there |= sim.jobs[i] == work;
-    return is_there;
-}
-
 /* The worker is told to stop, and starts again: what was not begun comes again, as does what it could not finish. */
 static void worker_restarts(void)
 {
     int64_t began_ms = sim.now_ms;
 
     TRACE("draining %zu", life_in_hand(sim.life));
-    for (size_t i = 0; i < sim.running_count; i++)
-        if (sim.running[i]->state == WORK_AWAY && !is_queued(sim.running[i]))
-            sim.running[i--] = sim.running[--sim.running_count];
+    forget_waiting_of(NULL);
     sim.is_draining = true;
     life_drain(sim.life);
     while (!life_is_idle(sim.life)) {
-        broker_delivers(roll(HOSTS));
+        broker_delivers(queue_of(roll(HOSTS)));
         broker_takes();
         answer_arrives();
         job_runs();
@@ -1303,6 +1347,7 @@ static void run(uint64_t seed, bool is_traced, struct vault *vault, const struct
         .reply_exchange = "",
         .dead_exchange = "dead",
         .queue_names = queue_names,
+        .queue_count = seed / 4 % 2 == 0 ? HOSTS : 1,
         .reply_queue = "reply",
         .accepts_clear_deks = true,
     };
@@ -1391,13 +1436,14 @@ int main(int argc, char **argv)
     vault_close(key_vault);
     vault_close(vault);
     printf("simulation: %" PRIu64 " runs from seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " duplicates, %" PRIu64
-           " replies, %" PRIu64 " lost channels, %" PRIu64 " outages of libvirt, %" PRIu64
+           " replies, %" PRIu64 " lost channels, %" PRIu64 " hosts asked for, %" PRIu64 " outages of libvirt, %" PRIu64
            " failed calls to it, %" PRIu64 " lost reply queues, %" PRIu64 " restarts, %" PRIu64 " deaths, %" PRIu64
            " secrets restored, %" PRIu64 " leases ended, %" PRIu64 " mended by reconciling, %" PRIu64
            " returns, %" PRIu64 " refusals, %" PRIu64 " late, %" PRIu64 " busy, %" PRIu64 " deadly, %" PRIu64 " gone\n",
-           runs, first, total.requests, total.duplicates, total.replies, total.channel_losses, total.outages,
-           total.losses, total.answer_losses, total.restarts, total.deaths, total.restored, total.leases_ended,
-           total.mended, total.returns, total.refusals, total.late, total.busy, total.deadly, total.gone);
+           runs, first, total.requests, total.duplicates, total.replies, total.channel_losses, total.askings,
+           total.outages, total.losses, total.answer_losses, total.restarts, total.deaths, total.restored,
+           total.leases_ended, total.mended, total.returns, total.refusals, total.late, total.busy, total.deadly,
+           total.gone);
     printf("%" PRIu64 " passed, 0 failed\n", runs);
     return 0;
 }

@@ -118,7 +118,7 @@ static void names_file_and_line_of_what_is_wrong(void **state)
 static void refuses_what_this_version_cannot_do(void **state)
 {
     (void)state;
-    refuses(BUS "partitions = 4\n" HOST, 3, "partitions cannot be set in this version");
+    refuses(BUS HOST "[worker]\nhosts_dir = /x\n", 5, "hosts_dir cannot be set in this version");
     refuses(BUS "[worker]\norphan_policy = keep\n" HOST, 4, "orphan_policy");
 }
 

@@ -1,6 +1,8 @@
 #include "bus/topology.h"
 #include "frames.h"
 
+static const struct bus_queue listed[] = {{"keyferry.partition.0000", "p.0"}, {"keyferry.partition.0001", "p.1"}};
+
 static struct bus_config config_of(enum queue_type type)
 {
     return (struct bus_config){
@@ -12,6 +14,9 @@ static struct bus_config config_of(enum queue_type type)
         .events_exchange = "keyferry.events",
         .reply_exchange = "replies",
         .events_key = "host.*.secret-lost",
+        .partition_exchange = "keyferry.partitions",
+        .queues = listed,
+        .queue_count = COUNT(listed),
     };
 }
 
@@ -157,6 +162,57 @@ static void a_host_queue_is_as_the_contract_says(void **state)
     }
 }
 
+static void assert_link(struct asked *asked, const char *to, const char *from, const char *key)
+{
+    const amqp_exchange_bind_t *m = next(asked, AMQP_EXCHANGE_BIND_METHOD);
+
+    assert_text(m->destination, to);
+    assert_text(m->source, from);
+    assert_text(m->routing_key, key);
+}
+
+static void assert_partition(struct asked *asked, const char *queue)
+{
+    const amqp_queue_declare_t *m = next(asked, AMQP_QUEUE_DECLARE_METHOD);
+
+    assert_text(m->queue, queue);
+    assert_true(m->durable);
+    assert_int_equal(m->arguments.num_entries, 6);
+    assert_text(m->arguments.entries[1].key, "x-single-active-consumer");
+    assert_bind(asked, queue, "keyferry.partitions", "1");
+}
+
+static void partitions_are_bound_in_their_order_by_one_channel_before_any_is_consumed(void **state)
+{
+    struct ask asks[16];
+    struct asked asked;
+
+    (void)state;
+    assert_int_equal(topology_partitions_count(COUNT(listed)), topology_shared.count + 2 + 2 * COUNT(listed));
+    ask_all(&asked, topology_partitions(COUNT(listed), asks), QUEUE_QUORUM);
+    for (size_t i = 0; i < topology_shared.count; i++)
+        assert_true(sent_next(&asked.at, &asked.left, &asked.pool, &asked.frame));
+    assert_exchange(&asked, "keyferry.partitions", "x-consistent-hash");
+    assert_link(&asked, "keyferry.partitions", "keyferry.p2p", "host.*");
+    assert_partition(&asked, "keyferry.partition.0000");
+    assert_partition(&asked, "keyferry.partition.0001");
+    done(&asked);
+}
+
+static void a_partition_has_a_key_of_its_own_too_for_its_canaries(void **state)
+{
+    struct asked asked;
+
+    (void)state;
+    ask_all(&asked, topology_partition, QUEUE_QUORUM);
+    next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    assert_partition(&asked, "keyferry.host.aa");
+    assert_bind(&asked, "keyferry.host.aa", "keyferry.p2p", "host.aa");
+    next(&asked, AMQP_BASIC_QOS_METHOD);
+    next(&asked, AMQP_BASIC_CONSUME_METHOD);
+    done(&asked);
+}
+
 static void a_queue_that_is_there_is_only_consumed(void **state)
 {
     struct asked asked;
@@ -239,6 +295,7 @@ static void says_what_is_asked_of_what(void **state)
     struct bus_config config = config_of(QUEUE_QUORUM);
     struct ask_values values = topology_values(&config);
     struct ask_row row = topology_host_queue(true);
+    struct ask asks[16];
     char text[200];
 
     (void)state;
@@ -249,6 +306,11 @@ static void says_what_is_asked_of_what(void **state)
     assert_string_equal(text, "declaring queue 'keyferry.host.aa'");
     ask_describe(&topology_shared.asks[3], &values, text, sizeof(text));
     assert_string_equal(text, "declaring exchange 'keyferry.dead'");
+    row = topology_partitions(COUNT(listed), asks);
+    ask_describe(&row.asks[row.count - 1], &values, text, sizeof(text));
+    assert_string_equal(text, "binding queue 'keyferry.partition.0001'");
+    ask_describe(&row.asks[topology_shared.count + 1], &values, text, sizeof(text));
+    assert_string_equal(text, "binding exchange 'keyferry.partitions'");
 }
 
 int main(void)
@@ -256,6 +318,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dead_letters_have_a_queue_bound_before_there_is_any_host_queue),
         cmocka_unit_test(a_host_queue_is_as_the_contract_says),
+        cmocka_unit_test(partitions_are_bound_in_their_order_by_one_channel_before_any_is_consumed),
+        cmocka_unit_test(a_partition_has_a_key_of_its_own_too_for_its_canaries),
         cmocka_unit_test(a_queue_that_is_there_is_only_consumed),
         cmocka_unit_test(the_reply_queue_is_exclusive_and_needs_no_acks),
         cmocka_unit_test(what_is_only_looked_at_is_neither_made_nor_taken),

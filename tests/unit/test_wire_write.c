@@ -138,6 +138,7 @@ static void writes_the_methods_of_a_channel(void **state)
     (void)state;
     wire_put_channel_open(&w->out, 3);
     wire_put_bind(&w->out, 3, "q", "x", "k");
+    wire_put_link(&w->out, 3, "to", "from", "k.*");
     wire_put_qos(&w->out, 3, 64);
     wire_put_consume(&w->out, 3, "q", "tag", true);
     wire_put_confirm(&w->out, 3);
@@ -150,6 +151,10 @@ static void writes_the_methods_of_a_channel(void **state)
     assert_text(bind->queue, "q");
     assert_text(bind->exchange, "x");
     assert_text(bind->routing_key, "k");
+    const amqp_exchange_bind_t *link = next_method(w, 3, AMQP_EXCHANGE_BIND_METHOD);
+    assert_text(link->destination, "to");
+    assert_text(link->source, "from");
+    assert_text(link->routing_key, "k.*");
     const amqp_basic_qos_t *qos = next_method(w, 3, AMQP_BASIC_QOS_METHOD);
     assert_int_equal(qos->prefetch_count, 64);
     assert_false(qos->global);
