@@ -62,6 +62,7 @@ help:
 	@echo 'make canary         the search of the whole system for known secrets, which make e2e does as well'
 	@echo 'make storm          20,000 requests under 300 faults, a quarter of an hour; then storm-broken; STORM="--seed 1 …" for tests/storm/run'
 	@echo 'make storm-broken   the four broken variants that a storm has to catch; storm-short is what make check does'
+	@echo 'make cluster        ten rounds of each fault of a cluster of three brokers; ROUNDS=N for others'
 	@echo 'make asan tsan      the unit tests under the sanitizers; MODE=asan before any other target does the same'
 	@echo 'make package        the package on a machine of its own: installed, upgraded under load, purged; needs root'
 	@echo 'make walk           README.md and the runbooks, as they are written, on a machine of its own; needs root'
@@ -134,6 +135,8 @@ storm-short: $(SHIPPED)
 	KEYFERRY_BUILD=build tests/storm/run --requests 600 --faults 12 $(STORM)
 storm-broken: $(SHIPPED)
 	tests/storm/run-broken
+cluster: $(SHIPPED)
+	KEYFERRY_BUILD=build KEYFERRY_ROUNDS=$(or $(ROUNDS),10) tests/e2e/run cluster:
 e2e-threads: $(BUILD)/keyferryd $(BUILD)/keyferry
 	KEYFERRY_BUILD=$(BUILD) tests/e2e/run order: crosswise duplicates "in the midst"
 fuzz:
@@ -216,8 +219,8 @@ deb: deps-deb
 clean:
 	rm -rf build compile_commands.json
 
-.PHONY: all help unit sim corpus real release canary e2e e2e-threads storm storm-short storm-broken fuzz fuzz-run asan tsan deps \
-        deps-deb deps-demo deps-check check demo bench lint format compile_commands.json man protocol install deb package walk \
+.PHONY: all help unit sim corpus real release canary e2e e2e-threads storm storm-short storm-broken cluster fuzz fuzz-run asan \
+        tsan deps deps-deb deps-demo deps-check check demo bench lint format compile_commands.json man protocol install deb package walk \
         clean
 .SECONDARY:
 -include $(OBJ:.o=.d)

@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHANNEL_NUMBER = 1 };
+enum {
+    CHANNEL_NUMBER = 1,
+    RENEW_MS = 1000, /* between renewals of the channel, at least; and how long one may take to be drained, or closed */
+};
 
 struct publisher {
     struct connection *connection;
@@ -20,8 +23,9 @@ struct publisher {
     void *arg;
     struct backoff backoff;
     struct event *retry; /* of the channel */
-    uint64_t opened_ms;
+    uint64_t opened_ms, renewed_ms;
     bool released, blocked;
+    bool is_stale; /* the channel: it is closed as soon as nothing is on its way, and opened anew */
     struct pending pending;
     struct content content;
     struct returned returned;
@@ -42,7 +46,7 @@ static void send_waiting(struct publisher *p)
 {
     const struct publication *next;
 
-    if (!publisher_is_ready(p) || !p->released || p->blocked)
+    if (!publisher_is_ready(p) || !p->released || p->blocked || p->is_stale)
         return;
     while ((next = pending_send(&p->pending)) != NULL)
         wire_put_publication(connection_out(p->connection), CHANNEL_NUMBER, connection_frame_max(p->connection), next,
@@ -78,11 +82,53 @@ static void channel_begin(struct publisher *p)
         channel_open(&p->channel, CHANNEL_NUMBER, topology_publisher, &p->values, connection_out(p->connection));
 }
 
+/* The present channel is done with, and what was on its way by it has to go once more. */
+static void channel_forget(struct publisher *p)
+{
+    evtimer_del(p->retry);
+    p->content = (struct content){0};
+    p->is_stale = false;
+}
+
+/*
+ * A broker's channel looks up once where the leader of a quorum queue is, when first something goes there. If that is
+ * just when a node has died, RabbitMQ (3.10.8) nacks all that this channel sends to the queue for as long as the node is
+ * away, whoever leads it now. A new channel looks anew.
+ */
+static void channel_doubt(struct publisher *p)
+{
+    if (p->is_stale || monotonic_ms() - p->renewed_ms < RENEW_MS)
+        return;
+    p->is_stale = true;
+    timer_set(p->retry, RENEW_MS);
+}
+
+static void channel_renew(struct publisher *p)
+{
+    timer_set(p->retry, RENEW_MS);
+    channel_close(&p->channel, connection_out(p->connection));
+}
+
+static void channel_renewed(struct publisher *p)
+{
+    channel_forget(p);
+    p->renewed_ms = monotonic_ms();
+    (void)pending_again(&p->pending, &(struct ending){0, 0, ""});
+    channel_begin(p);
+}
+
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
+    struct publisher *p = arg;
+
     (void)fd;
     (void)what;
-    channel_begin(arg);
+    if (p->channel.state == CHANNEL_CLOSING)
+        connection_cut(p->connection, "the broker does not answer the close of a channel");
+    else if (p->is_stale)
+        channel_renew(p);
+    else
+        channel_begin(p);
 }
 
 static void retry_later(struct publisher *p)
@@ -98,7 +144,7 @@ static void channel_lost(struct publisher *p, const struct wire_frame *frame, co
     char words[SHORTSTR_MAX_CHARS + 8];
 
     snprintf(words, sizeof(words), "%u %.*s", frame->code, (int)frame->text.len, frame->text.at);
-    p->content = (struct content){0};
+    channel_forget(p);
     if (pending_again(&p->pending, &(struct ending){frame->cause_id, frame->code, words})) {
         channel_begin(p);
         return;
@@ -135,6 +181,10 @@ static bool take_use(struct publisher *p, const struct wire_frame *frame, struct
         pending_return(&p->pending, &p->returned, frame);
     if (is_confirm)
         pending_confirm(&p->pending, frame);
+    if (is_method && frame->method == METHOD_NACK)
+        channel_doubt(p);
+    if (p->is_stale && p->pending.outstanding == 0)
+        channel_renew(p);
     send_waiting(p);
     return true;
 }
@@ -148,7 +198,9 @@ static bool on_frame(void *arg, const struct wire_frame *frame, struct err *e)
         return err_set(e, ERR_BUS, "a frame on channel %u, which is not open", frame->channel);
     switch (channel_take(&p->channel, frame, &p->values, connection_out(p->connection), &why)) {
     case CHANNEL_NOTHING:
+        return true;
     case CHANNEL_CLOSED:
+        channel_renewed(p);
         return true;
     case CHANNEL_FRAME:
         return take_use(p, frame, e);
@@ -195,9 +247,8 @@ static void on_lost(void *arg, const struct loss *loss)
 {
     struct publisher *p = arg;
 
-    evtimer_del(p->retry);
+    channel_forget(p);
     channel_reset(&p->channel);
-    p->content = (struct content){0};
     begin_again(p, loss);
     if (p->blocked)
         on_blocked(p, NULL);

@@ -27,13 +27,14 @@ class Epmd(Process):
 
 class Broker(Process):
     """start(), stop(), kill(), restart(), freeze(), thaw(); .url and .port; queue() and ctl() to look inside.
-    With `tls`, RabbitMQ's ssl_options as a dict, it has a TLS listener as well, on .tls_port."""
+    With `tls`, RabbitMQ's ssl_options as a dict, it has a TLS listener as well, on .tls_port. `of`: the cluster that it is
+    a node of."""
 
     ready_within = 60
 
-    def __init__(self, lab, name="broker", plugins=("rabbitmq_consistent_hash_exchange",), settings=(), tls=None):
+    def __init__(self, lab, name="broker", plugins=("rabbitmq_consistent_hash_exchange",), settings=(), tls=None, of=None):
         super().__init__(lab, name)
-        self.epmd = Epmd(lab, name + "-epmd")
+        self.cluster, self.epmd = of, of.epmd if of else Epmd(lab, name + "-epmd")
         self.port, self.dist_port = free_port(), free_port()
         self.users = set()
         self.tls_port = free_port() if tls else None
@@ -74,6 +75,10 @@ class Broker(Process):
             for port, each in zip(ports, options)) + ".")
         return ports
 
+    @property
+    def node(self):
+        return f"{self.name if self.cluster else 'rabbit'}@localhost"  # a host name may not resolve
+
     def argv(self):
         return [BIN + "rabbitmq-server"]
 
@@ -81,11 +86,12 @@ class Broker(Process):
         def inside(name):
             return os.path.join(self.folder, name)
         return {
-            "HOME": self.folder,  # the Erlang cookie
-            "RABBITMQ_NODENAME": "rabbit@localhost",  # a host name may not resolve
+            "HOME": self.cluster.folder if self.cluster else self.folder,  # the Erlang cookie
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self.dist_port),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}"
+                                                   + (f" -kernel net_ticktime {self.cluster.tick_s}" if self.cluster else ""),
             "RABBITMQ_MNESIA_BASE": inside("mnesia"),
             "RABBITMQ_LOG_BASE": inside("logs"),
             "RABBITMQ_PID_FILE": inside("pid"),
@@ -117,10 +123,11 @@ class Broker(Process):
     def end(self):
         """Quickly and for good: what it stored is thrown away anyway."""
         super().kill()
-        self.epmd.kill()
+        if not self.cluster:
+            self.epmd.kill()
 
     def processes(self):
-        return super().processes() + self.epmd.processes()
+        return super().processes() + ([] if self.cluster else self.epmd.processes())
 
     def url_of(self, user):
         """For one of add_users()."""

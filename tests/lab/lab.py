@@ -11,6 +11,7 @@ import tempfile
 from .broker import Broker
 from .browser import Browser
 from .client import Client
+from .cluster import Cluster
 from .hypervisor import Hypervisor
 from .keymanager import KeyManager
 from .link import Link
@@ -68,6 +69,9 @@ class Lab:
 
     def broker(self, name="broker", **options):
         return self._add(Broker(self, name, **options))
+
+    def cluster(self, name="cluster", **options):
+        return self._add(Cluster(self, name, **options))
 
     def hypervisor(self, name, **options):
         return self._add(Hypervisor(self, name, **options))

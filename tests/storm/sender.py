@@ -12,6 +12,7 @@ EXCHANGE = "keyferry.p2p"
 REPLIES = "storm.replies"
 AGAIN_S = 0.3        # after a connection that is lost, or a message that came back
 CONFIRM_WITHIN = 20  # else the connection is made anew
+OF_A_NODE = 2        # the same, where there are others
 TICK_S = 0.02
 
 
@@ -29,13 +30,16 @@ class Letter:
 
 
 class Sender(threading.Thread):
-    """One connection that publishes and receives, made again whenever it is lost. `owner` is called in its thread:
-    tick(), confirmed(letter), received(properties, body), failed(error)."""
+    """One connection that publishes and receives, made again whenever it is lost, with a cluster to the next of its nodes.
+    `owner` is called in its thread: tick(), confirmed(letter), received(properties, body), failed(error)."""
 
     def __init__(self, broker, owner):
         super().__init__(name="sender", daemon=True)
-        self.parameters = pika.URLParameters(broker.url)
-        self.parameters.socket_timeout = self.parameters.stack_timeout = patience(10)
+        self.nodes = [pika.URLParameters(url) for url in broker.url.split(",")]
+        for node in self.nodes:
+            node.socket_timeout = node.stack_timeout = patience(10)
+        self.avoided_port = None
+        self.confirm_within = patience(CONFIRM_WITHIN if len(self.nodes) == 1 else OF_A_NODE)
         self.owner, self.loop = owner, IOLoop()
         self.connection = self.channel = None
         self.is_open, self.is_ending = False, False
@@ -47,6 +51,14 @@ class Sender(threading.Thread):
     def end(self):
         self.loop.add_callback_threadsafe(self._end)
         self.join(patience(10))
+
+    def avoid(self, port):
+        """Be at another node than the one with this port."""
+        self.avoided_port = port
+        self.loop.add_callback_threadsafe(lambda: self.is_elsewhere(port) or self._leave())
+
+    def is_elsewhere(self, port):
+        return self.is_open and self.nodes[0].port != port
 
     # Its own thread.
     def run(self):
@@ -61,40 +73,61 @@ class Sender(threading.Thread):
         else:
             self.loop.stop()
 
-    def _connect(self):
-        self.connection = pika.SelectConnection(
-            self.parameters, on_open_callback=self._on_open, custom_ioloop=self.loop,
-            on_open_error_callback=lambda *_: self._lost(), on_close_callback=lambda *_: self._lost())
+    def _leave(self):
+        """Without waiting for the broker's goodbye: its channel may be stuck."""
+        left = self.connection
+        if left is not None and left.is_open:
+            left.close()
+            self._lost(left)
 
-    def _lost(self):
-        self.is_open = False
+    def _connect(self):
+        while self.nodes[0].port == self.avoided_port:
+            self.nodes.append(self.nodes.pop(0))
+        self.connection = pika.SelectConnection(
+            self.nodes[0], on_open_callback=self._on_open, custom_ioloop=self.loop,
+            on_open_error_callback=lambda connection, _: self._lost(connection),
+            on_close_callback=lambda connection, _: self._lost(connection))
+
+    def _lost(self, connection):
+        if connection is not self.connection:
+            return
+        self.is_open, self.connection, self.channel = False, None, None
         if self.is_ending:
             self.loop.stop()
             return
         self.lost += 1
         self.waiting.extendleft(reversed(self.unconfirmed.values()))
         self.unconfirmed.clear()
+        self.nodes.append(self.nodes.pop(0))
         self.loop.call_later(AGAIN_S, self._connect)
 
     def _on_open(self, connection):
+        if connection is not self.connection or self.nodes[0].port == self.avoided_port:
+            connection.close()
+            return
         connection.channel(on_open_callback=self._on_channel)
 
     def _on_channel(self, channel):
+        if channel.connection is not self.connection:
+            return
         self.channel, self.next_tag = channel, 1
-        channel.add_on_close_callback(lambda _, why: self.connection.is_open and self.connection.close())
+        channel.add_on_close_callback(lambda _, why: channel.connection.is_open and channel.connection.close())
         channel.add_on_return_callback(self._on_return)
-        channel.queue_declare(REPLIES, durable=True, callback=lambda _: channel.confirm_delivery(
-            self._on_confirm, callback=lambda _: self._begin()))
+        of_all = {"x-queue-type": "quorum"} if len(self.nodes) > 1 else None
+        channel.queue_declare(REPLIES, durable=True, arguments=of_all, callback=lambda _: channel.confirm_delivery(
+            lambda frame: self.channel is channel and self._on_confirm(frame), callback=lambda _: self._begin(channel)))
 
-    def _begin(self):
-        self.channel.basic_consume(REPLIES, self._on_message)
+    def _begin(self, channel):
+        if channel is not self.channel:
+            return
+        channel.basic_consume(REPLIES, self._on_message)
         self.is_open = True
         waiting, self.waiting = self.waiting, collections.deque()
         for letter in waiting:
             self.publish(letter)
 
     def publish(self, letter):
-        if not self.is_open:
+        if not self.is_open or not self.channel.is_open:
             self.waiting.append(letter)
             return
         body, content_type = letter.write()
@@ -117,6 +150,8 @@ class Sender(threading.Thread):
             letter = self.unconfirmed.pop(tag, None)
             if letter is None:
                 continue
+            if method.NAME != "Basic.Ack":  # this channel may do so for as long as a node is down, and another one not
+                self._leave()
             if letter.came_back or method.NAME != "Basic.Ack":
                 self.loop.call_later(AGAIN_S, lambda letter=letter: self.publish(letter))
                 continue
@@ -125,12 +160,13 @@ class Sender(threading.Thread):
 
     def _on_message(self, channel, method, properties, body):
         self._call(self.owner.received, properties, body)
-        channel.basic_ack(method.delivery_tag)
+        if channel.is_open:
+            channel.basic_ack(method.delivery_tag)
 
     def _tick(self):
         oldest = next(iter(self.unconfirmed.values()), None)
-        if oldest and time.monotonic() - oldest.published_at > patience(CONFIRM_WITHIN) and self.connection.is_open:
-            self.connection.close()
+        if oldest and time.monotonic() - oldest.published_at > self.confirm_within and self.is_open:
+            self._leave()
         self._call(self.owner.tick)
         self.loop.call_later(TICK_S, self._tick)
 
