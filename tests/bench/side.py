@@ -99,7 +99,7 @@ class Other(Process):
 
 def start_worker(kind, lab, broker, *hypervisors):
     if kind in OURS:
-        worker = lab.worker(broker, *hypervisors, settings={"worker": {"log_level": "warn"}}, build=OURS[kind])
+        worker = lab.worker(broker, *hypervisors, settings={"worker": {"log_level": "error"}}, build=OURS[kind])
     else:
         worker = Other(lab, broker, hypervisors[0], OTHERS[kind], kind == "oslo")
         lab.parts.append(worker)
