@@ -43,6 +43,9 @@ enum proof_step {
     PROOF_DEAF,   /* it does not: close the channel, and consume anew */
 };
 
+/* A queue is quiet for so much less than quiet_ms at most when its canary is sent: an eighth. */
+enum { PROOF_ROUNDS = 8 };
+
 /* A canary must come back within quiet_ms / PROOF_PATIENCE. */
 enum { PROOF_PATIENCE = 4 };
 
