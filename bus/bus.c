@@ -29,9 +29,9 @@ struct bus {
     void *arg;
     struct consumer *consumer;
     struct publisher *publisher;
-    struct told up, blocked;
+    struct told up, blocked, notices;
     bool stopping;
-    char reply_queue[SHORTSTR_MAX_CHARS + 1];
+    char reply_queue[SHORTSTR_MAX_CHARS + 1], notices_queue[SHORTSTR_MAX_CHARS + 1];
 };
 
 static void told_set(struct bus *bus, struct told *told, bool is_so, const char *text)
@@ -60,6 +60,11 @@ static void tell_up(struct tray_item *item, struct bus_news *news)
 static void tell_blocked(struct tray_item *item, struct bus_news *news)
 {
     told_fill(item, news, BUS_BLOCKED, BUS_UNBLOCKED);
+}
+
+static void tell_notices(struct tray_item *item, struct bus_news *news)
+{
+    told_fill(item, news, BUS_NOTICES_UP, BUS_NOTICES_DOWN);
 }
 
 static void tell_stopped(struct bus *bus)
@@ -99,6 +104,13 @@ static void on_blocked(void *arg, const char *why)
     told_set(bus, &bus->blocked, why != NULL, why != NULL ? why : "");
 }
 
+static void on_notices(void *arg, const char *why)
+{
+    struct bus *bus = arg;
+
+    told_set(bus, &bus->notices, why == NULL, why != NULL ? why : "");
+}
+
 /*
  * To the queue as everybody's requests come to it: whoever may send its hosts requests may send this. The random id
  * tells one from another where they are watched; a forged one is acked like any other, and proves as much.
@@ -129,6 +141,7 @@ static void on_canary_forgotten(void *arg, uint64_t number)
 static const struct consumer_owner consumer_owner = {
     .changed = on_changed,
     .lost = on_lost,
+    .notices = on_notices,
     .send_canary = on_canary,
     .forget_canary = on_canary_forgotten,
 };
@@ -143,17 +156,17 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct bus *bus = arg;
 
-    (void)fd;
-    (void)what;
+    (void)fd, (void)what;
     bus->wake(bus->arg);
 }
 
-static bool reply_queue_name(struct bus *bus, struct err *e)
+static bool own_queues_name(struct bus *bus, struct err *e)
 {
-    int len = snprintf(bus->reply_queue, sizeof(bus->reply_queue), "keyferry.reply.%s", bus->config.name);
+    int reply = snprintf(bus->reply_queue, sizeof(bus->reply_queue), "keyferry.reply.%s", bus->config.name);
+    int notices = snprintf(bus->notices_queue, sizeof(bus->notices_queue), "keyferry.workers.%s", bus->config.name);
 
-    return len < (int)sizeof(bus->reply_queue) ||
-           err_set(e, ERR_CONFIG, "the name of the worker is too long for that of its reply queue");
+    return (reply < (int)sizeof(bus->reply_queue) && notices < (int)sizeof(bus->notices_queue)) ||
+           err_set(e, ERR_CONFIG, "the name of the worker is too long for those of its queues");
 }
 
 static bool halves_new(struct bus *bus, struct event_base *base, struct err *e)
@@ -164,8 +177,9 @@ static bool halves_new(struct bus *bus, struct event_base *base, struct err *e)
     bus->tray.wake = bus->wake == NULL ? NULL : bus->wake_event;
     bus->up.item.tell = tell_up;
     bus->blocked.item.tell = tell_blocked;
-    return consumer_new(base, &bus->config, &bus->urls, bus->reply_queue, &bus->tray, &consumer_owner, bus,
-                        &bus->consumer, e) &&
+    bus->notices.item.tell = tell_notices;
+    return consumer_new(base, &bus->config, &bus->urls, bus->reply_queue, bus->notices_queue, &bus->tray,
+                        &consumer_owner, bus, &bus->consumer, e) &&
            publisher_new(base, &bus->config, &bus->urls, &bus->tray, &publisher_owner, bus, &bus->publisher, e);
 }
 
@@ -190,7 +204,7 @@ bool bus_open(struct event_base *base, const struct bus_config *config, bus_wake
     bus->arg = arg;
     if (!bus_config_fits(config, e) || !url_list_read(config->urls, config->password, &bus->urls, e) ||
         !tls_check(&config->tls, &bus->urls, e) || !bus_config_keep(config, &bus->config, &bus->memory, e) ||
-        !reply_queue_name(bus, e) || !halves_new(bus, base, e)) {
+        !own_queues_name(bus, e) || !halves_new(bus, base, e)) {
         bus_close(bus);
         return false;
     }
@@ -255,6 +269,11 @@ bool bus_is_current(const struct bus *bus, const struct delivery *delivery)
 void bus_queue_renew(struct bus *bus, size_t queue, const char *why)
 {
     consumer_queue_renew(bus->consumer, queue, why);
+}
+
+void bus_queue_open(struct bus *bus, size_t queue)
+{
+    consumer_queue_open(bus->consumer, queue);
 }
 
 void bus_queue_close(struct bus *bus, size_t queue)

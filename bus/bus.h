@@ -40,16 +40,20 @@ struct bus_config {
     bool declare;        /* make exchanges and queues; else they must be there */
     bool answers_wanted; /* consume from the reply queue "keyferry.reply.<name>" as well */
     const char *exchange, *dead_exchange, *events_exchange, *reply_exchange; /* reply_exchange "": the default one */
+    const char *notices_exchange; /* a topic exchange: what comes by notices_key is BUS_NOTICE; NULL or "": none */
+    const char *notices_key;
     const char *partition_exchange; /* spreads what comes by host.* over the queues; "" or NULL: none does */
     unsigned quiet_ms;              /* after so long without a delivery a queue's consumer must be proven; 0: never */
     uint32_t body_max_bytes;        /* a larger delivery is rejected from its header frame */
     const char *events_key;         /* bind the reply queue to events_exchange by this as well; NULL or "": not */
+    bool queues_closed;             /* consume from no queue before bus_queue_open() */
     bool looks; /* only looks through its queues, which are there: a larger delivery comes without its body */
     const struct bus_queue *queues;
     size_t queue_count;
 };
 
 #define DELIVERY_ANSWER SIZE_MAX
+#define DELIVERY_NOTICE (SIZE_MAX - 1)
 
 /* What a header says of who somebody is: the broker vouches for user_id, and for this nobody does. */
 struct claim {
@@ -60,7 +64,7 @@ struct claim {
 /* A message that came. Flat: one free, by bus_settle() or delivery_free(). */
 struct delivery {
     struct delivery *next; /* for lists of whoever holds it */
-    size_t queue;          /* index into config->queues; of BUS_ANSWER: DELIVERY_ANSWER */
+    size_t queue;          /* index into config->queues; of others: DELIVERY_ANSWER, DELIVERY_NOTICE */
     uint64_t tag;          /* the broker's, within its channel */
     uint64_t generation;   /* of the channel it came by: an ack for an older one is not sent */
     bool redelivered;
@@ -101,14 +105,17 @@ enum bus_event {
     BUS_QUIET,      /* nothing more for now */
     BUS_DELIVERY,   /* a request; news.delivery is now the caller's */
     BUS_ANSWER,     /* a message on the reply queue; likewise; needs no verdict */
+    BUS_NOTICE,     /* a message that came by notices_key; likewise */
     BUS_PUBLISHED,  /* what became of publication news.number */
     BUS_QUEUE_UP,   /* consuming from news.queue; news.text: but it cannot be proven, and why; or "" */
     BUS_QUEUE_DOWN, /* no longer, or not yet; news.text says why; it is tried again by itself */
     BUS_QUEUE_DEAF, /* a canary through news.queue was not delivered; it is consumed anew by itself, and must be proven */
     BUS_LINK_UP,    /* both connections are open and, if wanted, answers can come; news.text names the broker */
-    BUS_LINK_DOWN, /* no longer, or not yet; news.text says why; told again when the reason changes */
-    BUS_BLOCKED,   /* the broker takes no publications for now (memory or disk alarm); news.text has its reason */
-    BUS_UNBLOCKED, /* it takes them again */
+    BUS_LINK_DOWN,    /* no longer, or not yet; news.text says why; told again when the reason changes */
+    BUS_BLOCKED,      /* the broker takes no publications for now (memory or disk alarm); news.text has its reason */
+    BUS_UNBLOCKED,    /* it takes them again */
+    BUS_NOTICES_UP,   /* notices come */
+    BUS_NOTICES_DOWN, /* not any more, or not yet; news.text says why; tried again by itself; harms nothing else */
 };
 
 enum published {
@@ -193,9 +200,12 @@ void bus_queue_renew(struct bus *bus, size_t queue, const char *why);
 /*
  * Close the channel of a queue: the broker takes back what was not settled, in
  * order, ahead of newer messages. BUS_QUEUE_DOWN with the text "closed" follows when
- * it has. Not opened again, whatever becomes of the link.
+ * it has. Not opened again, whatever becomes of the link, but by bus_queue_open().
  */
 void bus_queue_close(struct bus *bus, size_t queue);
+
+/* Consume from a queue that was closed, or never opened, as soon as the link allows. Nothing where it is consumed. */
+void bus_queue_open(struct bus *bus, size_t queue);
 
 /*
  * Ask how many messages wait in a queue that was closed: BUS_QUEUE_UP follows, with

@@ -21,11 +21,18 @@ static char *text_keep(char **at, const char *text)
 
 /* Its texts, but for the URLs and the password. */
 static const size_t texts[] = {
-    offsetof(struct bus_config, name),           offsetof(struct bus_config, exchange),
-    offsetof(struct bus_config, dead_exchange),  offsetof(struct bus_config, events_exchange),
-    offsetof(struct bus_config, reply_exchange), offsetof(struct bus_config, events_key),
-    offsetof(struct bus_config, tls.ca_file),    offsetof(struct bus_config, tls.cert_file),
-    offsetof(struct bus_config, tls.key_file),   offsetof(struct bus_config, partition_exchange),
+    offsetof(struct bus_config, name),
+    offsetof(struct bus_config, exchange),
+    offsetof(struct bus_config, dead_exchange),
+    offsetof(struct bus_config, events_exchange),
+    offsetof(struct bus_config, reply_exchange),
+    offsetof(struct bus_config, events_key),
+    offsetof(struct bus_config, notices_exchange),
+    offsetof(struct bus_config, notices_key),
+    offsetof(struct bus_config, tls.ca_file),
+    offsetof(struct bus_config, tls.cert_file),
+    offsetof(struct bus_config, tls.key_file),
+    offsetof(struct bus_config, partition_exchange),
 };
 
 static const char **text_at(struct bus_config *config, size_t i)

@@ -1,7 +1,4 @@
-#include "bus/consumer.h"
-
-#include "bus/counting.h"
-#include "bus/source.h"
+#include "bus/consumer_parts.h"
 #include "bus/timer.h"
 
 #include <event2/event.h>
@@ -9,37 +6,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHANNEL_TOPOLOGY = 1, CHANNEL_REPLIES, CHANNEL_FIRST_QUEUE, CHANNEL_MOST = 65535, TICK_MS = 1000 };
-
-struct consumer {
-    struct intake_host host;
-    const struct bus_config *config;
-    const struct consumer_owner *owner;
-    void *arg;
-    struct intake topology, replies;
-    struct ask *partitions; /* what the topology's row asks, where there are any; else NULL */
-    struct source *sources;
-    struct counting counting;
-    struct canary_sender canaries;
-    struct event *tick;
-    char lost_text[INTAKE_WHY_CHARS + 64];
-};
+/* A channel that was given up has been given a higher number. */
+static unsigned number_of(const struct consumer *c, uint16_t channel)
+{
+    return (channel - 1u) % c->host.stride + 1;
+}
 
 static bool is_source(const struct consumer *c, const struct intake *intake)
 {
-    return intake != &c->topology && intake != &c->replies && intake != &c->counting.intake;
+    return number_of(c, intake->number) >= CHANNEL_FIRST_QUEUE;
+}
+
+static struct intake *intake_of(struct consumer *c, unsigned number)
+{
+    struct intake *const own[] = {NULL, &c->topology, &c->replies, &c->notices, &c->counting.intake}; /* by number */
+
+    return number < CHANNEL_FIRST_QUEUE ? own[number] : &c->sources[number - CHANNEL_FIRST_QUEUE].intake;
 }
 
 static void open_queues(struct consumer *c)
 {
     if (c->config->answers_wanted)
         intake_open(&c->replies);
+    if (c->config->notices_exchange[0] != '\0')
+        intake_open(&c->notices);
     for (size_t i = 0; i < c->config->queue_count; i++)
         if (c->sources[i].intake.wanted)
             intake_open(&c->sources[i].intake);
 }
 
-static void on_intake_opened(void *arg, struct intake *intake)
+void consumer_on_intake_opened(void *arg, struct intake *intake)
 {
     struct consumer *c = arg;
 
@@ -53,10 +49,12 @@ static void on_intake_opened(void *arg, struct intake *intake)
     }
     if (intake == &c->topology)
         open_queues(c);
+    if (intake == &c->notices)
+        c->owner->notices(c->arg, NULL);
     c->owner->changed(c->arg);
 }
 
-static void on_intake_lost(void *arg, struct intake *intake, const char *why)
+void consumer_on_intake_lost(void *arg, struct intake *intake, const char *why)
 {
     struct consumer *c = arg;
 
@@ -68,11 +66,15 @@ static void on_intake_lost(void *arg, struct intake *intake, const char *why)
         counting_lost(&c->counting);
         return;
     }
+    if (intake == &c->notices) { /* all else goes on without them */
+        c->owner->notices(c->arg, why);
+        return;
+    }
     snprintf(c->lost_text, sizeof(c->lost_text), "%s: %s", connection_peer(c->host.connection), why);
     c->owner->lost(c->arg, c->lost_text);
 }
 
-static void on_intake_delivered(void *arg, struct intake *intake)
+void consumer_on_intake_delivered(void *arg, struct intake *intake)
 {
     struct consumer *c = arg;
 
@@ -80,25 +82,24 @@ static void on_intake_delivered(void *arg, struct intake *intake)
         source_delivered(&c->sources[intake->queue]);
 }
 
-static void on_intake_counted(void *arg, uint32_t messages)
+void consumer_on_intake_counted(void *arg, uint32_t messages)
 {
     struct consumer *c = arg;
 
     counting_answered(&c->counting, messages);
 }
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+void consumer_on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct consumer *c = arg;
     uint64_t now_ms = monotonic_ms();
 
     (void)fd, (void)what;
-    timer_set(c->tick, TICK_MS);
+    timer_set(c->tick, CONSUMER_TICK_MS);
     if (!connection_is_open(c->host.connection))
         return;
-    intake_tick(&c->topology, now_ms);
-    intake_tick(&c->replies, now_ms);
-    intake_tick(&c->counting.intake, now_ms);
+    for (unsigned number = CHANNEL_TOPOLOGY; number < CHANNEL_FIRST_QUEUE; number++)
+        intake_tick(intake_of(c, number), now_ms);
     for (size_t i = 0; i < c->config->queue_count; i++)
         source_tick(&c->sources[i], c->config->prefetch, now_ms);
 }
@@ -121,28 +122,18 @@ static void on_lost(void *arg, const struct loss *loss)
     intake_reset(&c->topology);
     intake_reset(&c->replies);
     counting_reset(&c->counting);
+    intake_reset(&c->notices);
+    if (c->config->notices_exchange[0] != '\0')
+        c->owner->notices(c->arg, loss->text);
     for (size_t i = 0; i < c->config->queue_count; i++)
         source_reset(&c->sources[i], loss->text);
     c->owner->lost(c->arg, loss->text);
 }
 
-static struct intake *intake_of(struct consumer *c, uint16_t channel)
-{
-    unsigned number = (channel - 1u) % c->host.stride + 1;
-
-    if (number == CHANNEL_TOPOLOGY)
-        return &c->topology;
-    if (number == CHANNEL_REPLIES)
-        return &c->replies;
-    if (number - CHANNEL_FIRST_QUEUE == c->config->queue_count)
-        return &c->counting.intake;
-    return &c->sources[number - CHANNEL_FIRST_QUEUE].intake;
-}
-
 static bool on_frame(void *arg, const struct wire_frame *frame, struct err *e)
 {
     struct consumer *c = arg;
-    struct intake *intake = intake_of(c, frame->channel);
+    struct intake *intake = intake_of(c, number_of(c, frame->channel));
 
     if (frame->channel > intake->number)
         return err_set(e, ERR_BUS, "a frame on channel %u, which is not open", frame->channel);
@@ -161,136 +152,12 @@ static void on_blocked(void *arg, const char *why)
     (void)why;
 }
 
-static const struct connection_owner connection_owner = {
+const struct connection_owner consumer_connection_owner = {
     .opened = on_opened,
     .frame = on_frame,
     .lost = on_lost,
     .blocked = on_blocked,
 };
-
-static struct ask_row queue_row(const struct consumer *c)
-{
-    return c->partitions != NULL && c->config->declare ? topology_partition : topology_host_queue(c->config->declare);
-}
-
-static void intakes_init(struct consumer *c, const char *reply_queue)
-{
-    const struct bus_config *config = c->config;
-
-    c->topology = (struct intake){.host = &c->host, .row = topology_shared, .number = CHANNEL_TOPOLOGY};
-    if (c->partitions != NULL)
-        c->topology.row = topology_partitions(config->queue_count, c->partitions);
-    c->replies = (struct intake){
-        .host = &c->host,
-        .row = topology_reply_queue(config->reply_exchange[0] != '\0', config->events_key[0] != '\0'),
-        .name = reply_queue,
-        .key = reply_queue,
-        .queue = DELIVERY_ANSWER,
-        .no_ack = true,
-        .number = CHANNEL_REPLIES,
-    };
-    c->counting.intake = (struct intake){
-        .host = &c->host,
-        .row = topology_nothing,
-        .number = (uint16_t)(CHANNEL_FIRST_QUEUE + config->queue_count),
-        .counts = true,
-    };
-    for (size_t i = 0; i < config->queue_count; i++) {
-        c->sources[i].intake = (struct intake){
-            .host = &c->host,
-            .row = queue_row(c),
-            .name = config->queues[i].name,
-            .key = config->queues[i].routing_key,
-            .queue = i,
-            .number = (uint16_t)(CHANNEL_FIRST_QUEUE + i),
-            .wanted = true,
-        };
-        source_init(&c->sources[i], &c->canaries, config->quiet_ms);
-    }
-}
-
-static struct consumer *consumer_alloc(const struct bus_config *config)
-{
-    struct consumer *c = calloc(1, sizeof(*c));
-    bool has_partitions = config->partition_exchange[0] != '\0';
-
-    if (c == NULL)
-        return NULL;
-    c->config = config;
-    c->sources = calloc(config->queue_count + 1, sizeof(*c->sources));
-    if (has_partitions)
-        c->partitions = calloc(topology_partitions_count(config->queue_count), sizeof(*c->partitions));
-    if (c->sources != NULL && (c->partitions != NULL || !has_partitions))
-        return c;
-    free(c->sources);
-    free(c->partitions);
-    free(c);
-    return NULL;
-}
-
-bool consumer_new(struct event_base *base, const struct bus_config *config, const struct url_list *urls,
-                  const char *reply_queue, struct tray *tray, const struct consumer_owner *owner, void *arg,
-                  struct consumer **out, struct err *e)
-{
-    struct connection_config link = {
-        .base = base,
-        .urls = urls,
-        .tls = &config->tls,
-        .name = config->name,
-        .heartbeat_s = config->heartbeat_s,
-        .owner = &connection_owner,
-    };
-
-    if (config->queue_count > CHANNEL_MOST - CHANNEL_FIRST_QUEUE - 1)
-        return err_set(e, ERR_CONFIG, "%zu queues, and a connection has at most %d channels", config->queue_count,
-                       CHANNEL_MOST);
-    struct consumer *c = consumer_alloc(config);
-    if (c == NULL)
-        return err_set(e, ERR_LOCAL, "no memory for the queues");
-    c->owner = owner;
-    c->arg = arg;
-    c->host = (struct intake_host){
-        .base = base,
-        .tray = tray,
-        .values = topology_values(config),
-        .body_max_bytes = config->body_max_bytes,
-        .looks = config->looks,
-        .stride = (uint16_t)(CHANNEL_FIRST_QUEUE + config->queue_count),
-        .opened = on_intake_opened,
-        .lost = on_intake_lost,
-        .delivered = on_intake_delivered,
-        .counted = on_intake_counted,
-        .arg = c,
-    };
-    c->canaries = (struct canary_sender){.send = owner->send_canary, .forget = owner->forget_canary, .arg = arg};
-    intakes_init(c, reply_queue);
-    link.arg = c;
-    c->tick = evtimer_new(base, on_tick, c);
-    if (c->tick == NULL || !counting_init(&c->counting, config, e) || !connection_new(&link, &c->host.connection, e)) {
-        consumer_free(c);
-        return err_set(e, ERR_LOCAL, "no memory for the queues");
-    }
-    timer_set(c->tick, TICK_MS);
-    *out = c;
-    return true;
-}
-
-void consumer_free(struct consumer *c)
-{
-    if (c == NULL)
-        return;
-    connection_free(c->host.connection);
-    if (c->tick != NULL)
-        event_free(c->tick);
-    intake_done(&c->topology);
-    intake_done(&c->replies);
-    counting_done(&c->counting);
-    for (size_t i = 0; i < c->config->queue_count; i++)
-        source_done(&c->sources[i]);
-    free(c->sources);
-    free(c->partitions);
-    free(c);
-}
 
 void consumer_stop(struct consumer *c)
 {
@@ -359,6 +226,15 @@ void consumer_queue_close(struct consumer *c, size_t queue)
 
     if (source->intake.wanted)
         intake_close(&source->intake);
+}
+
+void consumer_queue_open(struct consumer *c, size_t queue)
+{
+    struct intake *intake = &c->sources[queue].intake;
+
+    if (consumer_has_topology(c))
+        intake_open(intake);
+    intake->wanted = true;
 }
 
 void consumer_queue_count(struct consumer *c, size_t queue)

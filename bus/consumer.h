@@ -1,6 +1,6 @@
 /*
  * The consuming half of a bus: one connection, on it a channel that makes the
- * topology, one for the reply queue and one for each host queue, and on these the
+ * topology, one for the reply queue, one for notices and one for each host queue, and on these the
  * deliveries put together from their frames.
  */
 #ifndef BUS_CONSUMER_H
@@ -13,8 +13,9 @@ struct consumer;
 
 /* In the loop; neither may end the consumer. */
 struct consumer_owner {
-    void (*changed)(void *arg);               /* consumer_is_ready() may be another than before */
-    void (*lost)(void *arg, const char *why); /* not ready: the connection or one of its own channels failed */
+    void (*changed)(void *arg);                  /* consumer_is_ready() may be another than before */
+    void (*lost)(void *arg, const char *why);    /* not ready: the connection or one of its own channels failed */
+    void (*notices)(void *arg, const char *why); /* NULL: they come; else they do not, and why */
     bool (*send_canary)(void *arg, size_t queue,
                         uint64_t *number); /* through a host queue; then consumer_published() */
     void (*forget_canary)(void *arg, uint64_t number);
@@ -25,8 +26,8 @@ struct consumer_owner {
  * ERR_CONFIG where a queue has no channel number left, and ERR_LOCAL.
  */
 MUST_CHECK bool consumer_new(struct event_base *base, const struct bus_config *config, const struct url_list *urls,
-                             const char *reply_queue, struct tray *tray, const struct consumer_owner *owner, void *arg,
-                             struct consumer **out, struct err *e);
+                             const char *reply_queue, const char *notices_queue, struct tray *tray,
+                             const struct consumer_owner *owner, void *arg, struct consumer **out, struct err *e);
 void consumer_free(struct consumer *consumer);          /* NULL is fine */
 void consumer_stop(struct consumer *consumer);          /* as connection_stop() */
 bool consumer_is_over(const struct consumer *consumer); /* as connection_is_over() */
@@ -41,11 +42,12 @@ bool consumer_has_topology(const struct consumer *consumer);
 const struct broker *consumer_broker(const struct consumer *consumer);
 const char *consumer_peer_name(const struct consumer *consumer);
 
-/* As bus_settle(), bus_is_current(), bus_queue_count(), bus_queue_close() and bus_queue_renew(); settling does not free. */
+/* As bus_settle(), bus_is_current(), bus_queue_count(), bus_queue_open(), bus_queue_close() and bus_queue_renew(); settling does not free. */
 void consumer_settle(struct consumer *consumer, const struct delivery *delivery, enum verdict verdict);
 bool consumer_is_current(const struct consumer *consumer, const struct delivery *delivery);
 void consumer_queue_renew(struct consumer *consumer, size_t queue, const char *why);
 void consumer_queue_count(struct consumer *consumer, size_t queue);
+void consumer_queue_open(struct consumer *consumer, size_t queue);
 void consumer_queue_close(struct consumer *consumer, size_t queue);
 
 /* As bus_count(), bus_queue_depth() (behind the last queue: of the dead letters) and bus_queue_heard_ms(). */

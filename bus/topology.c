@@ -123,6 +123,21 @@ static const struct ask reply_queue_bound_listening[] = {
     { .kind = ASK_CONSUME, .queue = SUBJECT_QUEUE, .flags = ASK_NO_ACK },
 };
 
+static const struct ask notices[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_EXCHANGE, .exchange = SUBJECT_NOTICES, .type = "topic" },
+    { .kind = ASK_QUEUE,    .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE },
+    { .kind = ASK_BIND,     .queue = SUBJECT_QUEUE, .exchange = SUBJECT_NOTICES },
+    { .kind = ASK_CONSUME,  .queue = SUBJECT_QUEUE, .flags = ASK_NO_ACK },
+};
+
+static const struct ask notices_as_they_are[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE,    .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE },
+    { .kind = ASK_BIND,     .queue = SUBJECT_QUEUE, .exchange = SUBJECT_NOTICES },
+    { .kind = ASK_CONSUME,  .queue = SUBJECT_QUEUE, .flags = ASK_NO_ACK },
+};
+
 static const struct ask publisher[] = {
     { .kind = ASK_CHANNEL },
     { .kind = ASK_CONFIRM },
@@ -170,6 +185,11 @@ struct ask_row topology_reply_queue(bool bound, bool listens)
     return rows[bound][listens];
 }
 
+struct ask_row topology_notices(bool declare)
+{
+    return declare ? (struct ask_row)ROW(notices) : (struct ask_row)ROW(notices_as_they_are);
+}
+
 struct ask_values topology_values(const struct bus_config *config)
 {
     return (struct ask_values){
@@ -182,6 +202,7 @@ struct ask_values topology_values(const struct bus_config *config)
                 [SUBJECT_REPLIES] = config->reply_exchange,
                 [SUBJECT_EVENTS_KEY] = config->events_key,
                 [SUBJECT_PARTITIONS] = config->partition_exchange,
+                [SUBJECT_NOTICES] = config->notices_exchange,
             },
         .listed = config->queues,
         .consumer_tag = config->name,

@@ -17,6 +17,7 @@ enum subject {
     SUBJECT_EVENTS,     /* the events exchange */
     SUBJECT_REPLIES,    /* the reply exchange */
     SUBJECT_PARTITIONS, /* the exchange that spreads over the queues */
+    SUBJECT_NOTICES,    /* the exchange of notices */
     SUBJECT_QUEUE,      /* the queue that the channel is for */
     SUBJECT_KEY,        /* its routing key */
     SUBJECT_EVENTS_KEY, /* which events are listened to */
@@ -97,6 +98,8 @@ struct ask_row topology_reply_queue(bool bound, bool listens); /* to the reply e
 /* For bus/survey.h, of the queue SUBJECT_QUEUE or the exchange SUBJECT_REQUESTS, each on a channel that does nothing else. */
 extern const struct ask_row topology_exchange, topology_host, topology_dead;
 extern const struct ask_row topology_trial_consume, topology_trial_publish;
+
+struct ask_row topology_notices(bool declare); /* the exchange as well */
 
 /* The values of a configuration; the queue's name and key are left for the caller to add. */
 struct ask_values topology_values(const struct bus_config *config);

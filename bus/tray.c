@@ -77,7 +77,9 @@ enum bus_event tray_take(struct tray *tray, struct bus_news *news)
         item->tell(item, news);
         text_clean(news->text, strlen(news->text)); /* it may hold words of the broker's */
     } else if ((news->delivery = take_delivery(tray)) != NULL) {
-        news->event = news->delivery->queue == DELIVERY_ANSWER ? BUS_ANSWER : BUS_DELIVERY;
+        news->event = news->delivery->queue == DELIVERY_ANSWER   ? BUS_ANSWER
+                      : news->delivery->queue == DELIVERY_NOTICE ? BUS_NOTICE
+                                                                 : BUS_DELIVERY;
     } else {
         tray->awake = false;
     }

@@ -63,12 +63,15 @@ static bool on_news(struct dead *d, struct bus_news *news, struct err *e)
         fprintf(stderr, "keyferry: the broker takes no messages for now: %s\n", news->text);
         return true;
     case BUS_ANSWER:
+    case BUS_NOTICE:
         delivery_free(news->delivery);
         return true;
     case BUS_QUIET:
     case BUS_LINK_UP:
     case BUS_QUEUE_DEAF:
     case BUS_UNBLOCKED:
+    case BUS_NOTICES_UP:
+    case BUS_NOTICES_DOWN:
         break;
     }
     return true;

@@ -127,6 +127,7 @@ static void watch(struct watching *w)
 
         switch (client_next(w->session.client, SLICE_MS, &news)) {
         case BUS_ANSWER:
+        case BUS_NOTICE:
         case BUS_DELIVERY:
             take_event(w, news.delivery);
             delivery_free(news.delivery);
@@ -142,6 +143,8 @@ static void watch(struct watching *w)
         case BUS_QUEUE_DEAF:
         case BUS_BLOCKED:
         case BUS_UNBLOCKED:
+        case BUS_NOTICES_UP:
+        case BUS_NOTICES_DOWN:
             break;
         }
         if (ferror(stdout))

@@ -73,6 +73,12 @@ static bool is_ready(const struct readiness *r)
     return r->is_consuming && r->is_hypervisor_up;
 }
 
+/* It does not speak against this worker. */
+static bool is_well(const struct readiness *r)
+{
+    return is_ready(r) || (r->is_left && r->is_hypervisor_up);
+}
+
 /* Who is not admitted learns that it is so, and not of whom and why. */
 static void tell(struct evbuffer *body, const struct readiness *r, bool is_told)
 {
@@ -110,8 +116,8 @@ static void answer_for_all(const struct http *http, struct evhttp_request *reque
     struct readiness r;
 
     for (size_t i = 0; http->config.readiness(http->config.arg, i, &r); i++) {
-        any |= is_ready(&r);
-        if (!is_ready(&r) && is_told)
+        any |= is_well(&r);
+        if (!is_well(&r) && is_told)
             tell(body, &r, true);
     }
     evbuffer_prepend(body, any ? "ready\n" : "not ready\n", any ? 6 : 10);

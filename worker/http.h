@@ -19,6 +19,7 @@ MUST_CHECK bool http_address_read(const char *text, char host[HTTP_HOST_BYTES], 
 struct readiness {
     const char *host; /* its UUID */
     bool is_consuming, is_hypervisor_up;
+    bool is_left;    /* to other workers, as it should be */
     const char *why; /* it is not ready, for people; or "" */
 };
 
@@ -39,11 +40,11 @@ struct http_config {
 
 /*
  * Serve. For everybody: /healthz: 200 while the loop turns; /readyz: 200 if at least
- * one host is consumed for and its libvirt can be reached, else 503, naming every
- * host that is not ready to who may look; ?host=<uuid> asks for one (404 where it is
- * not served here). For who may look (http_guard.h): /metrics, the status page at /,
- * the same as JSON at /status.json, and at /events word that it has changed.
- * Fails with ERR_CONFIG, naming the address or the token's file, or ERR_LOCAL.
+ * one host is consumed for, or left to other workers, and its libvirt can be reached,
+ * else 503, naming every host that is not ready to who may look; ?host=<uuid> asks for
+ * one (404 where it is not served here). For who may look (http_guard.h): /metrics,
+ * the status page at /, the same as JSON at /status.json, and at /events word that it
+ * has changed. Fails with ERR_CONFIG, naming the address or the token's file, or ERR_LOCAL.
  */
 MUST_CHECK bool http_open(struct event_base *base, const struct http_config *config, struct http **out, struct err *e);
 void http_close(struct http *http); /* NULL is fine */

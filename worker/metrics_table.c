@@ -48,7 +48,7 @@ const struct metric metric_table[] = {
 
     {"keyferry_hosts", GAUGE, "", "", "Hosts in the configuration.", NOW(hosts)},
     {"keyferry_hosts_ready", GAUGE, "", "", "Those of them that `/readyz` calls ready.", NOW(hosts_ready)},
-    {"keyferry_host_ready", GAUGE, "", "host", "1 while the host's requests are consumed and its libvirt can be reached.", HOST(is_ready)},
+    {"keyferry_host_ready", GAUGE, "", "host", "1 while the host's requests are consumed here, or left to other workers, and its libvirt can be reached.", HOST(is_ready)},
     {"keyferry_host_consuming", GAUGE, "", "host", "1 while this worker consumes from the host's queue, or stands by for another that does.", HOST(is_consuming)},
     {"keyferry_host_served", GAUGE, "", "host", "1 while this worker is the one that acts on the host.", HOST(is_served)},
     {"keyferry_host_libvirt_up", GAUGE, "", "host", "1 while the host's libvirt can be reached.", HOST(is_libvirt_up)},

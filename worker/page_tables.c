@@ -30,6 +30,8 @@ const char *host_words(const struct host_status *host, const char **class)
     *class = host->is_ready == 1 ? "ok" : "bad";
     if (host->is_libvirt_up != 1)
         return "libvirt away";
+    if (host->is_left == 1)
+        return "with another worker";
     if (host->is_consuming != 1)
         return "not consumed";
     if (host->is_ready != 1)

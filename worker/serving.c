@@ -25,11 +25,17 @@ void serving_delivery(struct worker *w, struct delivery *delivery)
         life_delivery(w->life, delivery, host);
         return;
     }
+    if (s->is_given) { /* our channel will close, and give it back */
+        delivery_free(delivery);
+        return;
+    }
     delivery->next = NULL;
     *(s->waiting == NULL ? &s->waiting : &s->waiting_last->next) = delivery;
     s->waiting_last = delivery;
-    if (!s->is_asked)
-        tenure_want(w->tenures, host);
+    if (s->is_asked)
+        return;
+    sharing_wanted(w, host);
+    tenure_want(w->tenures, host);
 }
 
 /* What waits for the host and came by a queue; or, by any (queue_count). */
@@ -127,6 +133,7 @@ static void begin(struct worker *w, size_t host)
 {
     log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[host].uuid.text, "details", "this worker acts on the host now",
               (char *)NULL);
+    sharing_taken(w, host);
     worker_look_over(w);
     if (hypervisors_up(w->hypervisors, host, NULL))
         look_after(w, host);
@@ -135,22 +142,29 @@ static void begin(struct worker *w, size_t host)
 
 /*
  * Whoever served the host has gone, or nobody has yet: what it left is looked after before anybody asks for anything.
- * The broker may have chosen another to come next; that one asks for it with its first delivery.
+ * By the first of the pool; if that does not, by whoever consumes. The broker may have chosen another to come next; that
+ * one asks for it with its first delivery.
  */
-static void take_if_free(struct worker *w, size_t host)
+void serving_take(struct worker *w, size_t host)
 {
     if (!w->is_draining && !tenure_is_held(w->tenures, host) && serving_missing(w, host) == NULL &&
-        tenure_try(w->tenures, host))
+        sharing_may_take(w, host) && tenure_try(w->tenures, host))
         begin(w, host);
+}
+
+static void be_free(struct worker *w, size_t host)
+{
+    sharing_free(w, host);
+    serving_take(w, host);
 }
 
 static void queue_up(struct worker *w, size_t queue)
 {
     if (w->config.partitions == 0)
-        take_if_free(w, queue);
+        be_free(w, queue);
     else if (w->consuming_count == w->queue_count)
         for (size_t i = 0; i < w->config.host_count; i++)
-            take_if_free(w, i);
+            be_free(w, i);
 }
 
 static void queue_down(struct worker *w, size_t queue)
@@ -198,13 +212,13 @@ static void give_back(struct worker *w, size_t host)
             bus_queue_renew(w->bus, i, "another worker serves a host of it");
 }
 
-static void be_asked(struct worker *w, size_t host)
+void serving_leave(struct worker *w, size_t host, const char *why)
 {
-    log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[host].uuid.text, "details",
-              "another worker asks for the host: nothing more is begun here", (char *)NULL);
+    log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[host].uuid.text, "details", why, (char *)NULL);
     w->served[host].is_asked = true;
     w->asked_count++;
-    give_back(w, host);
+    if (!w->served[host].is_given)
+        give_back(w, host);
     life_leave(w->life, host);
     serving_step(w);
 }
@@ -216,9 +230,9 @@ void serving_tenure(void *arg, size_t host, enum tenure_news news, const char *t
     if (news == TENURE_GRANTED)
         begin(w, host);
     else if (news == TENURE_ASKED && !w->served[host].is_asked)
-        be_asked(w, host);
+        serving_leave(w, host, "another worker asks for the host: nothing more is begun here");
     else if (news == TENURE_FREE)
-        take_if_free(w, host);
+        be_free(w, host);
     else if (news == TENURE_STUCK)
         log_event(LOG_LEVEL_WARN, "tenure-stuck", "host", w->hosts[host].uuid.text, "details", text, (char *)NULL);
 }
@@ -231,6 +245,10 @@ void serving_step(struct worker *w)
         w->served[i].is_asked = false;
         w->asked_count--;
         life_stay(w->life, i);
+        if (w->served[i].is_given)
+            sharing_part(w, i);
+        log_event(LOG_LEVEL_INFO, "tenure", "host", w->hosts[i].uuid.text, "details",
+                  "this worker acts on the host no more", (char *)NULL);
         tenure_give(w->tenures, i);
         if (w->served[i].waiting != NULL && !w->is_draining) /* they came since, by a new channel */
             tenure_want(w->tenures, i);

@@ -18,6 +18,19 @@ void serving_delivery(struct worker *w, struct delivery *delivery); /* now its o
 void serving_queue(struct worker *w, size_t queue, bool up);
 void serving_hypervisor_up(struct worker *w, size_t host);
 
+/* Begin: tenures and pool are there. */
+void serving_open(struct worker *w);
+
+/* As the pool has it: subscribe, stand by, or leave hosts to others. Of pool_open(). */
+void serving_look(void *arg);
+bool serving_consumes(void *arg, size_t host);
+
+/* Begin nothing more of a host, and let go of it when nothing runs any more. */
+void serving_leave(struct worker *w, size_t host, const char *why);
+
+/* Act on a host on which nobody acts, if it is this worker's to do. */
+void serving_take(struct worker *w, size_t host);
+
 /* Of tenures_open(). */
 void serving_tenure(void *arg, size_t host, enum tenure_news news, const char *text);
 

@@ -140,6 +140,9 @@ static bool open_bus(struct worker *w, struct err *e)
                                 .declare = c->declare != 0,
                                 .partition_exchange = c->partitions > 0 ? ROUTES_PARTITION_EXCHANGE : NULL,
                                 .answers_wanted = true,
+                                .notices_exchange = POOL_EXCHANGE,
+                                .notices_key = w->pool_key,
+                                .queues_closed = true,
                                 .exchange = c->exchange,
                                 .dead_exchange = c->dead_exchange,
                                 .events_exchange = c->events_exchange,
@@ -155,6 +158,7 @@ static bool open_bus(struct worker *w, struct err *e)
         return err_set(e, ERR_LOCAL, "out of memory");
     for (size_t i = 0; i < w->queue_count; i++)
         queues[i] = (struct bus_queue){w->queues[i].route.queue, w->queues[i].route.key};
+    pool_key(w->digest_key, w->pool_key);
     ok = config_password(c, &password, e);
     config.password = password;
     ok = ok && bus_open(w->base, &config, worker_on_bus, w, &w->bus, e);
@@ -224,6 +228,18 @@ static bool open_leases(struct worker *w, struct err *e)
     return w->leases != NULL || err_set(e, ERR_LOCAL, "out of memory");
 }
 
+static bool open_pool(struct worker *w, struct err *e)
+{
+    struct pool_config config = {
+        w->base,        &w->life_config.world, w->config.name,   w->config.state_dir, w->digest_key,
+        w->queue_names, w->queue_count,        sharing_consumes, sharing_look,        w};
+
+    if (!pool_open(&config, &w->pool, e))
+        return false;
+    sharing_begin(w);
+    return true;
+}
+
 static bool open_recovery(struct worker *w, struct err *e)
 {
     struct recovery_config config = {w->ledger_path, w->hosts, w->config.host_count, worker_restore, serving_may, w};
@@ -265,7 +281,7 @@ static bool open_all(struct worker *w, struct err *e)
         !hypervisors_open(w->base, &w->config, worker_on_hypervisor, worker_on_arrival, w, &w->hypervisors, e) ||
         !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e) ||
         !open_recovery(w, e) || !open_leases(w, e) || !open_life(w, e) ||
-        !tenures_open(w->base, &w->config, TENURE_FENCE_MS, serving_tenure, w, &w->tenures, e))
+        !tenures_open(w->base, &w->config, TENURE_FENCE_MS, serving_tenure, w, &w->tenures, e) || !open_pool(w, e))
         return false;
     return watchdog_open(w->base, worker_is_well, w, &w->watchdog, e) && open_http(w, e);
 }
@@ -315,6 +331,7 @@ void worker_close(struct worker *w)
     events_free(w->events);
     bus_close(w->bus);
     hypervisors_close(w->hypervisors);
+    pool_close(w->pool);
     tenures_close(w->tenures);
     vault_give(w->vault, w->digest_key);
     vault_close(w->vault);

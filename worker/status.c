@@ -38,7 +38,8 @@ static void host_status(void *arg, size_t index, struct host_status *out)
         .uuid = w->hosts[index].uuid.text,
         .uri = w->config.hosts[index].libvirt_uri,
         .why = r.why,
-        .is_ready = r.is_consuming && r.is_hypervisor_up,
+        .is_ready = (r.is_consuming || r.is_left) && r.is_hypervisor_up,
+        .is_left = r.is_left && !r.is_consuming,
         .is_consuming = serving_missing(w, index) == NULL,
         .is_served = serving_may(w, index),
         .is_libvirt_up = r.is_hypervisor_up,
@@ -73,7 +74,7 @@ static void count_hosts(struct worker *w, struct status *out)
     struct readiness r;
 
     for (size_t i = 0; worker_readiness(w, i, &r); i++)
-        out->hosts_ready += r.is_consuming && r.is_hypervisor_up;
+        out->hosts_ready += (r.is_consuming || r.is_left) && r.is_hypervisor_up;
 }
 
 /* Of the hosts that are this worker's: others who share the ledger tell of theirs. */

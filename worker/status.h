@@ -11,7 +11,7 @@
 struct host_status {
     const char *uuid, *uri;
     const char *why; /* something is wrong with it, for people; or "" */
-    int64_t is_ready, is_consuming, is_served, is_libvirt_up;
+    int64_t is_ready, is_consuming, is_left, is_served, is_libvirt_up;
     int64_t libvirt_connections; /* so far */
     int64_t in_flight;
     int64_t messages; /* that are ready in its queue, when that was last asked */

@@ -378,6 +378,11 @@ void tenure_give(struct tenures *t, size_t host)
     own->stage = STAGE_NONE;
 }
 
+bool tenure_is_free(const struct tenures *t, size_t host)
+{
+    return t->list[host].stage != STAGE_HELD && tenure_lock_holder(t->list[host].lock) == 0;
+}
+
 bool tenure_is_held(const struct tenures *t, size_t host)
 {
     return t->list[host].stage == STAGE_HELD;

@@ -57,4 +57,7 @@ void tenure_give(struct tenures *tenures, size_t host);
 
 bool tenure_is_held(const struct tenures *tenures, size_t host);
 
+/* True if nobody holds it. Asks the kernel. */
+bool tenure_is_free(const struct tenures *tenures, size_t host);
+
 #endif

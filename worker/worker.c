@@ -120,17 +120,19 @@ static void tell_status(const struct worker *w, const char *text)
 static void on_queue(struct worker *w, const struct bus_news *news)
 {
     struct queue *q = &w->queues[news->queue];
-    bool up = news->event == BUS_QUEUE_UP, is_plain = up && news->text[0] == '\0';
+    bool up = news->event == BUS_QUEUE_UP, is_left = !up && !q->is_open;
+    bool is_plain = is_left || (up && news->text[0] == '\0');
+    const char *why = is_left ? "left to the other workers of the pool" : news->text;
     const char *event = up ? "queue-up" : news->event == BUS_QUEUE_DEAF ? "queue-deaf" : "queue-down";
 
-    if (q->is_consuming == up && strcmp(q->why, news->text) == 0)
+    if (q->is_consuming == up && strcmp(q->why, why) == 0)
         return;
     w->consuming_count += (size_t)up - (size_t)q->is_consuming;
     q->is_consuming = up;
-    snprintf(q->why, sizeof(q->why), "%s", news->text);
-    log_event(is_plain ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, event, "queue", q->route.queue, "details", news->text,
-              (char *)NULL);
+    snprintf(q->why, sizeof(q->why), "%s", why);
+    log_event(is_plain ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, event, "queue", q->route.queue, "details", why, (char *)NULL);
     serving_queue(w, news->queue, up);
+    pool_changed(w->pool);
     http_changed(w->http);
     tell_status(w, "serving");
 }
@@ -160,6 +162,7 @@ static void on_link(struct worker *w, const struct bus_news *news, bool up)
     snprintf(up ? w->broker : w->broker_why, WHY_BYTES, "%s", news->text);
     http_changed(w->http);
     events_link(w->events, up);
+    pool_link(w->pool, up);
     tell_status(w, up ? "connected to the broker" : "waiting for the broker");
     if (up)
         tell_broker(w);
@@ -190,7 +193,13 @@ static void on_news(struct worker *w, struct bus_news *news)
         life_answer(w->life, news->delivery);
         delivery_free(news->delivery);
         return;
+    case BUS_NOTICE:
+        pool_notice(w->pool, news->delivery);
+        delivery_free(news->delivery);
+        return;
     case BUS_PUBLISHED:
+        if (pool_published(w->pool, news))
+            return;
         w->metrics.published[news->how]++;
         if (!events_published(w->events, news))
             life_published(w->life, news->number, fate_of(news), news->text);
@@ -203,6 +212,10 @@ static void on_news(struct worker *w, struct bus_news *news)
     case BUS_LINK_UP:
     case BUS_LINK_DOWN:
         on_link(w, news, news->event == BUS_LINK_UP);
+        return;
+    case BUS_NOTICES_UP:
+    case BUS_NOTICES_DOWN:
+        pool_notices(w->pool, news->event == BUS_NOTICES_UP, news->text);
         return;
     case BUS_BLOCKED:
         w->is_broker_blocked = true;
@@ -261,6 +274,7 @@ void worker_on_stop_signal(int fd, short what, void *arg)
     sd_notify(0, "STOPPING=1\nSTATUS=finishing what runs");
     w->is_draining = true;
     http_changed(w->http);
+    pool_bye(w->pool);
     life_drain(w->life);
     evtimer_add(w->drain_timer, &limit);
     stop_when_idle(w);
@@ -315,6 +329,7 @@ bool worker_readiness(void *arg, size_t index, struct readiness *out)
     missing = serving_missing(w, index);
     out->host = w->hosts[index].uuid.text;
     out->is_consuming = missing == NULL && w->ledger_works && !w->is_draining;
+    out->is_left = sharing_is_left(w, index) && w->ledger_works && !w->is_draining && bus_is_up(w->bus);
     out->is_hypervisor_up = hypervisors_up(w->hypervisors, index, &why);
     out->why = w->is_draining ? "stopping" : !w->ledger_works ? w->ledger_why : missing != NULL ? missing->why : why;
     return true;

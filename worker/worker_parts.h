@@ -12,10 +12,12 @@
 #include "worker/leases.h"
 #include "worker/life.h"
 #include "worker/metrics.h"
+#include "worker/pool.h"
 #include "worker/recorder.h"
 #include "worker/recovery.h"
 #include "worker/routes.h"
 #include "worker/serving.h"
+#include "worker/sharing.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 
@@ -24,7 +26,9 @@ enum { WHY_BYTES = sizeof(((struct bus_news *)0)->text) };
 /* One queue, and how it is with it. */
 struct queue {
     struct route route;
+    bool is_open; /* the bus is to consume from it */
     bool is_consuming;
+    pid_t behind; /* the first of the pool that was there before we came; 0: none */
     char why[WHY_BYTES];
 };
 
@@ -36,6 +40,10 @@ struct served {
     bool is_asked;                                        /* another worker wants the host: nothing more is begun */
     struct delivery *waiting, *waiting_last;              /* until the tenure is held */
     int64_t reconcile_ms;                                 /* when it is reconciled next; 0: not served yet */
+    bool is_given;         /* ... as this one has seen by itself, whose channel is open still */
+    bool was_given;        /* ... and nobody is known to have taken it */
+    int64_t free_ms;       /* since when nobody is known to act on it; 0: somebody does */
+    int64_t keep_until_ms; /* not given to another worker before */
 };
 
 struct worker {
@@ -52,6 +60,8 @@ struct worker {
     struct recovery *recovery;
     struct leases *leases;
     struct tenures *tenures;
+    struct pool *pool;
+    char pool_key[POOL_KEY_BYTES];
     size_t asked_count;                             /* of hosts that other workers ask for */
     bool ledger_unread;                             /* the last look-up failed */
     enum { LOOK_NONE, LOOK_SOON, LOOK_BEGUN } look; /* SOON: in a row of deliveries, whose look-ups are of one moment */

@@ -665,6 +665,70 @@ static void a_closed_queue_gives_back_in_order(void **state)
     rig_close(&first);
 }
 
+static void a_queue_is_consumed_when_it_is_opened_and_closed_and_opened_again(void **state)
+{
+    struct bus_config config = plain_config();
+    struct bus_news news;
+    struct rig rig;
+
+    (void)state;
+    config.queues_closed = true;
+    rig_open(&rig, &config);
+    rig_wait(&rig, BUS_LINK_UP, &news, 20);
+    rig_publish(&rig, "", queue, "m-1", 10);
+    rig_wait(&rig, BUS_PUBLISHED, &news, 10);
+    assert_int_equal(news.how, PUBLISHED_RETURNED); /* nobody has made it */
+    for (int i = 0; i < 2; i++) {
+        bus_queue_open(rig.bus, 0);
+        bus_queue_open(rig.bus, 0);
+        rig_wait(&rig, BUS_QUEUE_UP, &news, 10);
+        rig_publish(&rig, EXCHANGE, key, "m-2", 10);
+        bus_settle(rig.bus, rig_delivery(&rig), VERDICT_ACK);
+        bus_queue_close(rig.bus, 0);
+        rig_wait(&rig, BUS_QUEUE_DOWN, &news, 10);
+    }
+    bus_queue_open(rig.bus, 0);
+    bus_queue_close(rig.bus, 0);
+    bus_queue_open(rig.bus, 0); /* while it is closing */
+    rig_wait(&rig, BUS_QUEUE_UP, &news, 10);
+    rig_close(&rig);
+}
+
+static void notices_come_and_what_is_wrong_with_them_harms_nothing_else(void **state)
+{
+    struct bus_config config = plain_config();
+    struct bus_news news;
+    struct rig rig;
+
+    (void)state;
+    rig_up(&rig, &config);
+    rig_close(&rig);
+    config.notices_exchange = "bus-test.notices";
+    config.notices_key = "pool.1";
+    config.queue_count = 0;
+    rig_open(&rig, &config);
+    rig_wait(&rig, BUS_NOTICES_UP, &news, 20);
+    rig_publish(&rig, "bus-test.notices", "pool.2", "m-0", 10);
+    rig_publish(&rig, "bus-test.notices", "pool.1", "m-1", 10);
+    rig_wait(&rig, BUS_NOTICE, &news, 10);
+    assert_string_equal(news.delivery->message_id, "m-1");
+    delivery_free(news.delivery);
+    rig_close(&rig);
+
+    config.queue_count = 1;
+    config.notices_exchange = "bus-test.nowhere";
+    config.declare = false;
+    rig_open(&rig, &config);
+    rig_wait(&rig, BUS_NOTICES_DOWN, &news, 20);
+    if (strstr(news.text, "NOT_FOUND") == NULL)
+        rig_wait(&rig, BUS_NOTICES_DOWN, &news, 20);
+    assert_non_null(strstr(news.text, "NOT_FOUND"));
+    rig_publish(&rig, EXCHANGE, key, "m-2", 10);
+    bus_settle(rig.bus, rig_delivery(&rig), VERDICT_ACK);
+    assert_true(bus_is_up(rig.bus));
+    rig_close(&rig);
+}
+
 static void a_deleted_queue_is_told_and_made_again(void **state)
 {
     struct bus_config config = plain_config();
@@ -1083,7 +1147,7 @@ static size_t mad_frame(uint32_t *seed, uint8_t *at)
     };
     static const uint8_t types[] = {1, 1, 1, 2, 2, 3, 3, 8};
     uint8_t type = types[chance(seed) % COUNT(types)];
-    uint8_t channel = (uint8_t)(chance(seed) % 5);
+    uint8_t channel = (uint8_t)(chance(seed) % 7);
     size_t len = chance(seed) % 60;
 
     if (type == 8)
@@ -1106,10 +1170,10 @@ static size_t mad_words(uint32_t seed, uint8_t *words)
     static const char fine[] = "\1\0\0\0\0\0\27\0\12\0\12\0\11\0\0\0\0\0\0\0\5PLAIN\0\0\0\0\316"
                                "\1\0\0\0\0\0\14\0\12\0\36\7\377\0\2\0\0\0\0\316"
                                "\1\0\0\0\0\0\5\0\12\0\51\0\316"
-                               "\1\0\3\0\0\0\10\0\24\0\13\0\0\0\0\316"
-                               "\1\0\3\0\0\0\15\0\62\0\13\0\0\0\0\0\0\0\0\0\316"
-                               "\1\0\3\0\0\0\4\0\74\0\13\316"
-                               "\1\0\3\0\0\0\5\0\74\0\25\0\316";
+                               "\1\0\5\0\0\0\10\0\24\0\13\0\0\0\0\316"
+                               "\1\0\5\0\0\0\15\0\62\0\13\0\0\0\0\0\0\0\0\0\316"
+                               "\1\0\5\0\0\0\4\0\74\0\13\316"
+                               "\1\0\5\0\0\0\5\0\74\0\25\0\316";
     size_t len = sizeof(fine) - 1;
 
     memcpy(words, fine, len);
@@ -1381,6 +1445,8 @@ int main(void)
         TEST(an_unroutable_publication_is_returned),
         TEST(only_the_publication_to_no_exchange_is_refused),
         TEST(a_closed_queue_gives_back_in_order),
+        TEST(a_queue_is_consumed_when_it_is_opened_and_closed_and_opened_again),
+        TEST(notices_come_and_what_is_wrong_with_them_harms_nothing_else),
         TEST(a_deleted_queue_is_told_and_made_again),
         TEST(nothing_is_lost_when_the_broker_is_killed_and_comes_back),
         TEST(what_was_delivered_before_a_restart_comes_again_and_its_old_verdict_is_dropped),

@@ -16,7 +16,7 @@ from tests.lab.client import Client
 
 REFUSED, FORGED = 403, 406
 P2P, PEERS, REPLIES = "keyferry.p2p", "keyferry.peers.default", "keyferry.replies"
-DEAD, EVENTS = "keyferry.dead", "keyferry.events"
+DEAD, EVENTS, WORKERS = "keyferry.dead", "keyferry.events", "keyferry.workers"
 
 
 class Manager(Client):
@@ -286,6 +286,31 @@ class LeastPrivilege(Kit):
             channel.queue_declare(name, exclusive=True)
             channel.queue_bind(name, REPLIES, name)
             self.publish(self.user_of(self.b), REPLIES, name)
+
+    def test_two_workers_of_a_host_hear_each_other_under_the_same_user(self):
+        first = self.least_worker(self.a)
+        second = self.with_part(self.lab.worker(
+            self.broker, self.a, name=self.user_a + ".2", state=first.state_dir, waits_ready=False,
+            settings={"bus": {key: first.settings["bus"][key] for key in
+                              ("url", "declare", "exchange", "reply_exchange")}})).start()
+        for one, other in ((first, second), (second, first)):
+            wait_until(lambda one=one, other=other: f'details="shared with {other.name}"' in one.log_text(), 10,
+                       f"{one.name} to hear {other.name}")
+            self.assertNotIn("event=pool-down", one.log_text())
+
+    def test_a_host_announces_itself_by_the_keys_of_pools_alone(self):
+        own, pool = "keyferry.workers." + self.user_a, "pool." + "0" * 32
+        self.channel(self.user_a).queue_declare(own, exclusive=True)
+        self.channel(self.user_a).queue_bind(own, WORKERS, pool)
+        self.publish(self.user_a, WORKERS, pool)
+        for key in ("#", "pool.#", "pool.*", "pool.1", pool + ".x", "host." + self.b.hex):
+            self.refused(self.user_a, "queue_bind", own, WORKERS, key)
+            self.refused(self.user_a, "basic_publish", WORKERS, key, b"")
+        for user in ("mgmt", "ops", "kms"):
+            self.refused(user, "basic_publish", WORKERS, pool, b"")
+        self.refused(self.user_a, "queue_declare", "keyferry.workers." + self.user_of(self.b), exclusive=True)
+        self.refused(self.user_a, "exchange_delete", WORKERS)
+        self.refused(self.user_a, "exchange_declare", WORKERS, "topic", durable=True)
 
     def test_its_topology_is_what_a_worker_with_all_rights_would_declare(self):
         self.worker(self.c, settings={"bus": {"url": self.url("guest")}})

@@ -68,7 +68,7 @@ class Partitions(Shared):
             key = new_key()
             secret_uuid = self.defined(host, key)
             self.assertEqual(secret_uuid, self.succeeds(self.get(host, key))["secretUuid"])
-        names = {row["name"] for row in self.rows("queues", "name") if not row["name"].startswith(("keyferry.reply.", "amq."))}
+        names = {row["name"] for row in self.rows("queues", "name") if not row["name"].startswith(("keyferry.reply.", "keyferry.workers.", "amq."))}
         self.assertEqual({queue_of(n) for n in range(PARTITIONS)} | {DEAD}, names)
         self.assertGreater(len({self.queue_of_host(host) for host in hosts}), 1)
 

@@ -2,7 +2,7 @@
 import time
 
 from tests.e2e.base import Scenario, b64, new_dek, new_key
-from tests.lab import patience, wait_until
+from tests.lab import patience, placing, wait_until
 
 SERVES = "this worker acts on the host now"
 
@@ -12,10 +12,16 @@ class Takeover(Scenario):
         super().setUp()
         self.host = self.a.alias()
         self.queue = "keyferry.host." + self.host.hex
-        self.active = self.worker(self.host, name="active-" + self.host.name)
-        self.standby = self.with_part(self.lab.worker(self.broker, self.host, name="standby-" + self.host.name,
+        first, second = self.names(self.host)
+        self.active = self.worker(self.host, name=first)
+        self.standby = self.with_part(self.lab.worker(self.broker, self.host, name=second,
                                                       state=self.active.state_dir, waits_ready=False)).start()
         self.have_two_consumers(self.queue)
+
+    @staticmethod
+    def names(host):
+        """Of two workers for it, so that they stay in this order."""
+        return placing.in_order("keyferry.host." + host.hex, [f"{n}-{host.name}" for n in ("one", "two")])
 
     def have_two_consumers(self, queue):
         wait_until(lambda: self.broker.rows("consumers", "queue_name").count({"queue_name": queue}) == 2, 20,
@@ -65,7 +71,7 @@ class Takeover(Scenario):
         asked = self.loaded(self.active.freeze)
         wait_until(lambda: SERVES in self.standby.log_text(), 60, "the standby to serve")
         self.assertIn("event=tenure-fence", self.standby.log_text())
-        self.assertFalse(self.active.alive, "the frozen worker may wake")
+        wait_until(lambda: not self.active.alive, 5, "the frozen worker to be dead, so that it does not wake")
         self.assertEqual(-9, self.active.popen.returncode)
         self.all_answered_once(asked)
 
@@ -95,16 +101,17 @@ class Takeover(Scenario):
     def test_what_a_killed_worker_had_half_done_its_standby_finishes(self):
         host = self.a.alias()
         host.uri = self.pa.uri
-        first = self.worker(host, name="first-" + host.name)
-        second = self.with_part(self.lab.worker(self.broker, host, name="second-" + host.name, state=first.state_dir,
+        names = self.names(host)
+        first = self.worker(host, name=names[0])
+        second = self.with_part(self.lab.worker(self.broker, host, name=names[1], state=first.state_dir,
                                                 waits_ready=False)).start()
         self.have_two_consumers("keyferry.host." + host.hex)
         key = new_key()
         self.pa.swallow = {"secret-set-value"}
         sent = self.client.send("SecretHostDefineMsg", host, **key, dekBase64=b64(new_dek()))
         wait_until(lambda: self.pa.calls.get("secret-set-value"), 20, "the value to be set")
-        first.kill()
         self.pa.swallow = set()
+        first.kill()
         reply = self.succeeds(self.client.wait(sent))
         self.assertIs(True, reply["created"])
         self.vm(self.a, "encrypted", reply["secretUuid"], key["vmUuid"])

@@ -23,7 +23,7 @@
 
 enum { STEPS_MAX = 96, ASKED_MAX = 64, HELD_MAX = 8, PUBLISHED_MAX = 64, TIMERS_MAX = 16, BODY_MOST = 4096 };
 enum { TYPE_METHOD = 1, TYPE_HEADER, TYPE_BODY, FRAME_END = 0xce };
-enum { FIRST_QUEUE_CHANNEL = 3, QUEUES = 2 };
+enum { FIRST_QUEUE_CHANNEL = 5, QUEUES = 2 };
 
 #define ID(class, method) ((uint32_t)(class) << 16 | (method))
 
@@ -248,9 +248,11 @@ static void on_wake(void *arg)
     (void)arg;
 }
 
-static void check_delivery(const struct program *p, const struct delivery *d, bool is_answer)
+static void check_delivery(const struct program *p, const struct delivery *d, enum bus_event event)
 {
-    MUST(is_answer ? d->queue == DELIVERY_ANSWER : d->queue < QUEUES && bus_is_current(p->bus, d));
+    MUST(event == BUS_ANSWER   ? d->queue == DELIVERY_ANSWER
+         : event == BUS_NOTICE ? d->queue == DELIVERY_NOTICE
+                               : d->queue < QUEUES && bus_is_current(p->bus, d));
     MUST(d->body_bytes <= BODY_MOST);
     MUST(memchr(d->content_type, 0, sizeof(d->content_type)) && memchr(d->reply_to, 0, sizeof(d->reply_to)));
     MUST(memchr(d->message_id, 0, sizeof(d->message_id)) && memchr(d->user_id, 0, sizeof(d->user_id)));
@@ -285,14 +287,14 @@ static void take_news(struct program *p)
     struct bus_news news;
 
     while (bus_next(p->bus, &news) != BUS_QUIET) {
-        bool has_text = news.event != BUS_DELIVERY && news.event != BUS_ANSWER;
+        bool has_text = news.event != BUS_DELIVERY && news.event != BUS_ANSWER && news.event != BUS_NOTICE;
 
         MUST(!has_text || (memchr(news.text, 0, sizeof(news.text)) && (guessed || !strstr(news.text, PASSWORD))));
         if (!has_text)
-            check_delivery(p, news.delivery, news.event == BUS_ANSWER);
+            check_delivery(p, news.delivery, news.event);
         if (news.event == BUS_DELIVERY)
             hold(p, news.delivery);
-        if (news.event == BUS_ANSWER)
+        if (news.event == BUS_ANSWER || news.event == BUS_NOTICE)
             delivery_free(news.delivery);
         if (news.event == BUS_PUBLISHED)
             take_published(p, news.number);
@@ -389,7 +391,8 @@ static void step_body(struct program *p)
 static void step_delivery(struct program *p)
 {
     uint8_t queue = input_byte(&p->in), args[32] = {0}, head[14] = {0, 60};
-    uint16_t channel = (uint16_t)(FIRST_QUEUE_CHANNEL - 1 + queue % (QUEUES + 1)); /* the reply queue's, too */
+    uint16_t channel = (uint16_t)(FIRST_QUEUE_CHANNEL - 3 +
+                                  queue % (QUEUES + 3)); /* before them those of replies, notices and counting */
     size_t len = input_byte(&p->in) % 80 * 64;
 
     put(args + 1, input_byte(&p->in), 8);
@@ -502,7 +505,9 @@ static void step_local(struct program *p)
 
     if (what % 8 < 3)
         dialling = what % 8;
-    else if (what % 8 < 5)
+    else if (what % 8 == 3)
+        bus_queue_open(p->bus, which % QUEUES);
+    else if (what % 8 == 4)
         bus_queue_close(p->bus, which % QUEUES);
     else if (what % 8 < 7 && p->published_count > 0)
         bus_forget(p->bus, p->published[which % p->published_count].number);
@@ -535,6 +540,8 @@ static struct bus *open_bus(void)
         .dead_exchange = "dead",
         .events_exchange = "events",
         .reply_exchange = "",
+        .notices_exchange = "notices",
+        .notices_key = "key",
         .body_max_bytes = BODY_MOST,
         .queues = queues,
         .queue_count = QUEUES,

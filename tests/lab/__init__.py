@@ -16,6 +16,7 @@ from .hypervisor import Hypervisor, VM
 from .worker import Worker
 from .client import Client, Reply
 from .keymanager import KeyManager
+from . import placing
 from .link import Link
 from .listener import Listener
 from .machine import Machine
@@ -29,4 +30,4 @@ from .lab import Lab, REPO, program
 
 __all__ = ["Lab", "LabError", "Authority", "Broker", "Browser", "Hypervisor", "VM", "Worker", "Client", "Reply", "KeyManager",
            "Link", "Listener", "Machine", "NotifySocket", "Search", "Service", "FakeHost", "Prometheus", "Proxy", "Wire", "REPO",
-           "free_port", "patience", "program", "promtool", "refusal", "wait_until"]
+           "free_port", "patience", "placing", "program", "promtool", "refusal", "wait_until"]

@@ -5,13 +5,13 @@ import threading
 
 METHOD, HEADER, BODY = 1, 2, 3
 PUBLISH, DELIVER, CONSUME, CHANNEL_CLOSE = (60, 40), (60, 60), (60, 20), (20, 40)
-FIRST_QUEUE_CHANNEL = 3  # before it a worker has one for the topology and one for its replies
+FIRST_QUEUE_CHANNEL = 5  # before it a worker has one each for the topology, replies, notices and counting
 
 
 class Wire:
-    """.url for the worker. `deaf`: the broker's deliveries are lost on the way, and nothing else, heartbeats least of
-    all. `mute`: the worker's publications are, so that it waits for their confirms. `stuck_from`: consuming on channels from this number
-    on is never answered, nor then the close of such a channel."""
+    """.url for the worker. `deaf`: the broker's deliveries from hosts' queues are lost on the way, and nothing else,
+    heartbeats least of all. `mute`: the worker's publications are, so that it waits for their confirms. `stuck_from`: consuming
+    on channels from this number on is never answered, nor then the close of such a channel."""
 
     def __init__(self, broker, vhost="%2F"):
         self.broker, self.name = broker, "wire"
@@ -66,7 +66,7 @@ class Wire:
         return self._loses_content(self.mute, PUBLISH, kind, channel, method, losing)
 
     def _loses_answer(self, kind, channel, method, losing):
-        return self._loses_content(self.deaf, DELIVER, kind, channel, method, losing)
+        return self._loses_content(self.deaf and channel >= FIRST_QUEUE_CHANNEL, DELIVER, kind, channel, method, losing)
 
     @staticmethod
     def _loses_content(loses_now, of, kind, channel, method, losing):

@@ -17,6 +17,7 @@ static struct bus_config config_of(enum queue_type type)
         .partition_exchange = "keyferry.partitions",
         .queues = listed,
         .queue_count = COUNT(listed),
+        .notices_exchange = "notices",
     };
 }
 
@@ -290,6 +291,25 @@ static void what_is_only_looked_at_is_neither_made_nor_taken(void **state)
     done(&asked);
 }
 
+static void notices_come_to_an_exclusive_queue_bound_by_its_key(void **state)
+{
+    struct asked asked;
+
+    (void)state;
+    for (int declare = 0; declare <= 1; declare++) {
+        ask_all(&asked, topology_notices(declare), QUEUE_QUORUM);
+        next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+        if (declare)
+            assert_exchange(&asked, "notices", "topic");
+        const amqp_queue_declare_t *m = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
+        assert_true(m->exclusive && m->auto_delete);
+        assert_bind(&asked, "keyferry.host.aa", "notices", "host.aa");
+        const amqp_basic_consume_t *consume = next(&asked, AMQP_BASIC_CONSUME_METHOD);
+        assert_true(consume->no_ack);
+        done(&asked);
+    }
+}
+
 static void says_what_is_asked_of_what(void **state)
 {
     struct bus_config config = config_of(QUEUE_QUORUM);
@@ -323,6 +343,7 @@ int main(void)
         cmocka_unit_test(a_queue_that_is_there_is_only_consumed),
         cmocka_unit_test(the_reply_queue_is_exclusive_and_needs_no_acks),
         cmocka_unit_test(what_is_only_looked_at_is_neither_made_nor_taken),
+        cmocka_unit_test(notices_come_to_an_exclusive_queue_bound_by_its_key),
         cmocka_unit_test(says_what_is_asked_of_what),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

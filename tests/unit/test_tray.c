@@ -40,6 +40,7 @@ static void tells_items_first_and_each_kind_in_order(void **state)
     tray_put_delivery(&tray, delivery_of(1));
     tray_put(&tray, &words);
     tray_put_delivery(&tray, delivery_of(DELIVERY_ANSWER));
+    tray_put_delivery(&tray, delivery_of(DELIVERY_NOTICE));
     tray_put(&tray, &up);
     tray_put(&tray, &words);
     assert_int_equal(tray_take(&tray, &news), BUS_LINK_DOWN);
@@ -51,6 +52,8 @@ static void tells_items_first_and_each_kind_in_order(void **state)
     assert_null(news.delivery->next);
     delivery_free(news.delivery);
     assert_int_equal(tray_take(&tray, &news), BUS_ANSWER);
+    delivery_free(news.delivery);
+    assert_int_equal(tray_take(&tray, &news), BUS_NOTICE);
     delivery_free(news.delivery);
     assert_int_equal(tray_take(&tray, &news), BUS_QUIET);
 }

@@ -1,0 +1,34 @@
+/*
+ * The pool put to work: from which queues this worker consumes, and which hosts it
+ * hands over (contract 7). Who may act is decided elsewhere (worker/serving.h). With
+ * partitions every worker consumes from all, and nothing is handed over. Loop thread.
+ */
+#ifndef WORKER_SHARING_H
+#define WORKER_SHARING_H
+
+#include "schemas/base.h"
+
+struct worker;
+
+/* Begin: tenures, bus and pool are there. */
+void sharing_begin(struct worker *w);
+
+/* Of pool_open(). */
+void sharing_look(void *arg);
+bool sharing_consumes(void *arg, size_t queue);
+
+/* Nobody is known to act on the host; this worker acts on it. */
+void sharing_free(struct worker *w, size_t host);
+void sharing_taken(struct worker *w, size_t host);
+void sharing_wanted(struct worker *w, size_t host); /* this worker is about to ask for it */
+
+/* True if this worker is the one to act on a host that nobody acts on. */
+bool sharing_may_take(const struct worker *w, size_t host);
+
+/* Nothing runs any more of a host that is handed over: close the channel. Before its tenure is given. */
+void sharing_part(struct worker *w, size_t host);
+
+/* True if a host's queue is another worker's, as it should be. */
+bool sharing_is_left(const struct worker *w, size_t host);
+
+#endif
