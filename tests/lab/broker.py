@@ -143,7 +143,7 @@ class Broker(Process):
             rabbit_auth_backend_internal:set_permissions(U, <<"/">>, <<".*">>, <<".*">>, <<".*">>, <<"lab">>)
             end || U <- [{binaries}]].""")
 
-    def ctl(self, *args, within=30):
+    def ctl(self, *args, within=90):
         """rabbitmqctl; takes about a second. Gives what it printed."""
         run = subprocess.run([BIN + "rabbitmqctl", "--quiet", *args], env={**os.environ, **self.environment()},
                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience(within))
