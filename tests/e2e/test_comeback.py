@@ -109,7 +109,8 @@ class Comeback(Scenario):
             wait_until(lambda n=part: len(self.a.secrets()) >= n, 60, f"{part} secrets")
             self.wa.restart()
         wait_until(lambda: set(self.a.secrets()) == set(uuids), 60, "all to come back", 0.1)
-        wait_until(lambda: not self.wa.ask_ledger("SELECT 1 FROM secrets WHERE state <> 'active'"), 20, "rest")
+        wait_until(lambda: not self.wa.ask_ledger("SELECT 1 FROM secrets WHERE state <> 'active' UNION ALL "
+                                                  "SELECT 1 FROM restorations"), 20, "rest")
         for vm in vms.values():
             vm.start()
 

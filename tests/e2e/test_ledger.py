@@ -33,8 +33,8 @@ class LedgerScenario(Scenario):
     @staticmethod
     def at_rest(worker):
         """No secret is left half done."""
-        wait_until(lambda: not worker.ask_ledger("SELECT 1 FROM secrets WHERE state <> 'active'"), 20,
-                   "nothing half done")
+        wait_until(lambda: not worker.ask_ledger("SELECT 1 FROM secrets WHERE state <> 'active' UNION ALL "
+                                                 "SELECT 1 FROM restorations"), 20, "nothing half done")
 
 
 class Remembered(LedgerScenario):
