@@ -3,7 +3,8 @@
  * load URL ROUTING_KEY HOST_UUID COUNT WINDOW [KIND [VMS|echoed]]
  *
  * KIND define (each of a VM of its own; with VMS, of the VMs numbered from 0 on), get (of those VMs, in turn), or
- * refused (without a vmUuid). `queue` sends them all and waits for no answer; they are gets. `oslo` defines as an
+ * refused (without a vmUuid). With @FILE for HOST_UUID they go to the hosts that it names, one a line, in turn, and
+ * ROUTING_KEY counts for nothing. `queue` sends them all and waits for no answer; they are gets. `oslo` defines as an
  * RPC client of oslo.messaging does, ROUTING_KEY being the topic.
  */
 #include "bench.h"
@@ -33,6 +34,9 @@ struct load {
     amqp_connection_state_t c;
     amqp_bytes_t queue, key;
     const char *host;
+    char (*hosts)[37]; /* of a file; else NULL */
+    size_t host_count;
+    char route[48];
     bool is_echoed; /* nothing is answered, but all of it comes back */
     size_t sent, count, failed;
     int64_t *began, *took;
@@ -104,6 +108,34 @@ static void send_oslo(struct load *l)
     bench_publish_json(l->c, "openstack", l->key, (amqp_bytes_t){(size_t)len, body});
 }
 
+static void read_hosts(struct load *l, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char host[37];
+
+    while (file != NULL && fscanf(file, "%36s", host) == 1) {
+        l->hosts = realloc(l->hosts, (l->host_count + 1) * sizeof(*l->hosts));
+        strcpy(l->hosts[l->host_count++], host);
+    }
+    if (l->host_count == 0)
+        DIE("no hosts in %s", path);
+    fclose(file);
+}
+
+static void address_next(struct load *l)
+{
+    char *to = l->route + sprintf(l->route, "host.");
+
+    if (l->hosts == NULL)
+        return;
+    l->host = l->hosts[l->sent % l->host_count];
+    for (const char *c = l->host; *c != '\0'; c++)
+        if (*c != '-')
+            *to++ = *c;
+    *to = '\0';
+    l->key = amqp_cstring_bytes(l->route);
+}
+
 static void send_one(struct load *l)
 {
     msgpack_sbuffer b;
@@ -114,6 +146,7 @@ static void send_one(struct load *l)
         send_oslo(l);
         return;
     }
+    address_next(l);
     snprintf(number, sizeof(number), "%zu", l->sent);
     msgpack_sbuffer_init(&b);
     msgpack_packer_init(&p, &b, msgpack_sbuffer_write);
@@ -165,6 +198,8 @@ int main(int argc, char **argv)
     l.c = bench_connect(argv[1]);
     l.key = amqp_cstring_bytes(argv[2]);
     l.host = argv[3];
+    if (argv[3][0] == '@')
+        read_hosts(&l, argv[3] + 1);
     l.count = strtoul(argv[4], NULL, 10);
     window = strtoul(argv[5], NULL, 10);
     l.began = calloc(l.count, sizeof(*l.began));
