@@ -237,7 +237,7 @@ class Sealed(Scenario):
         self.assertEqual(0o600, os.stat(self.key_file(worker, host)).st_mode & 0o777)
         worker.restart()
         self.assertEqual(public, self.public_key(host))
-        self.assertEqual({"digest.key", "ledger.db", "tenure", host.hex + ".key"},
+        self.assertEqual({"digest.key", "ledger.db", "pool", "tenure", host.hex + ".key"},
                          {name for name in os.listdir(worker.state_dir) if not name.startswith("ledger.db-")})
 
     def test_a_key_file_that_is_gone_or_damaged_is_told_and_the_rest_is_served(self):
