@@ -24,7 +24,10 @@ static struct event_base *base;
 static struct http *http;
 static int listener = -1;
 
-static const struct readiness hosts[] = {{HOST_A, true, true, ""}, {HOST_B, true, false, "its libvirt is away"}};
+static const struct readiness hosts[] = {
+    {.host = HOST_A, .is_consuming = true, .is_hypervisor_up = true, .why = ""},
+    {.host = HOST_B, .is_consuming = true, .is_left = true, .why = "its libvirt is away"},
+};
 
 static bool readiness(void *arg, size_t index, struct readiness *out)
 {
