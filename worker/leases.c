@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/map.h"
+
 /* One way through what is due on a host: from the first to end, up to now. */
 struct pass {
     bool is_wanted;
@@ -15,6 +17,7 @@ struct pass {
 
 struct leases {
     struct leases_config config;
+    struct map *by_host; /* its UUID's text: its pass */
     struct pass passes[];
 };
 
@@ -22,13 +25,20 @@ struct leases *leases_new(const struct leases_config *config)
 {
     struct leases *leases = calloc(1, sizeof(*leases) + config->host_count * sizeof(leases->passes[0]));
 
-    if (leases != NULL)
-        leases->config = *config;
+    if (leases == NULL)
+        return NULL;
+    leases->config = *config;
+    for (size_t i = 0; i < config->host_count; i++)
+        map_add(&leases->by_host, config->hosts[i].uuid.text, UUID_CHARS, &leases->passes[i]);
     return leases;
 }
 
 void leases_free(struct leases *leases)
 {
+    if (leases == NULL)
+        return;
+    while (map_take(&leases->by_host) != NULL)
+        continue;
     free(leases);
 }
 
@@ -39,16 +49,12 @@ void leases_begin(struct leases *leases, size_t host)
 
 bool leases_note(struct leases *leases, const struct secret_row *row)
 {
-    bool is_news = false;
+    struct pass *pass = row->lease_until_ms == 0 ? NULL : map_find(leases->by_host, row->host.text, UUID_CHARS);
 
-    if (row->lease_until_ms == 0)
+    if (pass == NULL || row->lease_until_ms >= pass->next_ms)
         return false;
-    for (size_t i = 0; i < leases->config.host_count; i++)
-        if (uuid_equal(&leases->config.hosts[i].uuid, &row->host) && row->lease_until_ms < leases->passes[i].next_ms) {
-            leases->passes[i].next_ms = row->lease_until_ms;
-            is_news = true;
-        }
-    return is_news;
+    pass->next_ms = row->lease_until_ms;
+    return true;
 }
 
 static void begin_again(struct pass *pass, int64_t when_ms)

@@ -48,6 +48,7 @@ struct recovery {
     pthread_mutex_t lock;
     pthread_cond_t wanted;
     bool is_closing;
+    size_t last; /* host that was taken in hand */
     size_t done; /* host that was compared; host_count: none */
     struct survey surveys[];
 };
@@ -136,17 +137,19 @@ static struct tasks compare(struct recovery *r, const struct host *host)
 }
 
 /* Under the lock: a host that waits for the thread; host_count: none. One that is restored is told so before it is compared again. */
+/* One after the other, from behind the last. */
 static size_t host_waiting(const struct recovery *r)
 {
-    size_t host, count = r->config.host_count;
+    size_t count = r->config.host_count;
 
-    for (host = 0; host < count; host++) {
+    for (size_t i = 0; i < count; i++) {
+        size_t host = (r->last + 1 + i) % count;
         const struct survey *s = &r->surveys[host];
 
         if (s->is_restored || (s->is_wanted && !s->is_running && r->done == count))
-            break;
+            return host;
     }
-    return host;
+    return count;
 }
 
 /* The next host to be compared, whose tasks are the thread's from now on; or that *is_restored. host_count: it is time to end. */
@@ -162,6 +165,7 @@ static size_t next_host(struct recovery *r, bool *is_restored)
     if (host < count) {
         struct survey *s = &r->surveys[host];
 
+        r->last = host;
         *is_restored = s->is_restored;
         s->is_wanted &= s->is_restored;
         s->is_running = !s->is_restored;

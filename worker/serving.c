@@ -7,6 +7,7 @@ enum {
     FIRST_ROUND_MS = 15000, /* what is restored then need not be found */
     ROUND_MS = 60 * 60 * 1000,
     NO_ROOM_MS = 10000,
+    ROUNDS_AT_ONCE = 8, /* of many hosts: requests need room, too */
 };
 
 bool serving_may(void *arg, size_t host)
@@ -104,25 +105,39 @@ bool serving_is_whole(void *arg, size_t host)
     return serving_may(arg, host) && hypervisors_up(w->hypervisors, host, NULL);
 }
 
+static void begin_round(struct worker *w, struct served *s, int64_t now_ms)
+{
+    s->reconcile_ms = now_ms + ROUND_MS;
+    w->rounds++;
+}
+
 void serving_rounds(struct worker *w, int64_t now_ms)
 {
-    for (size_t i = 0; i < w->config.host_count; i++) {
+    for (size_t i = 0; i < w->config.host_count && w->rounds < ROUNDS_AT_ONCE; i++) {
         struct served *s = &w->served[i];
 
         if (s->reconcile_ms == 0 || s->reconcile_ms > now_ms)
             continue;
         if (!serving_is_whole(w, i))
             s->reconcile_ms = 0; /* whoever looks after it next begins anew */
+        else if (life_reconcile(w->life, i))
+            begin_round(w, s, now_ms);
         else
-            s->reconcile_ms = now_ms + (life_reconcile(w->life, i) ? ROUND_MS : NO_ROOM_MS);
+            s->reconcile_ms = now_ms + NO_ROOM_MS;
     }
+}
+
+void serving_round_over(struct worker *w)
+{
+    w->rounds--;
+    w->life_config.world.wake_at(w, w->life_config.world.now_ms(w)); /* for the next */
 }
 
 int64_t serving_next_round(const struct worker *w)
 {
     int64_t next_ms = INT64_MAX;
 
-    for (size_t i = 0; i < w->config.host_count; i++)
+    for (size_t i = 0; i < w->config.host_count && w->rounds < ROUNDS_AT_ONCE; i++)
         if (w->served[i].reconcile_ms != 0 && w->served[i].reconcile_ms < next_ms)
             next_ms = w->served[i].reconcile_ms;
     return next_ms;

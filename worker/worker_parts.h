@@ -63,6 +63,7 @@ struct worker {
     struct pool *pool;
     char pool_key[POOL_KEY_BYTES];
     size_t asked_count;                             /* of hosts that other workers ask for */
+    size_t rounds;                                  /* how many hosts are reconciled by themselves just now */
     bool ledger_unread;                             /* the last look-up failed */
     enum { LOOK_NONE, LOOK_SOON, LOOK_BEGUN } look; /* SOON: in a row of deliveries, whose look-ups are of one moment */
     uint8_t random[1024];                           /* for ids; what was given out is wiped */

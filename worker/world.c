@@ -113,6 +113,7 @@ static void reconciled(struct worker *w, size_t host, const struct work *work)
     const struct reconcile_reply *reply = (const struct reconcile_reply *)work->reply;
     char found[24], mended[24];
 
+    serving_round_over(w);
     if (!work->failed && reply->found_count == 0)
         return;
     w->metrics.mended += work->failed ? 0 : (uint64_t)reply->mended;
