@@ -171,3 +171,17 @@ class ConsumeOk(Scenario):
     def with_part_of_ours(self, part):
         self.lab.parts.append(part)
         return self.with_part(part)
+
+    def test_what_is_never_confirmed_is_published_again_by_a_new_connection(self):
+        host = self.a.alias()
+        wire = self.with_part_of_ours(Wire(self.broker))
+        worker = self.with_part(self.lab.worker(wire, host, name="unconfirmed")).start()
+        self.refuses(self.get(host, new_key()), NOT_FOUND)
+        wire.unconfirming = True
+        sent = self.client.send("SecretHostGetMsg", host, **new_key())
+        first = self.refuses(self.client.wait(sent), NOT_FOUND)
+        wait_until(lambda: "a publication was not confirmed for 10 s" in worker.log_text(), 20, "the worker to give up waiting")
+        wire.unconfirming = False
+        self.assertEqual(first.outcome, self.client.wait(sent, 30).outcome)  # the same once more, and then the ack
+        self.broker.wait_for_drained("keyferry.host." + host.hex)
+        self.assertNotIn("event=queue-down", worker.log_text())  # what it holds need not come again

@@ -5,17 +5,19 @@ import threading
 
 METHOD, HEADER, BODY = 1, 2, 3
 PUBLISH, DELIVER, CONSUME, CHANNEL_CLOSE = (60, 40), (60, 60), (60, 20), (20, 40)
+CONFIRMS = (60, 80), (60, 120)
 FIRST_QUEUE_CHANNEL = 5  # before it a worker has one each for the topology, replies, notices and counting
 
 
 class Wire:
     """.url for the worker. `deaf`: the broker's deliveries from hosts' queues are lost on the way, and nothing else,
-    heartbeats least of all. `mute`: the worker's publications are, so that it waits for their confirms. `stuck_from`: consuming
-    on channels from this number on is never answered, nor then the close of such a channel."""
+    heartbeats least of all. `mute`: the worker's publications are, so that it waits for their confirms. `unconfirming`: only
+    these confirms are. `stuck_from`: consuming on channels from this number on is never answered, nor then the close of
+    such a channel."""
 
     def __init__(self, broker, vhost="%2F"):
         self.broker, self.name = broker, "wire"
-        self.deaf = self.mute = False
+        self.deaf = self.mute = self.unconfirming = False
         self.stuck_from = None
         self.lost = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -66,6 +68,8 @@ class Wire:
         return self._loses_content(self.mute, PUBLISH, kind, channel, method, losing)
 
     def _loses_answer(self, kind, channel, method, losing):
+        if self.unconfirming and method in CONFIRMS:
+            return True
         return self._loses_content(self.deaf and channel >= FIRST_QUEUE_CHANNEL, DELIVER, kind, channel, method, losing)
 
     @staticmethod
