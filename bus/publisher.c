@@ -3,6 +3,7 @@
 #include "bus/backoff.h"
 #include "bus/channel.h"
 #include "bus/connection.h"
+#include "bus/overdue.h"
 #include "bus/pending.h"
 #include "bus/timer.h"
 
@@ -14,9 +15,6 @@ enum {
     CHANNEL_NUMBER = 1,
     RENEW_MS = 1000, /* between renewals of the channel, at least; and how long one may take to be drained, or closed */
     TICK_MS = 1000,
-    CONFIRM_MS = 10000,      /* without a confirm of the oldest the connection begins anew, along the list; */
-    CONFIRM_MOST_MS = 60000, /* ... for the same again after twice as long, up to this */
-    STALL_MS = 5000,         /* without a tick it was we who stood still, and what came meanwhile has yet to be read */
 };
 
 struct publisher {
@@ -29,9 +27,7 @@ struct publisher {
     struct event *retry; /* of the channel */
     struct event *tick;
     uint64_t opened_ms, renewed_ms;
-    uint64_t oldest;            /* publication that is not confirmed; 0: none was when last looked */
-    uint64_t ticked_ms, due_ms; /* due: when it must be confirmed, */
-    unsigned confirm_ms;        /* ... so long after it was the oldest */
+    struct overdue overdue;
     bool released, blocked;
     bool is_stale; /* the channel: it is closed as soon as nothing is on its way, and opened anew */
     struct pending pending;
@@ -162,38 +158,23 @@ static void channel_lost(struct publisher *p, const struct wire_frame *frame, co
     p->owner->lost(p->arg, p->lost_text);
 }
 
-/*
- * Heartbeats show that a node lives, but not that it can have anything confirmed: one without the majority cannot. Others
- * behind the oldest may be confirmed all the same.
- */
-static void outwait_confirm(struct publisher *p, uint64_t now_ms)
-{
-    const struct outgoing *oldest = p->pending.first;
-    char why[96];
-
-    if (oldest == NULL || oldest->number != p->oldest)
-        p->confirm_ms = CONFIRM_MS;
-    if (oldest == NULL || oldest->number != p->oldest || p->pending.outstanding == 0 || p->blocked ||
-        now_ms - p->ticked_ms > STALL_MS)
-        p->due_ms = now_ms + p->confirm_ms;
-    p->oldest = oldest == NULL ? 0 : oldest->number;
-    if (now_ms < p->due_ms)
-        return;
-    snprintf(why, sizeof(why), "connected, but a publication was not confirmed for %u s", p->confirm_ms / 1000);
-    p->confirm_ms = p->confirm_ms * 2 < CONFIRM_MOST_MS ? p->confirm_ms * 2 : CONFIRM_MOST_MS;
-    connection_cut(p->connection, why);
-}
-
+/* Where the broker says that it is blocked there is nothing to be had from another connection. */
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct publisher *p = arg;
-    uint64_t now_ms = monotonic_ms();
+    const struct outgoing *oldest = p->pending.first;
+    bool is_held = p->blocked || p->pending.outstanding == 0;
+    unsigned waited_ms;
+    char why[96];
 
     (void)fd;
     (void)what;
     timer_set(p->tick, TICK_MS);
-    outwait_confirm(p, now_ms);
-    p->ticked_ms = now_ms;
+    waited_ms = overdue_tick(&p->overdue, oldest == NULL ? 0 : oldest->number, is_held, monotonic_ms());
+    if (waited_ms == 0)
+        return;
+    snprintf(why, sizeof(why), "connected, but a publication was not confirmed for %u s", waited_ms / 1000);
+    connection_cut(p->connection, why);
 }
 
 static void take_return(struct publisher *p, const struct wire_frame *frame)
@@ -325,7 +306,6 @@ bool publisher_new(struct event_base *base, const struct bus_config *config, con
     p->owner = owner;
     p->arg = arg;
     pending_init(&p->pending, tray);
-    p->confirm_ms = CONFIRM_MS;
     p->retry = evtimer_new(base, on_retry, p);
     p->tick = evtimer_new(base, on_tick, p);
     if (p->retry == NULL || p->tick == NULL || !connection_new(&link, &p->connection, e)) {

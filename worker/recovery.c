@@ -136,8 +136,10 @@ static struct tasks compare(struct recovery *r, const struct host *host)
     return tasks;
 }
 
-/* Under the lock: a host that waits for the thread; host_count: none. One that is restored is told so before it is compared again. */
-/* One after the other, from behind the last. */
+/*
+ * Under the lock: a host that waits for the thread, one after the other from behind the last; host_count: none. One that is
+ * restored is told so before it is compared again.
+ */
 static size_t host_waiting(const struct recovery *r)
 {
     size_t count = r->config.host_count;

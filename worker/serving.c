@@ -3,13 +3,6 @@
 #include "worker/log.h"
 #include "worker/worker_parts.h"
 
-enum {
-    FIRST_ROUND_MS = 15000, /* what is restored then need not be found */
-    ROUND_MS = 60 * 60 * 1000,
-    NO_ROOM_MS = 10000,
-    ROUNDS_AT_ONCE = 8, /* of many hosts: requests need room, too */
-};
-
 bool serving_may(void *arg, size_t host)
 {
     const struct worker *w = arg;
@@ -93,8 +86,7 @@ static void look_after(struct worker *w, size_t host)
 {
     recovery_begin(w->recovery, host);
     leases_begin(w->leases, host);
-    if (w->served[host].reconcile_ms == 0)
-        w->served[host].reconcile_ms = w->life_config.world.now_ms(w) + FIRST_ROUND_MS;
+    rounds_want(w->rounds, host, w->life_config.world.now_ms(w));
     w->life_config.world.wake_at(w, w->life_config.world.now_ms(w)); /* leases_tick() is wanted */
 }
 
@@ -103,44 +95,6 @@ bool serving_is_whole(void *arg, size_t host)
     const struct worker *w = arg;
 
     return serving_may(arg, host) && hypervisors_up(w->hypervisors, host, NULL);
-}
-
-static void begin_round(struct worker *w, struct served *s, int64_t now_ms)
-{
-    s->reconcile_ms = now_ms + ROUND_MS;
-    w->rounds++;
-}
-
-void serving_rounds(struct worker *w, int64_t now_ms)
-{
-    for (size_t i = 0; i < w->config.host_count && w->rounds < ROUNDS_AT_ONCE; i++) {
-        struct served *s = &w->served[i];
-
-        if (s->reconcile_ms == 0 || s->reconcile_ms > now_ms)
-            continue;
-        if (!serving_is_whole(w, i))
-            s->reconcile_ms = 0; /* whoever looks after it next begins anew */
-        else if (life_reconcile(w->life, i))
-            begin_round(w, s, now_ms);
-        else
-            s->reconcile_ms = now_ms + NO_ROOM_MS;
-    }
-}
-
-void serving_round_over(struct worker *w)
-{
-    w->rounds--;
-    w->life_config.world.wake_at(w, w->life_config.world.now_ms(w)); /* for the next */
-}
-
-int64_t serving_next_round(const struct worker *w)
-{
-    int64_t next_ms = INT64_MAX;
-
-    for (size_t i = 0; i < w->config.host_count && w->rounds < ROUNDS_AT_ONCE; i++)
-        if (w->served[i].reconcile_ms != 0 && w->served[i].reconcile_ms < next_ms)
-            next_ms = w->served[i].reconcile_ms;
-    return next_ms;
 }
 
 /* It is ours now: what an earlier holder left half done is looked after, and what waits is begun. */

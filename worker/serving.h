@@ -37,11 +37,6 @@ void serving_tenure(void *arg, size_t host, enum tenure_news news, const char *t
 /* After whatever may have ended a request: let go of the hosts that others ask for, once nothing of them runs. */
 void serving_step(struct worker *w);
 
-/* Reconcile the hosts whose time it is: each some time after it was taken, and then every hour. */
-void serving_rounds(struct worker *w, int64_t now_ms);
-int64_t serving_next_round(const struct worker *w); /* INT64_MAX: no host is served, or no more at once */
-void serving_round_over(struct worker *w);          /* for each that has ended */
-
 /* True if requests of the host may be begun. */
 bool serving_may(void *arg, size_t host);
 

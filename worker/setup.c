@@ -223,9 +223,11 @@ static bool open_ledger(struct worker *w, struct err *e)
 static bool open_leases(struct worker *w, struct err *e)
 {
     struct leases_config config = {w->ledger, w->hosts, w->config.host_count, worker_lease, serving_is_whole, w};
+    struct rounds_config rounds = {w->config.host_count, serving_is_whole, worker_reconcile, w};
 
     w->leases = leases_new(&config);
-    return w->leases != NULL || err_set(e, ERR_LOCAL, "out of memory");
+    w->rounds = rounds_new(&rounds);
+    return (w->leases != NULL && w->rounds != NULL) || err_set(e, ERR_LOCAL, "out of memory");
 }
 
 static bool open_pool(struct worker *w, struct err *e)
@@ -322,6 +324,7 @@ void worker_close(struct worker *w)
     watchdog_close(w->watchdog);
     recovery_close(w->recovery);
     leases_free(w->leases);
+    rounds_free(w->rounds);
     jobs_close(w->jobs);
     recorder_close(w->recorder);
     ledger_close(w->ledger);

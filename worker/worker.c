@@ -42,7 +42,7 @@ void worker_on_timer(int fd, short what, void *arg)
     w->timer_ms = 0;
     life_tick(w->life);
     leases_tick(w->leases, w->life_config.world.now_ms(w));
-    serving_rounds(w, w->life_config.world.now_ms(w));
+    rounds_tick(w->rounds, w->life_config.world.now_ms(w));
     worker_mind_time(w);
     stop_when_idle(w);
 }

@@ -15,6 +15,7 @@
 #include "worker/pool.h"
 #include "worker/recorder.h"
 #include "worker/recovery.h"
+#include "worker/rounds.h"
 #include "worker/routes.h"
 #include "worker/serving.h"
 #include "worker/sharing.h"
@@ -39,7 +40,6 @@ struct served {
     struct history *history;                              /* NULL: it was asked for nothing yet */
     bool is_asked;                                        /* another worker wants the host: nothing more is begun */
     struct delivery *waiting, *waiting_last;              /* until the tenure is held */
-    int64_t reconcile_ms;                                 /* when it is reconciled next; 0: not served yet */
     bool is_given;         /* ... as this one has seen by itself, whose channel is open still */
     bool was_given;        /* ... and nobody is known to have taken it */
     int64_t free_ms;       /* since when nobody is known to act on it; 0: somebody does */
@@ -59,11 +59,11 @@ struct worker {
     struct recorder *recorder;
     struct recovery *recovery;
     struct leases *leases;
+    struct rounds *rounds;
     struct tenures *tenures;
     struct pool *pool;
     char pool_key[POOL_KEY_BYTES];
     size_t asked_count;                             /* of hosts that other workers ask for */
-    size_t rounds;                                  /* how many hosts are reconciled by themselves just now */
     bool ledger_unread;                             /* the last look-up failed */
     enum { LOOK_NONE, LOOK_SOON, LOOK_BEGUN } look; /* SOON: in a row of deliveries, whose look-ups are of one moment */
     uint8_t random[1024];                           /* for ids; what was given out is wiped */
@@ -109,6 +109,7 @@ bool worker_restore(void *arg, size_t host, const struct restore_request *what);
 void worker_on_hypervisor(void *arg, size_t host, bool up, const char *why);
 void worker_on_arrival(void *arg, size_t host, const struct uuid *vm);
 bool worker_lease(void *arg, size_t host, const struct lease_request *what);
+bool worker_reconcile(void *arg, size_t host);
 void worker_look_over(struct worker *w); /* what is looked up from here on is of a later moment */
 void worker_mind_time(struct worker *w); /* see to the next lease that ends, and the next host to be reconciled */
 bool worker_is_well(void *arg);

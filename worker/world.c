@@ -113,7 +113,8 @@ static void reconciled(struct worker *w, size_t host, const struct work *work)
     const struct reconcile_reply *reply = (const struct reconcile_reply *)work->reply;
     char found[24], mended[24];
 
-    serving_round_over(w);
+    rounds_over(w->rounds);
+    w->life_config.world.wake_at(w, clock_now_ms()); /* for the next */
     if (!work->failed && reply->found_count == 0)
         return;
     w->metrics.mended += work->failed ? 0 : (uint64_t)reply->mended;
@@ -138,6 +139,13 @@ bool worker_lease(void *arg, size_t host, const struct lease_request *what)
     struct worker *w = arg;
 
     return life_lease(w->life, host, what);
+}
+
+bool worker_reconcile(void *arg, size_t host)
+{
+    struct worker *w = arg;
+
+    return life_reconcile(w->life, host);
 }
 
 static void world_compare(void *ctx, size_t host)
@@ -172,7 +180,7 @@ static void world_wake_at(void *ctx, int64_t when_ms)
 /* Only now and then, so that who is told that something ended does not begin the next from within. */
 void worker_mind_time(struct worker *w)
 {
-    int64_t next_ms = leases_next(w->leases, clock_now_ms()), reconcile_ms = serving_next_round(w);
+    int64_t next_ms = leases_next(w->leases, clock_now_ms()), reconcile_ms = rounds_next(w->rounds);
 
     next_ms = reconcile_ms < next_ms ? reconcile_ms : next_ms;
     if (next_ms != INT64_MAX)

@@ -159,6 +159,18 @@ static void a_lease_that_is_new_is_not_slept_through(void **state)
     assert_looked_at(1, 1, 1);
 }
 
+static void a_lease_is_news_for_its_own_host_alone(void **state)
+{
+    const struct secret_row of_second = row_of(HOST_B, 1, 2000), of_nobody = row_of(UUID_1, 2, 1000);
+
+    (void)state;
+    leases_tick(l.leases, 0);
+    assert_true(leases_note(l.leases, &of_second));
+    assert_false(leases_note(l.leases, &of_second));
+    assert_false(leases_note(l.leases, &of_nobody));
+    assert_int_equal(leases_next(l.leases, 0), 2000);
+}
+
 static void one_that_cannot_end_holds_up_no_other_and_is_looked_at_again(void **state)
 {
     struct fake_host *fake = *state;
@@ -244,6 +256,7 @@ int main(void)
         TEST(what_is_due_is_looked_at_one_after_the_other_in_the_order_it_ends),
         TEST(nothing_is_lost_with_the_worker),
         TEST(a_lease_that_is_new_is_not_slept_through),
+        TEST(a_lease_is_news_for_its_own_host_alone),
         TEST(one_that_cannot_end_holds_up_no_other_and_is_looked_at_again),
         TEST(where_there_is_no_room_it_comes_again),
         TEST(another_workers_host_is_left_alone_until_it_is_ours_again),

@@ -401,6 +401,56 @@ static void without_a_ledger_it_does_not_open(void **state)
     recovery_close(NULL);
 }
 
+enum { HOSTS = 3, ROUNDS = 4 };
+
+static size_t restored_of[HOSTS];
+
+static bool on_restore_of(void *arg, size_t host, const struct restore_request *what)
+{
+    struct recovery **all = arg;
+
+    restored_of[host]++;
+    recovery_begin(*all, host); /* once more, and so on */
+    return on_restore(NULL, 0, what);
+}
+
+static bool on_may_of(void *arg, size_t host)
+{
+    (void)arg, (void)host;
+    return true;
+}
+
+static void no_host_waits_for_others_that_are_compared_again_and_again(void **state)
+{
+    static const char *const uuids[HOSTS] = {HOST_A, HOST_B, UUID_1};
+    struct host hosts[HOSTS];
+    struct recovery *all;
+    size_t seen[HOSTS] = {0};
+
+    (void)state;
+    memset(restored_of, 0, sizeof(restored_of));
+    for (size_t i = 0; i < HOSTS; i++) {
+        struct secret_row row = row_of(i + 1, SECRET_ACTIVE);
+
+        hosts[i] = fake->host;
+        hosts[i].uuid = row.host = fake_uuid(uuids[i]);
+        must(secret_row_write(fake->ledger, &row, &e));
+    }
+    must(recovery_open(base, &(struct recovery_config){ledger_path, hosts, HOSTS, on_restore_of, on_may_of, &all}, &all,
+                       &e));
+    for (size_t i = 0; i < HOSTS; i++)
+        recovery_begin(all, i);
+    while (begun_count < HOSTS * ROUNDS) {
+        turn_until(&begun_count, ended_count + 1);
+        for (size_t i = 0; i < HOSTS; i++)
+            for (; seen[i] < restored_of[i]; seen[i]++, ended_count++)
+                recovery_ended(all, i, &(struct work){0});
+    }
+    for (size_t i = 0; i < HOSTS; i++)
+        assert_in_range(restored_of[i], ROUNDS - 1, ROUNDS + 1);
+    recovery_close(all);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -418,6 +468,7 @@ int main(void)
         TEST(every_outcome_ends_it),
         TEST(it_closes_while_some_are_under_way),
         TEST(without_a_ledger_it_does_not_open),
+        TEST(no_host_waits_for_others_that_are_compared_again_and_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
