@@ -60,12 +60,17 @@ const struct command commands[COMMAND_COUNT] = {
         {"status", NULL, RUNS(status_run), .timeout_ms = 3000,
          .help = "each host: is it served, by which version, how much waits",
          .about = "Of the hosts of the configuration, or of each --host. Asks the broker for their queues, and\n"
-                  "each host's worker what it is, as long as --timeout. Exit status 1: a host is not well.\n",
+                  "each host's worker what it is, as long as --timeout. Exit status 1: a host is not well, or\n"
+                  "its worker does not reach libvirt.\n",
          .examples = "keyferry status\nkeyferry status --watch\nkeyferry status --host $HOST --json\n"},
-    [COMMAND_QUEUES] = {"queues", NULL, RUNS(queues_run), .help = "what waits for each host, and in the dead letters",
-                        .about =
-                            "Of the hosts of the configuration, or of each --host. Whoever can log in may ask this.\n",
-                        .examples = "keyferry queues\nkeyferry --url amqp://ops@broker/ queues --host $HOST --json\n"},
+    [COMMAND_QUEUES] =
+        {"queues", NULL, RUNS(queues_run), .timeout_ms = 3000,
+         .help = "what waits for each host, for how long, and in the dead letters",
+         .about = "Of the hosts of the configuration, or of each --host. What waits in a queue the broker\n"
+                  "tells whoever can log in; what is in hand, and how long the oldest request has waited, each\n"
+                  "host's worker, as long as --timeout, whoever may ask it. \"> 3.0 s\": it does not answer, and\n"
+                  "what came before the question waits for longer than that.\n",
+         .examples = "keyferry queues\nkeyferry --url amqp://ops@broker/ queues --host $HOST --json\n"},
     [COMMAND_WATCH] = {"watch", NULL, RUNS(watch_run), .help = "print the events of hosts as they happen",
                        .about = "Until Ctrl-C or --count. With --json a line each. What happens while the broker is\n"
                                 "away is not seen, and that is said.\n",

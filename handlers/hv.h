@@ -37,6 +37,10 @@ void hv_close(struct hv *hv);
 
 bool hv_is_up(struct hv *hv);
 
+/* The same, and why not: "" where it is up. */
+enum { HV_WHY_BYTES = 200 };
+bool hv_state(struct hv *hv, char why[HV_WHY_BYTES]);
+
 struct hv_release {
     unsigned major, minor, patch;
 };

@@ -38,7 +38,7 @@ struct hv {
     bool in_libvirt; /* the keeper is, and may not come back soon */
     bool done;       /* the keeper is */
     unsigned users;
-    char why[200]; /* it is not up */
+    char why[HV_WHY_BYTES]; /* it is not up */
     char *uri;
     hv_watch *watch;
     void *arg;
@@ -300,6 +300,17 @@ bool hv_is_up(struct hv *hv)
 
     pthread_mutex_lock(&hv->lock);
     up = hv->up;
+    pthread_mutex_unlock(&hv->lock);
+    return up;
+}
+
+bool hv_state(struct hv *hv, char why[HV_WHY_BYTES])
+{
+    bool up;
+
+    pthread_mutex_lock(&hv->lock);
+    up = hv->up;
+    snprintf(why, HV_WHY_BYTES, "%s", up ? "" : hv->why);
     pthread_mutex_unlock(&hv->lock);
     return up;
 }

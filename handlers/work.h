@@ -122,7 +122,8 @@ enum sender_flag {
 /* One handler per file; table.c lists them all. */
 struct handler {
     const struct message *message;
-    unsigned senders; /* sender_flag of all who may send it */
+    bool is_told_load; /* work->load is filled in */
+    unsigned senders;  /* sender_flag of all who may send it */
 
     /* Whether a peer may send these fields. ERR_SENDER names the first that it may not. NULL: any. Pure; in the loop. */
     bool (*peer_may)(const struct peer *peer, const void *request, struct err *e);
@@ -161,6 +162,12 @@ const struct handler *handler_at(size_t index); /* NULL past the last */
 /* The names of all messages that have one: capabilities.c. */
 struct text_list handler_names(void);
 
+/* What of its host the worker has in hand beside this request. */
+struct load {
+    int64_t in_hand;
+    int64_t oldest_ms; /* how long the one waits that has waited longest */
+};
+
 enum { WORK_REPLY_MAX_BYTES = 2304 };
 
 /* How far a row has come. */
@@ -191,6 +198,7 @@ struct work {
     void *notes;             /* a vault slot, zeroed; NULL where the handler wants none */
     int64_t deadline_ms;     /* since 1970; 0: none */
     int64_t now_ms;          /* since 1970, when its thread got it last */
+    struct load load;        /* at that time, where the handler is told */
     int64_t attempts;        /* how often it was begun */
     bool was_begun;          /* ... by workers that died before it ended */
     struct ledger *ledger;   /* of the thread that advances it; NULL: nothing is known of secrets */

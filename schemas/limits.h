@@ -33,6 +33,7 @@ enum {
     FINDING_MAX_CHARS  = 15,
     VERSION_MAX_CHARS  = 31,
     CONFIG_WORD_MAX_CHARS = 15,      /* "compatible" */
+    REASON_MAX_BYTES   = 255,        /* why something is not well, for people */
     TEXT_LIST_MAX      = 64,         /* systemTags, userTags: elements */
     MAP_MAX_PAIRS      = 128,        /* headers, and any map in them: finding a key given twice takes time squared */
 };

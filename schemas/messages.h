@@ -150,6 +150,9 @@ struct capabilities_reply {
     struct text_list messages, suites;             /* written, not read */
     char envelope[CONFIG_WORD_MAX_CHARS + 1];      /* what the configuration says */
     char plaintext_dek[CONFIG_WORD_MAX_CHARS + 1]; /* likewise */
+    enum choice libvirt_up;                        /* UNSAID: an older version, and so is the rest */
+    char why[REASON_MAX_BYTES + 1];                /* not */
+    int64_t in_flight, oldest_ms;                  /* requests for the host that the worker has; 0: none */
 };
 
 struct reconcile_request {

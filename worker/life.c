@@ -45,6 +45,8 @@ struct life *life_new(const struct life_config *config)
         (life->waiting = calloc(config->queue_count, sizeof(*life->waiting))) == NULL)
         abort();
     life->config = config;
+    for (size_t i = 0; i <= config->host_count; i++)
+        TAILQ_INIT(&life->of_host[i].asked);
     TAILQ_INIT(&life->all);
     TAILQ_INIT(&life->backlog);
     TAILQ_INIT(&life->timed);
@@ -72,6 +74,8 @@ void life_release(struct life *life, struct request *r)
     uncount(life, r);
     forget_key(life, r);
     TAILQ_REMOVE(&life->all, r, all);
+    if (!r->is_internal)
+        TAILQ_REMOVE(&life->of_host[r->host].asked, r, asked);
     life->in_hand--;
     life->of_host[r->host].in_hand--;
     request_free(r, life->config->vault);
@@ -217,6 +221,8 @@ void life_run(struct life *life, struct request *r)
         r->begun_us = w->now_us(w->ctx);
     }
     r->work.now_ms = life_now(life);
+    if (r->work.handler->is_told_load)
+        life_load(life, r->host, r, &r->work.load);
     r->returns = life->of_host[r->host].returns;
     w->run(w->ctx, &r->work);
 }
@@ -262,6 +268,7 @@ void life_delivery(struct life *life, struct delivery *delivery, size_t host)
         return;
     }
     r = life_request(life, delivery, host);
+    TAILQ_INSERT_TAIL(&life->of_host[host].asked, r, asked);
     if (!TAILQ_EMPTY(&life->backlog)) { /* queue order */
         life_enter(r, STAGE_BACKLOG);
         TAILQ_INSERT_TAIL(&life->backlog, r, queue);
@@ -303,6 +310,33 @@ size_t life_in_hand(const struct life *life)
 size_t life_of_host(const struct life *life, size_t host)
 {
     return life->of_host[host].in_hand;
+}
+
+/* When it was made, as its sender says: within what ids are remembered for, else his clock is wrong; or else when it came. */
+static int64_t since_ms(const struct request *r, int64_t now_ms)
+{
+    enum { DAY_MS = 86400000 };
+    int64_t made_ms = r->envelope.created_ms;
+
+    return made_ms < r->arrived_ms && made_ms > now_ms - INT64_C(7) * DAY_MS ? made_ms : r->arrived_ms;
+}
+
+void life_load(const struct life *life, size_t host, const struct request *but, struct load *out)
+{
+    int64_t now_ms = life_now(life), oldest_ms = now_ms;
+    const struct request *r;
+
+    *out = (struct load){0};
+    TAILQ_FOREACH(r, &life->of_host[host].asked, asked)
+    {
+        int64_t made_ms = since_ms(r, now_ms);
+
+        if (r == but)
+            continue;
+        out->in_hand++;
+        oldest_ms = made_ms < oldest_ms ? made_ms : oldest_ms;
+    }
+    out->oldest_ms = now_ms - oldest_ms;
 }
 
 void life_published(struct life *life, uint64_t number, enum published how, const char *text)

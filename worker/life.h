@@ -118,6 +118,9 @@ bool life_is_idle(const struct life *life);
 size_t life_in_hand(const struct life *life);
 size_t life_of_host(const struct life *life, size_t host); /* of these: requests of one host */
 
+/* What was delivered for a host and is in hand, but for `but` (NULL: all of it). */
+void life_load(const struct life *life, size_t host, const struct request *but, struct load *out);
+
 /* Call `each` with every request in hand, from the oldest delivery on. It may not end any. */
 void life_each(const struct life *life, void (*each)(void *arg, const struct request *r), void *arg);
 

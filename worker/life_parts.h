@@ -14,8 +14,9 @@ struct life {
         size_t in_hand;
         uint64_t returns; /* of its libvirt */
         bool is_left;
-    } * of_host;     /* and one for those who are not served here */
-    size_t *waiting; /* of each queue, whose window they share: requests that count against the cap */
+        TAILQ_HEAD(, request) asked; /* what was delivered for it */
+    } * of_host;                     /* and one for those who are not served here */
+    size_t *waiting;                 /* of each queue, whose window they share: requests that count against the cap */
     TAILQ_HEAD(request_list, request) all;
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
     struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */

@@ -12,6 +12,7 @@
 #define NOW_MS(m)  write_value, offsetof(struct status, m), 1000
 #define HOST(m)    write_host, offsetof(struct host_status, m), 1
 #define HOST_MS(m) write_host, offsetof(struct host_status, m), 1000
+#define HOST_US(m) write_host, offsetof(struct host_status, m), 1000000
 #define BY(fn)     fn, 0, 1
 
 /* name, type, unit, labels, what it is, how it is written */
@@ -54,6 +55,7 @@ const struct metric metric_table[] = {
     {"keyferry_host_libvirt_up", GAUGE, "", "host", "1 while the host's libvirt can be reached.", HOST(is_libvirt_up)},
     {"keyferry_host_libvirt_connections_total", COUNTER, "", "host", "How often it was connected to; all but the first are reconnects.", HOST(libvirt_connections)},
     {"keyferry_host_requests_in_flight", GAUGE, "", "host", "Requests in hand for the host.", HOST(in_flight)},
+    {"keyferry_host_oldest_request_seconds", GAUGE, "seconds", "host", "How long that of them waits that has waited longest: since its `createdTime`, else since it came here; 0: there is none.", HOST_US(oldest_us)},
     {"keyferry_host_queue_messages", GAUGE, "", "host", "Messages that wait in the host's queue beside those, as last asked; absent while that is not known.", HOST(messages)},
     {"keyferry_host_queue_heard_timestamp_seconds", GAUGE, "seconds", "host", "When the host's queue last delivered anything, be it a canary, which is sent after a quiet minute; absent for who stands by.", HOST_MS(heard_ms)},
 

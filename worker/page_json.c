@@ -47,7 +47,7 @@ static void write_host(struct writer *w, const struct status *s, size_t index)
     const char *class;
 
     s->host(s->arg, index, &host);
-    writer_map(w, 12);
+    writer_map(w, 13);
     text(w, "hostUuid", host.uuid);
     text(w, "libvirtUri", host.uri);
     text(w, "state", host_words(&host, &class));
@@ -56,6 +56,7 @@ static void write_host(struct writer *w, const struct status *s, size_t index)
     flag(w, "served", host.is_served == 1);
     flag(w, "libvirtUp", host.is_libvirt_up == 1);
     pair(w, "inFlight", host.in_flight);
+    pair(w, "oldestUs", host.oldest_us);
     pair(w, "waiting", host.messages);
     pair(w, "heardTime", host.heard_ms);
     pair(w, "secrets", host.secrets);

@@ -74,7 +74,7 @@ struct request {
     bool was_dead_lettered;
 
     char key_in_hand[ID_MAX_CHARS + SHORTSTR_MAX_CHARS + 24]; /* "<host>:<id>", and a sender's own name space */
-    TAILQ_ENTRY(request) all, queue, timed;
+    TAILQ_ENTRY(request) all, queue, timed, asked;
 };
 
 /* A request for `host` of a delivery, which is now its own. Never NULL: without memory the process ends. */

@@ -32,8 +32,10 @@ static void host_status(void *arg, size_t index, struct host_status *out)
     struct worker *w = arg;
     bool has_own = w->config.partitions == 0; /* queue */
     struct readiness r;
+    struct load load;
 
     worker_readiness(w, index, &r);
+    life_load(w->life, index, NULL, &load);
     *out = (struct host_status){
         .uuid = w->hosts[index].uuid.text,
         .uri = w->config.hosts[index].libvirt_uri,
@@ -45,6 +47,7 @@ static void host_status(void *arg, size_t index, struct host_status *out)
         .is_libvirt_up = r.is_hypervisor_up,
         .libvirt_connections = (int64_t)w->served[index].libvirt_connections,
         .in_flight = (int64_t)life_of_host(w->life, index),
+        .oldest_us = load.oldest_ms * 1000,
         .messages = has_own ? depth(bus_queue_depth(w->bus, index)) : -1,
         .history = w->served[index].history,
         .heard_ms = has_own ? real_ms(bus_queue_heard_ms(w->bus, index)) : -1,

@@ -14,8 +14,9 @@ struct host_status {
     int64_t is_ready, is_consuming, is_left, is_served, is_libvirt_up;
     int64_t libvirt_connections; /* so far */
     int64_t in_flight;
-    int64_t messages; /* that are ready in its queue, when that was last asked */
-    int64_t heard_ms; /* when its queue last delivered anything; since 1970 */
+    int64_t oldest_us; /* how long the request waits that has waited longest; 0: none is in hand */
+    int64_t messages;  /* that are ready in its queue, when that was last asked */
+    int64_t heard_ms;  /* when its queue last delivered anything; since 1970 */
     int64_t secrets, leases;
     const struct history *history; /* NULL: it has none */
 };

@@ -59,6 +59,10 @@ static const struct {
     { "messages",        "[\"SecretHostDefineMsg\", \"SecretHostGetMsg\"]" },
     { "envelope",        "\"bound\"" },
     { "plaintextDek",    "\"loopback\"" },
+    { "libvirtUp",       "false" },
+    { "why",             "\"not connected yet\"" },
+    { "inFlight",        "3" },
+    { "oldestMs",        "12345" },
 };
 
 /* Which optional fields an example has; the required ones are in each. */
@@ -74,7 +78,7 @@ static const struct {
     { "ResourceKeyGetMsg",          " keyProviderName recipientKey " },
     { "ResourceKeyGetReply",        " dekBase64 " },
     { "HostReconcileMsg",           " dryRun " },
-    { "HostCapabilitiesGetReply",   " messages suites " },
+    { "HostCapabilitiesGetReply",   " messages suites libvirtUp why inFlight oldestMs " },
 };
 /* clang-format on */
 

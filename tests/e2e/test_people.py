@@ -66,7 +66,7 @@ class Queues(People):
         self.assertEqual(("keyferry.dead", 1), (told["deadLetters"]["queue"], told["deadLetters"]["waiting"]))
         self.assertRegex(told["broker"], r"RabbitMQ \d+\.\d+")
         out, said = self.keyferry(0, "queues", "--host", host.uuid)
-        self.assertRegex(out, rf"{host.uuid} +keyferry.host.{host.hex} +3 +0 +nobody consumes")
+        self.assertRegex(out, rf"{host.uuid} +keyferry.host.{host.hex} +3 +- +- +0 +nobody consumes")
         self.assertEqual("", said)
         self.client.purge_dead_letters()
         self.client.channel.queue_purge(f"keyferry.host.{host.hex}")
@@ -78,6 +78,45 @@ class Queues(People):
         self.assertEqual([(host.uuid, False)], [(h["hostUuid"], h["isThere"]) for h in told["hosts"]])
         self.assertIsNone(self.broker.queue(f"keyferry.host.{host.hex}"))
         self.assertIn("--host", self.keyferry(2, "queues")[1])
+
+    def test_tells_how_long_the_oldest_request_has_waited_as_its_worker_sees_it(self):
+        host = self.with_part(self.lab.hypervisor("q" + new_uuid()[:4])).start()
+        worker = self.worker(host, settings={"worker": {"hypervisor_wait_ms": "600000"}})
+        queues = lambda *more: self.keyferry(0, *more, "queues", "--host", host.uuid)[0]
+        row = lambda: json.loads(queues("--json"))["hosts"][0]
+        age = lambda: float(re.search(r"^keyferry_host_oldest_request_seconds\{.*\} (.*)", worker.get("/metrics")[1], re.M)[1])
+        self.assertEqual((0, 0), (row()["inFlight"], row()["oldestMilliseconds"]))
+        self.assertRegex(queues(), rf"keyferry.host.{host.hex} +0 +0 +- +1")
+        self.assertEqual(0, age())
+        host.kill()
+        wait_until(lambda: worker.get("/readyz")[0] == 503, 20, "the worker to miss libvirt")
+        self.client.send("SecretHostGetMsg", host, createdTime=1, **new_key())  # not believed: his clock is wrong
+        self.client.send("SecretHostGetMsg", host, createdTime=..., **new_key())
+        wait_until(lambda: row()["inFlight"] == 2, 20, "both to be in hand")
+        self.assertLess(row()["oldestMilliseconds"], patience(60) * 1000)
+        self.client.send("SecretHostGetMsg", host, createdTime=int((time.time() - 3 * 3600) * 1000), **new_key())
+        wait_until(lambda: row()["inFlight"] == 3, 20, "the old one to be in hand")
+        self.assertAlmostEqual(3 * 3600e3, row()["oldestMilliseconds"], delta=patience(60) * 1000)
+        self.assertRegex(queues(), rf"keyferry.host.{host.hex} +0 +3 +3 h +1 +.*running VMs are not hurt: ")
+        self.assertAlmostEqual(3 * 3600, age(), delta=patience(60))
+        self.assertAlmostEqual(3 * 3600e6, json.loads(worker.get("/status.json")[1])["hosts"][0]["oldestUs"],
+                               delta=patience(60) * 1e6)
+        worker.freeze()
+        self.addCleanup(worker.thaw)
+        silent = json.loads(queues("--json", "--timeout", "700"))["hosts"][0]
+        self.assertGreaterEqual(silent["oldestAtLeastMilliseconds"], 700)
+        self.assertNotIn("inFlight", silent)
+        self.assertRegex(queues("--timeout", "700"), r" - +> 0\.\d s +1 +its worker does not answer")
+
+    def test_who_may_not_ask_workers_is_told_what_the_broker_tells(self):
+        self.broker.add_users("onlooker")
+        self.broker.ctl("set_permissions", "onlooker", "^keyferry[.]reply[.]", "^keyferry[.]reply[.]", ".*")
+        out, _ = self.keyferry(0, "queues", "--host", self.a.uuid, where=["--url", self.broker.url_of("onlooker")])
+        self.assertRegex(out, rf"keyferry.host.{self.a.hex} +0 +- +- +1 .*403")
+        self.broker.ctl("set_permissions", "onlooker", "^$", "^$", "^$")
+        out, said = self.keyferry(0, "queues", "--host", self.a.uuid, where=["--url", self.broker.url_of("onlooker")])
+        self.assertRegex(out, rf"keyferry.host.{self.a.hex} +0 +- +- +1")
+        self.assertIn("cannot be asked how long requests wait", said)
 
     def test_hundreds_of_hosts_are_asked_at_once(self):
         hosts = [new_uuid() for _ in range(500)]
@@ -107,6 +146,21 @@ class Status(People):
         out, _ = self.keyferry(0, "status", "--host", self.a.uuid)
         self.assertRegex(out, rf"{self.a.uuid} +served +0 +1 +{re.escape(served['version'])} +bound")
         self.assertIn("1 of 1 served", out)
+
+    def test_a_host_whose_libvirt_is_away_is_not_called_served(self):
+        host = self.with_part(self.lab.hypervisor("s" + new_uuid()[:4])).start()
+        worker = self.worker(host)
+        host.kill()
+        wait_until(lambda: worker.get("/readyz")[0] == 503, 20, "the worker to miss libvirt")
+        told = self.json_of(1, "status", "--host", host.uuid)["hosts"][0]
+        self.assertEqual("libvirt away", told["state"])
+        self.assertRegex(told["details"], "^its requests wait a while; running VMs are not hurt: .{10}")
+        out, _ = self.keyferry(1, "status", "--host", host.uuid, "--host", self.a.uuid)
+        self.assertRegex(out, rf"{host.uuid} +libvirt away +0 +1 .*running VMs are not hurt")
+        self.assertIn("1 of 2 served", out)
+        host.start()
+        wait_until(lambda: worker.get("/readyz")[0] == 200, 20, "the worker to reach libvirt")
+        self.assertIn("1 of 1 served", self.keyferry(0, "status", "--host", host.uuid)[0])
 
     def test_what_would_only_wait_is_not_sent(self):
         host = self.a.alias()

@@ -1,5 +1,6 @@
 #include "fake_hv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,12 @@ void hv_close(struct hv *hv)
 
 bool hv_is_up(struct hv *hv)
 {
+    return !hv->down;
+}
+
+bool hv_state(struct hv *hv, char why[HV_WHY_BYTES])
+{
+    snprintf(why, HV_WHY_BYTES, "%s", hv->down ? "it is\ndown" : "");
     return !hv->down;
 }
 

@@ -49,6 +49,24 @@ static void tells_its_version_and_what_the_configuration_opens(void **state)
     }
 }
 
+static void tells_whether_libvirt_is_there_and_what_the_worker_has_in_hand(void **state)
+{
+    struct fake_host *fake = *state;
+    const struct capabilities_reply *reply = ask(fake);
+    struct err e;
+
+    assert_int_equal(reply->libvirt_up, YES);
+    assert_string_equal(reply->why, "");
+    assert_int_equal(reply->in_flight, 0);
+    fake->host.hv->down = true;
+    fake->work.load = (struct load){.in_hand = 3, .oldest_ms = 5000};
+    assert_int_equal(capabilities_handler.steps[0].run(&fake->work, &e), STEP_NEXT);
+    assert_int_equal(reply->libvirt_up, NO);
+    assert_string_equal(reply->why, "it is down"); /* one line, which a reply can hold */
+    assert_int_equal(reply->in_flight, 3);
+    assert_int_equal(reply->oldest_ms, 5000);
+}
+
 static void changes_nothing_and_has_nothing_to_tell(void **state)
 {
     struct fake_host *fake = *state;
@@ -78,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(names_each_message_that_has_a_handler),
         TEST(tells_its_version_and_what_the_configuration_opens),
+        TEST(tells_whether_libvirt_is_there_and_what_the_worker_has_in_hand),
         TEST(changes_nothing_and_has_nothing_to_tell),
         TEST(a_recorded_reply_gets_its_lists_back),
     };
