@@ -3,14 +3,14 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "schemas/thread.h"
 
 enum { SERVICE_CHARS = 6 };
 
@@ -73,22 +73,13 @@ static void on_finished(evutil_socket_t fd, short what, void *arg)
     done(done_arg, addresses, addresses == NULL ? why : NULL);
 }
 
-/* Signals are the loop's: the thread takes none. */
-static bool thread_start(struct lookup *lookup)
+static bool begin(struct lookup *lookup, struct err *e)
 {
-    sigset_t all, before;
-    pthread_t thread;
-
     atomic_fetch_add(&lookup->owners, 1);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&thread, NULL, lookup_run, lookup) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        pthread_detach(thread);
-    else
-        atomic_fetch_sub(&lookup->owners, 1);
-    return started;
+    if (thread_start("name-lookup", lookup_run, lookup, NULL, e))
+        return true;
+    atomic_fetch_sub(&lookup->owners, 1);
+    return false;
 }
 
 bool lookup_begin(struct event_base *base, const char *host, uint16_t port, lookup_done *done, void *arg,
@@ -106,9 +97,13 @@ bool lookup_begin(struct event_base *base, const char *host, uint16_t port, look
     lookup->finished_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     lookup->event = event_new(base, lookup->finished_fd, EV_READ, on_finished, lookup);
     if (lookup->host == NULL || lookup->finished_fd < 0 || lookup->event == NULL ||
-        event_add(lookup->event, NULL) != 0 || !thread_start(lookup)) {
+        event_add(lookup->event, NULL) != 0) {
         lookup_cancel(lookup);
-        return err_set(e, ERR_LOCAL, "no memory, descriptor or thread to look a name up");
+        return err_set(e, ERR_LOCAL, "no memory or descriptor to look a name up");
+    }
+    if (!begin(lookup, e)) {
+        lookup_cancel(lookup);
+        return false;
     }
     *out = lookup;
     return true;

@@ -7,34 +7,37 @@
 #include <string.h>
 
 #include "bus/url.h"
+#include "schemas/hosts_dir.h"
 
 static const char default_path[] = "/etc/keyferry/keyferry.conf";
 
 struct reading {
     struct settings *settings;
-    char password_file[256];
+    char password_file[256], hosts_dir[256];
     bool has_too_many_urls, is_out_of_memory;
     FILE *file;
     bool was_read, is_amid; /* a line of it; a line that is longer than what inih reads at once */
 };
 
-#define HOST_SECTION "[host."
+#define HOST_SECTION "[" HOSTS_SECTION_PREFIX
 
 enum { PARTITIONS_MAX = 1024 }; /* as the worker takes them; of more it says that they are too many */
 
-/* One that is none is for the worker to complain of. */
-static bool add_host(struct settings *s, const char *text, size_t len)
+static bool add_host(struct settings *s, const struct uuid *host)
 {
-    struct uuid host, *hosts;
+    struct uuid *hosts = reallocarray(s->hosts, s->host_count + 1, sizeof(*hosts));
 
-    if (!uuid_parse(text, len, &host))
-        return true;
-    hosts = reallocarray(s->hosts, s->host_count + 1, sizeof(*hosts));
     if (hosts == NULL)
         return false;
     s->hosts = hosts;
-    s->hosts[s->host_count++] = host;
+    s->hosts[s->host_count++] = *host;
     return true;
+}
+
+/* hosts_dir_take */
+static bool take_host(void *arg, const struct host_config *host, struct err *e)
+{
+    return add_host(arg, &host->uuid) || err_set(e, ERR_LOCAL, "out of memory");
 }
 
 /* inih's reader. Of sections without a key in them it tells nobody, and a host's may be such. */
@@ -43,6 +46,7 @@ static char *next_line(char *text, int size, void *arg)
     static const char bom[] = "\xef\xbb\xbf";
     struct reading *r = arg;
     char *line = fgets(text, size, r->file), *start = line;
+    struct uuid host;
 
     if (line == NULL)
         return NULL;
@@ -50,7 +54,8 @@ static char *next_line(char *text, int size, void *arg)
         start += strlen(bom);
     if (!r->is_amid && strncmp(start, HOST_SECTION, strlen(HOST_SECTION)) == 0) {
         start += strlen(HOST_SECTION);
-        r->is_out_of_memory |= !add_host(r->settings, start, strcspn(start, "]"));
+        if (uuid_parse(start, strcspn(start, "]"), &host)) /* one that is none is for the worker to complain of */
+            r->is_out_of_memory |= !add_host(r->settings, &host);
     }
     r->was_read = true;
     r->is_amid = strchr(line, '\n') == NULL;
@@ -79,6 +84,8 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
 
     if (strcmp(section, "worker") == 0 && strcmp(key, "state_dir") == 0)
         snprintf(s->state_dir, sizeof(s->state_dir), "%s", value);
+    if (strcmp(section, "worker") == 0 && strcmp(key, "hosts_dir") == 0)
+        snprintf(r->hosts_dir, sizeof(r->hosts_dir), "%s", value);
     if (strcmp(section, "bus") != 0)
         return 1;
     if (strcmp(key, "queue_type") == 0)
@@ -138,7 +145,7 @@ static bool read_file(const char *path, struct reading *r, struct err *e)
         return err_set(e, ERR_CONFIG, "%s: no url in [bus]", path);
     if (strcmp(r->settings->sasl, "plain") != 0 && strcmp(r->settings->sasl, "external") != 0)
         return err_set(e, ERR_CONFIG, "%s: sasl must be one of: plain, external", path);
-    return true;
+    return r->hosts_dir[0] == '\0' || hosts_dir_read(r->hosts_dir, take_host, r->settings, e);
 }
 
 static bool read_all(const struct options *options, struct reading *r, struct err *e)

@@ -11,7 +11,7 @@ struct settings {
     size_t partitions;   /* which all hosts share; 0: each has a queue of its own */
     char path[256];      /* of the file; "": none was read */
     char state_dir[256]; /* likewise */
-    struct uuid *hosts;  /* its [host.*] sections; freed by settings_done() */
+    struct uuid *hosts;  /* of its [host.*] sections and hosts_dir; freed by settings_done() */
     size_t host_count;
     char ca_file[256], cert_file[256], key_file[256], sasl[16];
     char password[256]; /* "": the URL's own; wiped by settings_done() */

@@ -13,19 +13,6 @@ enum {
     KEEPALIVE_COUNT = 2,
 };
 
-bool thread_start(void *(*run)(void *), void *arg)
-{
-    sigset_t all, before;
-    pthread_t thread;
-    int failed;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&thread, NULL, run, arg);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed == 0 && pthread_detach(thread) == 0;
-}
-
 /* libvirt prints every error on stderr unless told not to; we return them. */
 static void stay_quiet(void *ctx, virErrorPtr error)
 {

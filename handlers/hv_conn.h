@@ -9,9 +9,6 @@
 
 #include "schemas/base.h"
 
-/* A detached thread, deaf to signals: those are for the thread that asks for them. */
-MUST_CHECK bool thread_start(void *(*run)(void *), void *arg);
-
 /*
  * Once for the process: quiet, with an event loop on a thread of its own, and
  * SIGPIPE ignored unless somebody handles it. Any thread; true if it runs.

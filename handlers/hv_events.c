@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "handlers/hv_conn.h"
+#include "schemas/thread.h"
 
 enum { EVENTS_AT_ONCE = 16, WAKE_ID = 0 };
 
@@ -307,11 +308,12 @@ static void *run(void *arg)
 bool hv_events_start(void)
 {
     struct epoll_event wanted = {.events = EPOLLIN, .data.u64 = WAKE_ID};
+    struct err e;
 
     loop.epoll = epoll_create1(EPOLL_CLOEXEC);
     loop.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop.epoll < 0 || loop.wake < 0 || epoll_ctl(loop.epoll, EPOLL_CTL_ADD, loop.wake, &wanted) != 0)
         return false;
     virEventRegisterImpl(add_handle, update_handle, source_remove, add_timeout, update_timeout, source_remove);
-    return thread_start(run, NULL);
+    return thread_start("libvirt-events", run, NULL, NULL, &e);
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "handlers/hv_conn.h"
+#include "schemas/thread.h"
 
 enum {
     LINKS_MAX = 4, /* libvirtd gains nothing from more */
@@ -271,10 +272,10 @@ bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv **out, struc
     if (hv == NULL)
         return err_set(e, ERR_LOCAL, "out of memory for a libvirt connection");
     hv->users = 2;
-    if (!thread_start(keep, hv)) {
+    if (!thread_start("libvirt-keeper", keep, hv, NULL, e)) {
         hv->users = 1;
         hv_unref(hv);
-        return err_set(e, ERR_LOCAL, "no thread for a libvirt connection");
+        return false;
     }
     *out = hv;
     return true;

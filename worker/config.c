@@ -1,14 +1,12 @@
 #include "worker/config.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <ini.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "bus/url.h"
+#include "schemas/ini_file.h"
 #include "worker/config_options.h"
 #include "worker/http.h"
 
@@ -17,32 +15,14 @@
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
 #endif
 
-static const char host_prefix[] = "host.";
-static const char default_uri[] = "qemu:///system";
-static const char blanks[] = " \t\n\v\f\r"; /* as inih has them */
+static const char host_prefix[] = HOSTS_SECTION_PREFIX;
 
 /* A configuration being read. */
 struct reading {
     struct config *config;
-    FILE *file;
-    int line; /* of the last line read */
-    int bad_line;
-    bool is_indented;          /* the last line read: it goes on with the key before it, if there is one */
-    char key[CONFIG_TEXT_MAX]; /* the last one of the section, in full; "": none yet */
     bool seen[OPTIONS_MAX];
-    bool uri_seen;    /* in the present [host.*] section */
     int bare_senders; /* the line of a [senders] without a key */
-    struct err err;   /* the first */
 };
-
-static bool refuse(struct reading *r, const struct err *why)
-{
-    if (r->bad_line == 0) {
-        r->bad_line = r->line;
-        r->err = *why;
-    }
-    return false;
-}
 
 static void *member(struct config *c, const struct option *o)
 {
@@ -101,11 +81,7 @@ static bool store(struct config *c, const struct option *o, const char *value, s
                                                     [OPTION_WHOLE] = store_whole,
                                                     [OPTION_WORD] = store_word};
 
-    if (!o->fixed)
-        return by_type[o->type](c, o, value, e);
-    if (strcmp(value, o->preset) == 0)
-        return true;
-    return err_set(e, ERR_CONFIG, "%s cannot be set in this version: only '%s' is accepted", o->key, o->preset);
+    return by_type[o->type](c, o, value, e);
 }
 
 static const struct option *option_find(const char *section, const char *key)
@@ -124,104 +100,44 @@ static bool section_is_known(const char *section)
     return strncmp(section, host_prefix, strlen(host_prefix)) == 0;
 }
 
-static bool host_add(struct config *c, const char *text, struct err *e)
+/* hosts_dir_take */
+static bool host_add(void *arg, const struct host_config *host, struct err *e)
 {
+    struct config *c = arg;
     struct host_config *grown;
-    struct uuid uuid;
 
-    if (!uuid_parse(text, strlen(text), &uuid))
-        return err_set(e, ERR_CONFIG, "[host.%.40s]: not a UUID", text);
     for (size_t i = 0; i < c->host_count; i++)
-        if (uuid_equal(&c->hosts[i].uuid, &uuid))
-            return err_set(e, ERR_CONFIG, "host %s is given twice", uuid.text);
-    grown = realloc(c->hosts, (c->host_count + 1) * sizeof(*grown));
+        if (uuid_equal(&c->hosts[i].uuid, &host->uuid))
+            return err_set(e, ERR_CONFIG, "host %s is given twice", host->uuid.text);
+    grown = reallocarray(c->hosts, c->host_count + 1, sizeof(*grown));
     if (grown == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
 
     c->hosts = grown;
-    grown[c->host_count].uuid = uuid;
-    strcpy(grown[c->host_count++].libvirt_uri, default_uri);
+    grown[c->host_count++] = *host;
     return true;
 }
 
-/* Nothing, or a comment. */
-static bool is_comment(const char *text)
+static bool on_section(void *arg, const char *name, int line, struct err *e)
 {
-    text += strspn(text, blanks);
-    return *text == '\0' || *text == ';' || *text == '#';
-}
-
-static bool section_begin(struct reading *r, const char *line)
-{
-    char name[CONFIG_TEXT_MAX] = "";
-    struct err e;
-
-    if (r->is_indented) { /* inih would take it for more of the key before it */
-        err_set(&e, ERR_CONFIG, "a section must begin at the beginning of its line");
-        return refuse(r, &e);
-    }
-    if (sscanf(line, "[%255[^]]", name) != 1 || strchr(line, ']') == NULL || !section_is_known(name)) {
-        err_set(&e, ERR_CONFIG, "unknown section [%.60s]", name);
-        return refuse(r, &e);
-    }
-    if (!is_comment(strchr(line, ']') + 1)) { /* inih passes over it */
-        err_set(&e, ERR_CONFIG, "nothing may follow [%.60s] in its line", name);
-        return refuse(r, &e);
-    }
-    r->uri_seen = false;
-    r->key[0] = '\0';
-    if (strcmp(name, "senders") == 0)
-        r->bare_senders = r->line;
-    if (strncmp(name, host_prefix, strlen(host_prefix)) == 0 && !host_add(r->config, name + strlen(host_prefix), &e))
-        return refuse(r, &e);
-    return true;
-}
-
-/* inih's reader: a line at a time, with a look at what inih tells nobody: sections, and lines it would cut. */
-static char *read_line(char *text, int room, void *arg)
-{
-    static const char byte_order_mark[] = "\xef\xbb\xbf"; /* inih passes over it */
     struct reading *r = arg;
-    char *got = fgets(text, room, r->file), *start = text;
-    struct err e;
+    struct host_config host;
 
-    if (got == NULL)
-        return NULL;
-    r->line++;
-    if (strchr(text, '\n') == NULL && !feof(r->file)) {
-        err_set(&e, ERR_CONFIG, "the line is longer than %d characters", room - 2);
-        refuse(r, &e);
-    }
-    if (r->line == 1 && strncmp(text, byte_order_mark, strlen(byte_order_mark)) == 0)
-        start += strlen(byte_order_mark);
-    r->is_indented = isspace((unsigned char)*start);
-    start += strspn(start, blanks);
-    if (*start == '[')
-        section_begin(r, start);
-    return got;
+    if (!section_is_known(name))
+        return err_set(e, ERR_CONFIG, "unknown section [%.60s]", name);
+    if (strcmp(name, "senders") == 0)
+        r->bare_senders = line;
+    return strncmp(name, host_prefix, strlen(host_prefix)) != 0 ||
+           (host_config_begin(&host, name + strlen(host_prefix), e) && host_add(r->config, &host, e));
 }
 
-static bool set_host_key(struct reading *r, const char *key, const char *value, struct err *e)
+static bool on_key(void *arg, const char *section, const char *key, const char *value, struct err *e)
 {
-    struct host_config *host = r->config->host_count == 0 ? NULL : &r->config->hosts[r->config->host_count - 1];
-
-    if (host == NULL || strcmp(key, "libvirt_uri") != 0)
-        return err_set(e, ERR_CONFIG, "unknown key '%.60s' in [host.*]", key);
-    if (r->uri_seen)
-        return err_set(e, ERR_CONFIG, "libvirt_uri is given twice");
-    if (value[0] == '\0' || strlen(value) >= sizeof(host->libvirt_uri))
-        return err_set(e, ERR_CONFIG, "libvirt_uri must have 1 to %zu characters", sizeof(host->libvirt_uri) - 1);
-    r->uri_seen = true;
-    strcpy(host->libvirt_uri, value);
-    return true;
-}
-
-static bool set_key(struct reading *r, const char *section, const char *key, const char *value, struct err *e)
-{
+    struct reading *r = arg;
     const struct option *o = option_find(section, key);
 
     if (strncmp(section, host_prefix, strlen(host_prefix)) == 0)
-        return set_host_key(r, key, value, e);
+        return host_config_set(&r->config->hosts[r->config->host_count - 1], key, value, e);
     if (strcmp(section, "senders") == 0)
         r->bare_senders = 0;
     if (o == NULL && strcmp(section, "senders") == 0)
@@ -236,39 +152,13 @@ static bool set_key(struct reading *r, const char *section, const char *key, con
     return store(r->config, o, value, e);
 }
 
-/* inih keeps 49 characters of a key for the lines that go on with it: they must not become another's. */
-static bool note_key(struct reading *r, const char *key, struct err *e)
-{
-    if (r->is_indented && r->key[0] != '\0' && strcmp(r->key, key) != 0)
-        return err_set(e, ERR_CONFIG, "%.40s... is too long to go on in another line: name it again", key);
-    snprintf(r->key, sizeof(r->key), "%s", key);
-    return true;
-}
-
-static bool check_value(const char *key, const char *value, struct err *e)
-{
-    return value[0] != ';' || err_set(e, ERR_CONFIG, "%.60s: a comment needs a blank before its ';'", key);
-}
-
-static int on_key(void *arg, const char *section, const char *key, const char *value)
-{
-    struct reading *r = arg;
-    struct err e;
-
-    if (note_key(r, key, &e) && check_value(key, value, &e) && set_key(r, section, key, value, &e))
-        return 1;
-    refuse(r, &e);
-    return 0;
-}
-
 static void fill_in_defaults(struct config *c)
 {
     struct err e;
 
     memset(c, 0, sizeof(*c));
     for (size_t i = 0; i < option_count; i++)
-        if (!options[i].fixed)
-            (void)!store(c, &options[i], options[i].preset, &e);
+        (void)!store(c, &options[i], options[i].preset, &e);
 }
 
 /* What is read again where it is used; here, so that a file is not called good that cannot be started with. */
@@ -313,8 +203,8 @@ static bool check_whole(struct config *c, struct err *e)
 
     if (!check_given(c, e))
         return false;
-    if (c->host_count == 0)
-        return err_set(e, ERR_CONFIG, "at least one [host.<uuid>] section is required");
+    if (c->host_count == 0 && c->hosts_dir[0] == '\0')
+        return err_set(e, ERR_CONFIG, "at least one [host.<uuid>] section is required, or hosts_dir");
     if (c->senders.require_signature && c->trust.key_count == 0)
         return err_set(e, ERR_CONFIG,
                        "require_signature in [senders] needs the keys of senders: sender.<user> in [trust]");
@@ -329,32 +219,41 @@ static bool check_whole(struct config *c, struct err *e)
     return check_addresses(c, e);
 }
 
+static bool read_all(const char *path, struct reading *r, struct err *e)
+{
+    const struct ini_reader reader = {on_section, on_key, r};
+    struct config *c = r->config;
+    struct err why;
+
+    if (!ini_file_read(path, &reader, e))
+        return false;
+    if (r->bare_senders != 0)
+        return err_set(e, ERR_CONFIG, "%s:%d: [senders] names nobody; without the section everyone may send everything",
+                       path, r->bare_senders);
+    if (c->hosts_dir[0] != '\0' && !hosts_dir_read(c->hosts_dir, host_add, c, e))
+        return false;
+    return check_whole(c, &why) || err_set(e, ERR_CONFIG, "%s: %s", path, why.text);
+}
+
 bool config_read(const char *path, struct config *out, struct err *e)
 {
-    struct reading r = {.config = out, .file = fopen(path, "re")};
-    int bad;
+    struct reading r = {.config = out};
 
-    if (r.file == NULL)
-        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
     fill_in_defaults(out);
-    bad = ini_parse_stream(read_line, &r, on_key, &r);
-    fclose(r.file);
-    if (r.bad_line == 0 && bad != 0) {
-        r.bad_line = bad;
-        err_set(&r.err, ERR_CONFIG, "neither a section, nor 'key = value', nor a comment");
-    }
-    if (r.bad_line == 0 && r.bare_senders != 0) {
-        r.bad_line = r.bare_senders;
-        err_set(&r.err, ERR_CONFIG, "[senders] names nobody; without the section everyone may send everything");
-    }
-    if (r.bad_line == 0 && check_whole(out, e))
+    if (read_all(path, &r, e))
         return true;
-
     config_done(out);
-    if (r.bad_line != 0)
-        return err_set(e, ERR_CONFIG, "%s:%d: %s", path, r.bad_line, r.err.text);
-    err_set(&r.err, ERR_CONFIG, "%s", e->text);
-    return err_set(e, ERR_CONFIG, "%s: %s", path, r.err.text);
+    return false;
+}
+
+bool config_same_hosts(const struct config *a, const struct config *b)
+{
+    bool is_same = a->host_count == b->host_count;
+
+    for (size_t i = 0; is_same && i < a->host_count; i++)
+        is_same = uuid_equal(&a->hosts[i].uuid, &b->hosts[i].uuid) &&
+                  strcmp(a->hosts[i].libvirt_uri, b->hosts[i].libvirt_uri) == 0;
+    return is_same;
 }
 
 void config_done(struct config *config)

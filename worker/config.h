@@ -2,8 +2,7 @@
 #ifndef WORKER_CONFIG_H
 #define WORKER_CONFIG_H
 
-#include "schemas/err.h"
-#include "schemas/uuid.h"
+#include "schemas/hosts_dir.h"
 
 #include <stdio.h>
 
@@ -17,17 +16,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 
 enum { CONFIG_TEXT_MAX = 256, CONFIG_URLS_MAX = 4096 };
 
-/* One [host.<uuid>] section. */
-struct host_config {
-    struct uuid uuid;
-    char libvirt_uri[CONFIG_TEXT_MAX];
-};
-
 /*
  * Everything the file says, defaults filled in. Flat but for `senders`, `trust` and
- * `hosts`, which config_done() frees. Options that belong to what is not built are in the table
- * of config.c with their only acceptable value and need no member.
- */
+ * `hosts`, which config_done() frees.  */
 struct config {
     /* [bus] */
     char urls[CONFIG_URLS_MAX]; /* comma-separated */
@@ -45,9 +36,10 @@ struct config {
     char name[CONFIG_TEXT_MAX];
     int64_t threads;
     char state_dir[CONFIG_TEXT_MAX], http[CONFIG_TEXT_MAX], http_token_file[CONFIG_TEXT_MAX];
-    int64_t plaintext_dek; /* enum plaintext */
-    int64_t orphan_policy; /* enum orphan_policy */
-    int64_t envelope;      /* enum seal_layout of schemas/seal.h */
+    int64_t plaintext_dek;           /* enum plaintext */
+    char hosts_dir[CONFIG_TEXT_MAX]; /* ""; there is none */
+    int64_t orphan_policy;           /* enum orphan_policy */
+    int64_t envelope;                /* enum seal_layout of schemas/seal.h */
     int64_t request_timeout_ms, hypervisor_wait_ms, drain_timeout_ms;
     int64_t log_level;  /* enum log_level */
     int64_t log_format; /* enum log_format */
@@ -55,17 +47,20 @@ struct config {
     struct senders senders; /* [senders] */
     struct trust trust;     /* [trust] */
 
-    struct host_config *hosts;
+    struct host_config *hosts; /* of the file, then of hosts_dir */
     size_t host_count;
 };
 
 /*
- * Read `path`. On failure e->kind is ERR_CONFIG, the text begins with
+ * Read `path`, and the folder it gives as hosts_dir. On failure e->kind is ERR_CONFIG, the text begins with
  * "<file>:<line>: ", and nothing is left to free. On success end it with
  * config_done(). Reads no password file and opens nothing else.
  */
 MUST_CHECK bool config_read(const char *path, struct config *out, struct err *e);
 void config_done(struct config *config);
+
+/* True if both name the same hosts, in the same order, with the same URIs. */
+bool config_same_hosts(const struct config *a, const struct config *b);
 
 /* Print the configuration in force, as a file that would give the same; a password in a URL is left out. */
 void config_print(const struct config *config, FILE *to);

@@ -16,11 +16,10 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 
 /* clang-format off */
 #define AT(m)     .offset = offsetof(struct config, m), .size = sizeof(((struct config *)0)->m)
-#define TEXT_AT(s, k, m, d, says)          { s, k, OPTION_TEXT, d, NULL, 0, 0, false, AT(m), says }
-#define LIST_AT(s, k, m, d, says)          { s, k, OPTION_LIST, d, NULL, 0, 0, false, AT(m), says }
-#define WHOLE_AT(s, k, m, d, lo, hi, says) { s, k, OPTION_WHOLE, d, NULL, lo, hi, false, AT(m), says }
-#define WORD_AT(s, k, m, d, list, says)    { s, k, OPTION_WORD, d, list, 0, 0, false, AT(m), says }
-#define FIXED(s, k, d, says)               { s, k, OPTION_TEXT, d, NULL, 0, 0, true, 0, 0, says }
+#define TEXT_AT(s, k, m, d, says)          { s, k, OPTION_TEXT, d, NULL, 0, 0, AT(m), says }
+#define LIST_AT(s, k, m, d, says)          { s, k, OPTION_LIST, d, NULL, 0, 0, AT(m), says }
+#define WHOLE_AT(s, k, m, d, lo, hi, says) { s, k, OPTION_WHOLE, d, NULL, lo, hi, AT(m), says }
+#define WORD_AT(s, k, m, d, list, says)    { s, k, OPTION_WORD, d, list, 0, 0, AT(m), says }
 
 const struct option options[] = {
     LIST_AT( "bus", "url",             urls,            "",  "amqp://user@host:5672/vhost, or amqps:// for TLS; several, comma-separated or on indented lines, for failover"),
@@ -48,7 +47,7 @@ const struct option options[] = {
     WHOLE_AT("worker", "request_timeout_ms", request_timeout_ms, "30000", 100, 86400000, "how long to wait for another host or service where a request has no deadline"),
     WHOLE_AT("worker", "hypervisor_wait_ms", hypervisor_wait_ms, "30000", 0, 86400000, "how long a request waits for libvirt to come back"),
     WHOLE_AT("worker", "drain_timeout_ms",   drain_timeout_ms,   "20000", 0, 86400000, "how long to finish what runs after SIGTERM"),
-    FIXED(   "worker", "hosts_dir",                     "",  "a folder with a file a host"),
+    TEXT_AT( "worker", "hosts_dir",    hosts_dir,       "",  "a folder with a file for each host, watched: <UUID>.conf with the keys of a [host.<UUID>] section"),
     WORD_AT( "worker", "orphan_policy", orphan_policy,  "report", orphan_policies, "what no VM has named for a day: report it, or delete it"),
     WORD_AT( "worker", "log_level",    log_level,       "info", log_levels, "error, warn, info or debug"),
     WORD_AT( "worker", "log_format",   log_format,      "logfmt", log_formats, "the form of log lines: logfmt (key=value) or json"),
@@ -113,9 +112,7 @@ static void print_option(const struct config *c, const struct option *o, FILE *t
 {
     const void *at = (const char *)c + o->offset;
 
-    if (o->fixed)
-        config_line_print(o->key, o->preset, to);
-    else if (o->type == OPTION_LIST)
+    if (o->type == OPTION_LIST)
         print_urls(o->key, at, to);
     else if (o->type == OPTION_TEXT)
         config_line_print(o->key, at, to);
@@ -123,6 +120,15 @@ static void print_option(const struct config *c, const struct option *o, FILE *t
         config_line_print(o->key, o->words[*(const int64_t *)at], to);
     else
         fprintf(to, "%s = %lld\n", o->key, (long long)*(const int64_t *)at);
+}
+
+/* What hosts_dir tells of is not told again. */
+static void print_host(const struct host_config *host, FILE *to)
+{
+    const char *mark = host->is_of_dir ? "; " : "";
+
+    fprintf(to, "\n%s%s[host.%s]\n%s", host->is_of_dir ? "; of hosts_dir:\n" : "", mark, host->uuid.text, mark);
+    config_line_print("libvirt_uri", host->libvirt_uri, to);
 }
 
 void config_print(const struct config *config, FILE *to)
@@ -142,8 +148,6 @@ void config_print(const struct config *config, FILE *to)
         if (is_last && strcmp(section, "trust") == 0)
             trust_print(&config->trust, to);
     }
-    for (size_t i = 0; i < config->host_count; i++) {
-        fprintf(to, "\n[host.%s]\n", config->hosts[i].uuid.text);
-        config_line_print("libvirt_uri", config->hosts[i].libvirt_uri, to);
-    }
+    for (size_t i = 0; i < config->host_count; i++)
+        print_host(&config->hosts[i], to);
 }

@@ -12,7 +12,6 @@ struct option {
     const char *preset;       /* the default, as the file would say it */
     const char *const *words; /* WORD: what is accepted, in the order of their values; NULL at the end */
     int64_t min, max;         /* WHOLE */
-    bool fixed;               /* not built: only `preset` is accepted, and nothing is stored */
     size_t offset, size;
     const char *doc;
 };

@@ -31,11 +31,10 @@ void config_print_sample(FILE *to)
     const char *section = "";
 
     fprintf(to, "; The configuration of keyferryd %s: every option there is, with its default.\n", KEYFERRY_VERSION);
-    fputs("; What it needs is url and, at the end, one [host.<UUID>] or more. keyferry.conf(5) says all about it.\n",
+    fputs("; What it needs is url and, at the end, one [host.<UUID>] or more, or hosts_dir. keyferry.conf(5) says all "
+          "about it.\n",
           to);
     for (size_t i = 0; i < option_count; i++) {
-        if (options[i].fixed)
-            continue;
         if (strcmp(section, options[i].section) != 0)
             print_section(options[i].section, to);
         section = options[i].section;

@@ -52,11 +52,12 @@ static bool make_room(struct examination *x)
 
 static void name_queues(struct examination *x)
 {
-    char hex[UUID_HEX_CHARS + 1];
+    char hex[UUID_HEX_CHARS + 1] = "";
 
     for (size_t i = 0; i < x->queue_count; i++)
         routes_queue(x->config, i, &x->routes[i]);
-    uuid_hex(&x->config->hosts[0].uuid, hex);
+    if (x->config->host_count > 0)
+        uuid_hex(&x->config->hosts[0].uuid, hex);
     snprintf(x->host_key, sizeof(x->host_key), "host.%s", hex);
     snprintf(x->event_key, sizeof(x->event_key), "%s.worker-up", x->host_key);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bus/timer.h"
+#include "schemas/thread.h"
 #include "worker/clock.h"
 #include "worker/wakeup.h"
 
@@ -142,8 +143,7 @@ static bool start(struct event_base *base, const char *path, struct inventory *i
     pthread_cond_init(&inventory->wanted, NULL);
     if (!ledger_open(path, &inventory->ledger, e) || !wakeup_open(base, on_wakeup, inventory, &inventory->wakeup, e))
         return false;
-    return pthread_create(&inventory->thread, NULL, thread_main, inventory) == 0 ||
-           err_set(e, ERR_LOCAL, "cannot start a thread to count");
+    return thread_start("inventory", thread_main, inventory, &inventory->thread, e);
 }
 
 static void finish(struct inventory *inventory)

@@ -6,6 +6,7 @@
 
 #include "handlers/hv.h"
 #include "schemas/harden.h"
+#include "schemas/thread.h"
 #include "worker/clock.h"
 #include "worker/wakeup.h"
 
@@ -119,9 +120,9 @@ static bool start_threads(struct jobs *jobs, size_t count, const char *ledger_pa
         t->jobs = jobs;
         if (!ledger_open(ledger_path, &t->ledger, e))
             return false;
-        if (pthread_create(&t->id, NULL, thread_main, t) != 0) {
+        if (!thread_start("job", thread_main, t, &t->id, e)) {
             ledger_close(t->ledger);
-            return err_set(e, ERR_LOCAL, "cannot start %zu threads", count);
+            return false;
         }
     }
     return true;

@@ -32,7 +32,8 @@ static const char help[] = "Usage: keyferryd -c FILE [--check-config | --print-c
                            "  -V, --version       print the version, what it speaks, and end\n"
                            "  -h, --help          print this and end\n"
                            "\n"
-                           "SIGTERM finishes what runs and ends; SIGHUP reads the configuration again.\n"
+                           "SIGTERM finishes what runs and ends; SIGHUP reads the configuration again, and takes\n"
+                           "up other hosts, as a change in hosts_dir does by itself.\n"
                            "Exit status: 0 drained, or the configuration is good; 1 ended with requests\n"
                            "unfinished (the broker still has them), or --doctor found a failure; 2 usage; 3\n"
                            "cannot start.\n"
@@ -46,17 +47,33 @@ static int fail(const struct err *e, int status)
     return status;
 }
 
-static int serve(const struct config *config, const char *path)
+/* What was good a moment ago may not be now: then the hosts are those that there were, and the worker tells why. */
+static void read_again(const char *path, struct config *config)
+{
+    struct config fresh;
+    struct err e;
+
+    if (!config_read(path, &fresh, &e))
+        return;
+    config_done(config);
+    *config = fresh;
+}
+
+static int serve(struct config *config, const char *path)
 {
     struct worker *worker;
+    enum worker_end end;
     struct err e;
-    bool drained;
 
-    if (!worker_open(config, path, &worker, &e))
-        return fail(&e, EXIT_SETUP);
-    drained = worker_run(worker);
-    worker_close(worker);
-    return drained ? EXIT_SUCCESS : EXIT_UNFINISHED;
+    do {
+        if (!worker_open(config, path, &worker, &e))
+            return fail(&e, EXIT_SETUP);
+        end = worker_run(worker);
+        worker_close(worker);
+        if (end == WORKER_RENEWS)
+            read_again(path, config);
+    } while (end == WORKER_RENEWS);
+    return end == WORKER_DRAINED ? EXIT_SUCCESS : EXIT_UNFINISHED;
 }
 
 static int act(enum action action, const char *path, bool json)

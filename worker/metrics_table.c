@@ -47,6 +47,7 @@ const struct metric metric_table[] = {
     {"keyferry_events_total", COUNTER, "", "event", "Events told; `secret-restored`: secrets that libvirt had lost and has again.", BY(write_events)},
     {"keyferry_events_dropped_total", COUNTER, "", "", "Events that could not be told.", COUNTED(events_dropped)},
 
+    {"keyferry_config_read", GAUGE, "", "", "1 if the configuration could be read when that was last tried: at the start, by SIGHUP, or when something changed in `hosts_dir`; else what was in force before still is.", NOW(is_config_read)},
     {"keyferry_hosts", GAUGE, "", "", "Hosts in the configuration.", NOW(hosts)},
     {"keyferry_hosts_ready", GAUGE, "", "", "Those of them that `/readyz` calls ready.", NOW(hosts_ready)},
     {"keyferry_host_ready", GAUGE, "", "host", "1 while the host's requests are consumed here, or left to other workers, and its libvirt can be reached.", HOST(is_ready)},

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "bus/timer.h"
+#include "schemas/thread.h"
 #include "worker/clock.h"
 #include "worker/trust.h"
 #include "worker/wakeup.h"
@@ -231,8 +232,7 @@ static bool start(struct event_base *base, struct recorder *r, struct err *e)
     pthread_mutex_init(&r->lock, NULL);
     if (!ledger_open(r->config.path, &r->ledger, e) || !wakeup_open(base, on_wakeup, r, &r->wakeup, e))
         return false;
-    return pthread_create(&r->thread, NULL, thread_main, r) == 0 ||
-           err_set(e, ERR_LOCAL, "cannot start a thread for the ledger");
+    return thread_start("ledger", thread_main, r, &r->thread, e);
 }
 
 static void finish(struct recorder *r)

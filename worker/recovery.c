@@ -9,6 +9,7 @@
 
 #include "handlers/hv.h"
 #include "handlers/kept.h"
+#include "schemas/thread.h"
 #include "worker/log.h"
 #include "worker/wakeup.h"
 
@@ -326,8 +327,7 @@ static bool start(struct event_base *base, struct recovery *r, struct err *e)
         return err_set(e, ERR_LOCAL, "out of memory");
     if (!ledger_open(r->config.ledger_path, &r->ledger, e) || !wakeup_open(base, on_compared, r, &r->wakeup, e))
         return false;
-    return pthread_create(&r->thread, NULL, thread_main, r) == 0 ||
-           err_set(e, ERR_LOCAL, "cannot start a thread for recovery");
+    return thread_start("recovery", thread_main, r, &r->thread, e);
 }
 
 static void finish(struct recovery *r)

@@ -276,6 +276,13 @@ static bool open_http(struct worker *w, struct err *e)
     return true;
 }
 
+static bool watch_hosts(struct worker *w, struct err *e)
+{
+    const char *folder = w->config.hosts_dir;
+
+    return folder[0] == '\0' || hosts_watch_open(w->base, folder, worker_on_hosts, w, &w->hosts_watch, e);
+}
+
 static bool open_all(struct worker *w, struct err *e)
 {
     if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !name_queues(w, e) || !open_host_keys(w, e) ||
@@ -285,7 +292,7 @@ static bool open_all(struct worker *w, struct err *e)
         !open_recovery(w, e) || !open_leases(w, e) || !open_life(w, e) ||
         !tenures_open(w->base, &w->config, TENURE_FENCE_MS, serving_tenure, w, &w->tenures, e) || !open_pool(w, e))
         return false;
-    return watchdog_open(w->base, worker_is_well, w, &w->watchdog, e) && open_http(w, e);
+    return watchdog_open(w->base, worker_is_well, w, &w->watchdog, e) && open_http(w, e) && watch_hosts(w, e);
 }
 
 bool worker_open(const struct config *config, const char *path, struct worker **out, struct err *e)
@@ -318,6 +325,7 @@ void worker_close(struct worker *w)
 {
     if (w == NULL)
         return;
+    hosts_watch_close(w->hosts_watch);
     http_close(w->http);
     inventory_close(w->inventory);
     free(w->journal);

@@ -118,6 +118,8 @@ void worker_status(struct worker *w, struct status *out)
         .broker_why = w->broker_why,
         .blocked_why = w->blocked_why,
         .ledger_why = w->ledger_why,
+        .config_why = w->config_why,
+        .is_config_read = w->config_why[0] == '\0',
         .census = inventory_last(w->inventory),
         .journal = w->journal,
         .threads = w->config.threads,

@@ -38,6 +38,8 @@ struct status {
     uint64_t now_us; /* of the clock of the journal */
     int64_t is_draining;
     const char *broker, *broker_why, *blocked_why, *ledger_why; /* who it is; what is wrong, or "" */
+    const char *config_why;                                     /* likewise */
+    int64_t is_config_read;                                     /* when it was last looked at */
     int64_t in_flight[STAGE_SETTLED];
     int64_t threads;
     int64_t is_broker_up, is_broker_blocked, dead_letters;

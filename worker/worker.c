@@ -259,19 +259,11 @@ void worker_on_drain_timeout(int fd, short what, void *arg)
     event_base_loopbreak(w->base);
 }
 
-void worker_on_stop_signal(int fd, short what, void *arg)
+void worker_drain(struct worker *w)
 {
-    struct worker *w = arg;
     int64_t ms = w->config.drain_timeout_ms;
     struct timeval limit = {ms / 1000, ms % 1000 * 1000};
 
-    (void)what;
-    if (w->is_draining) { /* asked twice: at once */
-        event_base_loopbreak(w->base);
-        return;
-    }
-    log_event(LOG_LEVEL_INFO, "stopping", "signal", fd == SIGTERM ? "SIGTERM" : "SIGINT", (char *)NULL);
-    sd_notify(0, "STOPPING=1\nSTATUS=finishing what runs");
     w->is_draining = true;
     http_changed(w->http);
     pool_bye(w->pool);
@@ -280,35 +272,26 @@ void worker_on_stop_signal(int fd, short what, void *arg)
     stop_when_idle(w);
 }
 
+void worker_on_stop_signal(int fd, short what, void *arg)
+{
+    struct worker *w = arg;
+
+    (void)what;
+    if (w->is_draining && !w->is_renewing) { /* asked twice: at once */
+        event_base_loopbreak(w->base);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "stopping", "signal", fd == SIGTERM ? "SIGTERM" : "SIGINT", (char *)NULL);
+    sd_notify(0, "STOPPING=1\nSTATUS=finishing what runs");
+    w->is_renewing = false;
+    if (!w->is_draining)
+        worker_drain(w);
+}
+
 void worker_on_log_timer(int fd, short what, void *arg)
 {
     (void)fd, (void)what, (void)arg;
     log_tell_left_out(false);
-}
-
-/* What may change while requests are in hand: the log and how long to wait. */
-void worker_on_reload_signal(int fd, short what, void *arg)
-{
-    struct worker *w = arg;
-    struct config fresh;
-    struct err e;
-
-    (void)fd, (void)what;
-    if (!config_read(w->path, &fresh, &e)) {
-        log_event(LOG_LEVEL_ERROR, "reload-failed", "details", e.text, (char *)NULL);
-        return;
-    }
-    log_set_level((enum log_level)fresh.log_level);
-    log_set_format((enum log_format)fresh.log_format);
-    w->life_config.request_timeout_ms = fresh.request_timeout_ms;
-    w->life_config.hypervisor_wait_ms = fresh.hypervisor_wait_ms;
-    w->config.drain_timeout_ms = fresh.drain_timeout_ms;
-    config_done(&fresh);
-    log_event(LOG_LEVEL_INFO, "reloaded", "details",
-              "log_level, log_format, request_timeout_ms, hypervisor_wait_ms and drain_timeout_ms are in force; the "
-              "rest at the "
-              "next start",
-              (char *)NULL);
 }
 
 bool worker_is_well(void *arg)
@@ -355,15 +338,32 @@ void worker_on_counted(void *arg)
     http_changed(w->http);
 }
 
-bool worker_run(struct worker *w)
+/* While there is no loop to take them, signals wait. */
+static void hold_signals(bool held)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(held ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
+enum worker_end worker_run(struct worker *w)
 {
     log_event(LOG_LEVEL_INFO, "worker-up", "worker", w->config.name, "clear_deks",
               w->life_config.accepts_clear_deks ? "accepted" : "refused", (char *)NULL);
     tell_all(w, HOST_EVENT_WORKER_UP);
     sd_notify(0, "READY=1\nSTATUS=waiting for the broker");
+    hold_signals(false);
     event_base_dispatch(w->base);
+    if (w->is_renewing) {
+        hold_signals(true);
+        event_base_loop(w->base, EVLOOP_NONBLOCK); /* one that came before */
+    }
     log_tell_left_out(true);
     log_event(LOG_LEVEL_INFO, "worker-down", "worker", w->config.name, "drained", w->drained ? "yes" : "no",
               (char *)NULL);
-    return w->drained;
+    return w->is_renewing ? WORKER_RENEWS : w->drained ? WORKER_DRAINED : WORKER_UNFINISHED;
 }

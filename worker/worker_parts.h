@@ -4,6 +4,7 @@
 
 #include "handlers/host_keys.h"
 #include "worker/events.h"
+#include "worker/hosts_watch.h"
 #include "worker/http.h"
 #include "worker/hypervisors.h"
 #include "worker/inventory.h"
@@ -91,7 +92,10 @@ struct worker {
     struct life_config life_config;
     struct life *life;
     struct events *events;
-    bool is_draining, is_stopping, drained; /* drained: and said so, in events */
+    struct hosts_watch *hosts_watch;                  /* NULL: there is no hosts_dir */
+    char config_why[sizeof(((struct err *)0)->text)]; /* it could not be read again, or "" */
+    bool is_draining, is_stopping, drained;           /* drained: and said so, in events */
+    bool is_renewing;                                 /* draining, to be opened again */
 };
 
 /* What happens, as struct worker's `arg`; all in the loop. */
@@ -101,6 +105,8 @@ void worker_on_drain_timeout(int fd, short what, void *arg);
 void worker_on_log_timer(int fd, short what, void *arg);
 void worker_on_stop_signal(int fd, short what, void *arg);
 void worker_on_reload_signal(int fd, short what, void *arg);
+void worker_on_hosts(void *arg);     /* hosts_watch_changed */
+void worker_drain(struct worker *w); /* finish what runs, then end */
 void worker_on_bus(void *arg);
 void worker_on_job_done(void *arg, struct work *work);
 void worker_on_recorded(void *arg, struct entry *entry);
