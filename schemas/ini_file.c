@@ -74,7 +74,7 @@ static char *read_line(char *text, int room, void *arg)
         start += strlen(byte_order_mark);
     r->is_indented = isspace((unsigned char)*start);
     start += strspn(start, blanks);
-    if (*start == '[')
+    if (*start == '[' && r->bad_line == 0)
         section_begin(r, start);
     return got;
 }
@@ -98,6 +98,8 @@ static int on_key(void *arg, const char *section, const char *key, const char *v
     struct reading *r = arg;
     struct err e;
 
+    if (r->bad_line != 0) /* inih goes on */
+        return 0;
     if (note_key(r, key, &e) && check_value(key, value, &e) && r->reader->key(r->reader->arg, section, key, value, &e))
         return 1;
     refuse(r, &e);

@@ -8,7 +8,7 @@ enum { INI_TEXT_MAX = 256 }; /* bytes of a section's name or of a key, NUL inclu
 
 /*
  * What is told of a file, in its order. Each may refuse, with ERR_CONFIG and what is
- * wrong; the first refusal is the file's. `section` is "" before the first.
+ * wrong; after one nothing more is told. `section` is "" before the first.
  */
 struct ini_reader {
     bool (*section)(void *arg, const char *name, int line, struct err *e);

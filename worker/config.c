@@ -248,7 +248,7 @@ bool config_read(const char *path, struct config *out, struct err *e)
 
 bool config_same_hosts(const struct config *a, const struct config *b)
 {
-    bool is_same = a->host_count == b->host_count;
+    bool is_same = a->host_count == b->host_count && strcmp(a->hosts_dir, b->hosts_dir) == 0;
 
     for (size_t i = 0; is_same && i < a->host_count; i++)
         is_same = uuid_equal(&a->hosts[i].uuid, &b->hosts[i].uuid) &&

@@ -59,7 +59,7 @@ struct config {
 MUST_CHECK bool config_read(const char *path, struct config *out, struct err *e);
 void config_done(struct config *config);
 
-/* True if both name the same hosts, in the same order, with the same URIs. */
+/* True if both name the same hosts, in the same order, with the same URIs, and the same hosts_dir. */
 bool config_same_hosts(const struct config *a, const struct config *b);
 
 /* Print the configuration in force, as a file that would give the same; a password in a URL is left out. */

@@ -41,7 +41,7 @@ static void tell_worker(struct teller *t, const struct status *s)
     if (!s->is_ledger_up)
         say(t, true, "The ledger cannot be written: %.300s. Until it can, nothing is begun, and requests wait.",
             s->ledger_why);
-    if (s->config_why[0] != '\0')
+    if (!s->is_config_read)
         say(t, false, "The configuration could not be read again: %.400s. What was in force before still is.",
             s->config_why);
 }

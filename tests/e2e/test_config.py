@@ -86,14 +86,6 @@ class Config(Scenario):
                     self.assertNotIn(status, (0, -6, -11))
                     self.assertIn(key, said)
 
-    def test_an_option_that_is_yet_to_come_is_refused_off_its_default_and_taken_at_it(self):
-        yet = {"worker": {"hosts_dir": ("", "/x")}}
-        for section, keys in yet.items():
-            for key, (default, other) in keys.items():
-                with self.subTest(key=key):
-                    self.assertEqual(0, self.check(self.with_line(f"{key} = {default}", section)[0])[0])
-                    self.refused(self.with_line(f"{key} = {other}", section)[0], key)
-
     def test_urls_that_cannot_be_read_are_refused_without_their_password(self):
         for url in ("http://u:geheim@h/", "amqp//u:geheim@h", "amqp://u:geheim@h:70000/", "amqp://u:geheim@h:x/",
                     "amqps:/u:geheim@h/", "amqp://u:geheim%zz@h/", "amqp://a@h/,nonsense", "amqp://u:ge/heim@h",

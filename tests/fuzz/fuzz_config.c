@@ -128,9 +128,12 @@ static void check_cli(const struct config *config)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const char folder[] = "hosts_dir"; /* whatever there is in it is no part of the input */
     struct config config;
     struct err e;
 
+    if (memmem(data, size, folder, strlen(folder)) != NULL)
+        return 0;
     write_file(data, size);
     memset(&config, 0xee, sizeof(config));
     if (!config_read(path, &config, &e)) {

@@ -79,8 +79,8 @@ static void says_of_every_option_what_it_may_be(void **state)
     (void)state;
     for (size_t i = 0; i < option_count; i++) {
         snprintf(line, sizeof(line), "\n;%s =", options[i].key);
-        if (options[i].fixed == (strstr(text, line) != NULL))
-            fail_msg("%s %s", options[i].key, options[i].fixed ? "cannot be set, and is shown" : "is not shown");
+        if (strstr(text, line) == NULL)
+            fail_msg("%s is not shown", options[i].key);
     }
     assert_non_null(strstr(text, "[1 to 3600]\n;heartbeat_s = 15\n"));
     assert_non_null(strstr(text, "[quorum, classic]\n;queue_type = quorum\n"));

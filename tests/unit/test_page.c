@@ -51,6 +51,8 @@ static int set_up(void **state)
                              .broker_why = "refused",
                              .blocked_why = "memory",
                              .ledger_why = "full",
+                             .config_why = "hosts/x.conf:1: nonsense",
+                             .is_config_read = 1,
                              .is_broker_up = 1,
                              .is_ledger_up = 1,
                              .hosts = 2,
@@ -146,8 +148,10 @@ static void what_can_wait_is_no_alarm(void **state)
 {
     (void)state;
     status.dead_letters = 1;
+    status.is_config_read = 0;
     says("1 message lies among the dead letters");
-    says("1 thing needs attention");
+    says("could not be read again: hosts/x.conf:1: nonsense. What was in force before still is.");
+    says("2 things need attention");
     says("class=\"banner warn\"");
 }
 
