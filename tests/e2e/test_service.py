@@ -5,7 +5,7 @@ import subprocess
 
 from tests.e2e.base import NOT_FOUND, Scenario, new_dek, new_key
 from tests.e2e.shut_in import call_numbers
-from tests.lab import REPO, Worker
+from tests.lab import REPO, Worker, wait_until
 
 SHUT_IN = [os.path.join(REPO, "tests/e2e/shut_in.py"), os.path.join(REPO, "deploy/systemd/keyferry.service")]
 
@@ -44,9 +44,11 @@ class ShutInWorker(Worker):
 
 class Service(Scenario):
     def test_the_filter_lets_the_worker_do_all_of_its_work(self):
-        host = self.a.alias()
+        host, other = self.a.alias(), self.a.alias()
+        hosts = self.lab.make_folder("hosts-" + other.uuid)
         url = f"amqp://guest:guest@localhost:{self.broker.port}/%2F"  # a name, to be looked up
-        worker = ShutInWorker(self.lab, self.broker, [host], settings={"bus": {"url": url}}).start()
+        worker = ShutInWorker(self.lab, self.broker, [host],
+                              settings={"bus": {"url": url}, "worker": {"hosts_dir": hosts}}).start()
         self.addCleanup(worker.end)
         key, dek = new_key(), new_dek()
         secret = self.defined(host, key, dek)
@@ -57,6 +59,10 @@ class Service(Scenario):
         self.client.publish("host." + host.hex, b"no envelope", content_type="application/json")
         self.succeeds(self.delete(host, key, force=True))
         self.refuses(self.get(host, key), NOT_FOUND)
+        with open(os.path.join(hosts, other.uuid + ".conf"), "w", encoding="utf-8") as f:
+            f.write(f"libvirt_uri = {other.uri}\n")
+        wait_until(lambda: f"queue=keyferry.host.{other.hex}" in worker.log_text(), 20, "the other host")
+        self.lives(other)
         self.assertEqual(0, worker.stop())
 
     def test_the_filter_refuses_what_the_worker_never_does(self):
