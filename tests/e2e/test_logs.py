@@ -45,7 +45,7 @@ class Lines(Scenario):
         worker.signal(signal.SIGHUP)
         wait_until(lambda: '"event":"reloaded"' in worker.log_text(), 10, "the reload")
         self.refuses(self.get(host, new_key()), NOT_FOUND)
-        self.assertEqual("request", wait_until(lambda: worker.log_lines()[-1], 5)["event"])
+        wait_until(lambda: worker.log_lines()[-1]["event"] == "request", 5, "the request's line")
         self.assertTrue(worker.log_text()[len(before):].startswith("{"))
 
     def quiet(self, worker, host):
