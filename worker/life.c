@@ -42,7 +42,7 @@ struct life *life_new(const struct life_config *config)
     struct life *life = calloc(1, sizeof(*life));
 
     if (life == NULL || (life->of_host = calloc(config->host_count + 1, sizeof(*life->of_host))) == NULL ||
-        (life->waiting = calloc(config->queue_count, sizeof(*life->waiting))) == NULL)
+        (life->of_queue = calloc(config->queue_count + 1, sizeof(*life->of_queue))) == NULL)
         abort();
     life->config = config;
     for (size_t i = 0; i <= config->host_count; i++)
@@ -57,7 +57,7 @@ struct life *life_new(const struct life_config *config)
 static void uncount(struct life *life, struct request *r)
 {
     if (r->is_counted)
-        life->waiting[r->came_by]--;
+        life->of_queue[r->came_by].waiting--;
     r->is_counted = false;
 }
 
@@ -78,6 +78,7 @@ void life_release(struct life *life, struct request *r)
         TAILQ_REMOVE(&life->of_host[r->host].asked, r, asked);
     life->in_hand--;
     life->of_host[r->host].in_hand--;
+    life->of_queue[r->came_by].in_hand--;
     request_free(r, life->config->vault);
 }
 
@@ -256,6 +257,7 @@ struct request *life_request(struct life *life, struct delivery *delivery, size_
     TAILQ_INSERT_TAIL(&life->all, r, all);
     life->in_hand++;
     life->of_host[r->host].in_hand++;
+    life->of_queue[r->came_by].in_hand++;
     return r;
 }
 
@@ -278,6 +280,12 @@ void life_delivery(struct life *life, struct delivery *delivery, size_t host)
     life_pump(life);
 }
 
+/* Somebody else will have it again. */
+static bool is_left(const struct life *life, const struct request *r)
+{
+    return life->of_host[r->host].is_left || life->of_queue[r->came_by].is_left;
+}
+
 void life_advanced(struct life *life, struct work *work, enum work_state state)
 {
     struct request *r = (struct request *)((char *)work - offsetof(struct request, work));
@@ -290,53 +298,11 @@ void life_advanced(struct life *life, struct work *work, enum work_state state)
         call_send(life, r);
     else if (state == WORK_LATE)
         refuse_late(life, r);
-    else if (life->is_draining || (life->of_host[r->host].is_left && TAILQ_EMPTY(&r->duplicates)))
+    else if (life->is_draining || (is_left(life, r) && TAILQ_EMPTY(&r->duplicates)))
         life_drop(life, r);
     else
         life_go_away(life, r);
     life_pump(life);
-}
-
-bool life_is_idle(const struct life *life)
-{
-    return life->in_hand == 0;
-}
-
-size_t life_in_hand(const struct life *life)
-{
-    return life->in_hand;
-}
-
-size_t life_of_host(const struct life *life, size_t host)
-{
-    return life->of_host[host].in_hand;
-}
-
-/* When it was made, as its sender says: within what ids are remembered for, else his clock is wrong; or else when it came. */
-static int64_t since_ms(const struct request *r, int64_t now_ms)
-{
-    enum { DAY_MS = 86400000 };
-    int64_t made_ms = r->envelope.created_ms;
-
-    return made_ms < r->arrived_ms && made_ms > now_ms - INT64_C(7) * DAY_MS ? made_ms : r->arrived_ms;
-}
-
-void life_load(const struct life *life, size_t host, const struct request *but, struct load *out)
-{
-    int64_t now_ms = life_now(life), oldest_ms = now_ms;
-    const struct request *r;
-
-    *out = (struct load){0};
-    TAILQ_FOREACH(r, &life->of_host[host].asked, asked)
-    {
-        int64_t made_ms = since_ms(r, now_ms);
-
-        if (r == but)
-            continue;
-        out->in_hand++;
-        oldest_ms = made_ms < oldest_ms ? made_ms : oldest_ms;
-    }
-    out->oldest_ms = now_ms - oldest_ms;
 }
 
 void life_published(struct life *life, uint64_t number, enum published how, const char *text)
@@ -380,6 +346,6 @@ void life_free(struct life *life)
         request_free(r, life->config->vault);
     }
     free(life->of_host);
-    free(life->waiting);
+    free(life->of_queue);
     free(life);
 }

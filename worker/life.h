@@ -85,6 +85,13 @@ void life_leave(struct life *life, size_t host);
 void life_stay(struct life *life, size_t host);
 
 /*
+ * The same for what came by a queue, whoever it is for: it is to be another worker's. Its channel must be closed when
+ * life_of_queue() says that nothing runs any more, and nothing that comes by it until then may be given to the life.
+ */
+void life_queue_leave(struct life *life, size_t queue);
+void life_queue_stay(struct life *life, size_t queue);
+
+/*
  * The reply queue is a new one: what was answered meanwhile is lost. Whoever waits asks again, under the same ids, and
  * whoever was asked gives the outcome it knows.
  */
@@ -116,7 +123,11 @@ void life_drain(struct life *life);
 bool life_is_idle(const struct life *life);
 
 size_t life_in_hand(const struct life *life);
-size_t life_of_host(const struct life *life, size_t host); /* of these: requests of one host */
+size_t life_of_host(const struct life *life, size_t host);   /* of these: requests of one host */
+size_t life_of_queue(const struct life *life, size_t queue); /* ... that came by one queue */
+
+/* True if one of them waits for another host, or will: what it needs there may have to come by the same queue. */
+bool life_waits_for_others(const struct life *life, size_t queue);
 
 /* What was delivered for a host and is in hand, but for `but` (NULL: all of it). */
 void life_load(const struct life *life, size_t host, const struct request *but, struct load *out);

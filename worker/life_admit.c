@@ -47,13 +47,13 @@ static bool is_over_the_cap(struct life *life, struct request *r)
 
     if (!r->is_waiter && (lane == NULL || lane->waiters == 0))
         return false;
-    if (life->waiting[r->came_by] < (cap > 0 ? cap : 1)) {
-        life->waiting[r->came_by]++;
+    if (life->of_queue[r->came_by].waiting < (cap > 0 ? cap : 1)) {
+        life->of_queue[r->came_by].waiting++;
         r->is_counted = true;
         return false;
     }
     err_set(&e, ERR_BUSY, "%zu requests of this queue already wait for other hosts, or behind one that does",
-            life->waiting[r->came_by]);
+            life->of_queue[r->came_by].waiting);
     life_refuse(life, r, &e);
     return true;
 }

@@ -104,6 +104,18 @@ void life_stay(struct life *life, size_t host)
     life->of_host[host].is_left = false;
 }
 
+void life_queue_leave(struct life *life, size_t queue)
+{
+    life->of_queue[queue].is_left = true;
+    drop_all(life, is_by, queue);
+    life_pump(life);
+}
+
+void life_queue_stay(struct life *life, size_t queue)
+{
+    life->of_queue[queue].is_left = false;
+}
+
 void life_drain(struct life *life)
 {
     life->is_draining = true;

@@ -16,7 +16,10 @@ struct life {
         bool is_left;
         TAILQ_HEAD(, request) asked; /* what was delivered for it */
     } * of_host;                     /* and one for those who are not served here */
-    size_t *waiting;                 /* of each queue, whose window they share: requests that count against the cap */
+    struct of_queue {
+        size_t in_hand, waiting; /* waiting: those that count against the cap, since they share its window */
+        bool is_left;
+    } * of_queue; /* and one for what came by none */
     TAILQ_HEAD(request_list, request) all;
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
     struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */

@@ -68,3 +68,19 @@ void placing_make(const char *const *queues, size_t queue_count, const char *con
     free(taken);
     free(pairs);
 }
+
+size_t placing_best(const char *name, const char *const *workers, size_t worker_count)
+{
+    size_t best = PLACING_NOBODY;
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < worker_count; i++) {
+        uint64_t score = score_of(name, workers[i]);
+
+        if (best == PLACING_NOBODY || score > most) {
+            best = i;
+            most = score;
+        }
+    }
+    return best;
+}

@@ -21,4 +21,7 @@ struct placing {
 void placing_make(const char *const *queues, size_t queue_count, const char *const *workers, size_t worker_count,
                   struct placing *out);
 
+/* The worker with the highest score for a name: each gets about as many as the others, however many names there are. */
+size_t placing_best(const char *name, const char *const *workers, size_t worker_count);
+
 #endif

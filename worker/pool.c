@@ -306,6 +306,16 @@ pid_t pool_first_there(const struct pool *p, size_t queue)
     return first != NULL && member_consumes(first, p->roster.place_of[queue]) ? first->pid : 0;
 }
 
+bool pool_is_consumed(const struct pool *p, size_t queue)
+{
+    return roster_is_consumed(&p->roster, queue);
+}
+
+bool pool_is_best(const struct pool *p, const char *name)
+{
+    return p->is_decided && roster_is_best(&p->roster, name);
+}
+
 /* ---- being made ---- */
 
 static bool open_parts(struct pool *p, struct err *e)

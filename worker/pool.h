@@ -71,4 +71,10 @@ bool pool_is_old(const struct pool *pool);
  */
 pid_t pool_first_there(const struct pool *pool, size_t queue);
 
+/* True if another worker consumes from the queue, or stands by. */
+bool pool_is_consumed(const struct pool *pool, size_t queue);
+
+/* True if of all the workers this one is to look after what has this name, where nothing else says who does. */
+bool pool_is_best(const struct pool *pool, const char *name);
+
 #endif

@@ -61,16 +61,23 @@ void roster_done(struct roster *r)
     free(r->placing);
 }
 
+/* This worker first, and then those that share with it. */
+static void name_all(const struct roster *r, const char *names[MEMBERS_MAX + 1])
+{
+    names[0] = r->name;
+    for (size_t i = 0; i < r->sharing_count; i++)
+        names[i + 1] = r->members.list[r->sharing[i]].name;
+}
+
 void roster_place(struct roster *r)
 {
-    const char *names[MEMBERS_MAX + 1] = {r->name};
+    const char *names[MEMBERS_MAX + 1];
 
     r->sharing_count = 0;
     for (size_t i = 0; i < r->members.count; i++)
-        if (strcmp(r->members.list[i].queues, r->digest) == 0) {
+        if (strcmp(r->members.list[i].queues, r->digest) == 0)
             r->sharing[r->sharing_count++] = i;
-            names[r->sharing_count] = r->members.list[i].name;
-        }
+    name_all(r, names);
     placing_make(r->queues, r->queue_count, names, r->sharing_count + 1, r->placing);
 }
 
@@ -93,4 +100,20 @@ const struct member *roster_first(const struct roster *r, size_t queue)
 bool roster_is_second(const struct roster *r, size_t queue)
 {
     return r->placing[queue].second == 0;
+}
+
+bool roster_is_best(const struct roster *r, const char *name)
+{
+    const char *names[MEMBERS_MAX + 1];
+
+    name_all(r, names);
+    return placing_best(name, names, r->sharing_count + 1) == 0;
+}
+
+bool roster_is_consumed(const struct roster *r, size_t queue)
+{
+    for (size_t i = 0; i < r->sharing_count; i++)
+        if (member_consumes(&r->members.list[r->sharing[i]], r->place_of[queue]))
+            return true;
+    return false;
 }

@@ -35,4 +35,10 @@ void roster_tell(const struct roster *roster, char *out, size_t size);
 const struct member *roster_first(const struct roster *roster, size_t queue);
 bool roster_is_second(const struct roster *roster, size_t queue); /* this worker */
 
+/* True if of all who have the same queues this worker is the one for something of that name. */
+bool roster_is_best(const struct roster *roster, const char *name);
+
+/* True if a member consumes from it, or stands by. */
+bool roster_is_consumed(const struct roster *roster, size_t queue);
+
 #endif

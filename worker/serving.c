@@ -15,12 +15,13 @@ void serving_delivery(struct worker *w, struct delivery *delivery)
     size_t host = routes_host(w->routes, delivery);
     struct served *s = &w->served[host];
 
-    if (host == w->config.host_count || serving_may(w, host) || w->is_draining) {
-        life_delivery(w->life, delivery, host);
+    s->came_by = delivery->queue;
+    if (w->queues[delivery->queue].is_left || s->is_given) { /* our channel will close, and give it back */
+        delivery_free(delivery);
         return;
     }
-    if (s->is_given) { /* our channel will close, and give it back */
-        delivery_free(delivery);
+    if (host == w->config.host_count || serving_may(w, host) || w->is_draining) {
+        life_delivery(w->life, delivery, host);
         return;
     }
     delivery->next = NULL;
@@ -69,16 +70,20 @@ static void feed(struct worker *w, size_t host)
 
 /*
  * A host has its own queue. With partitions which of them is a host's is the broker's
- * affair, and may change: so a host is consumed for where all are.
+ * affair, and may change: so a host is consumed for where all are that are this worker's.
  */
 const struct queue *serving_missing(const struct worker *w, size_t host)
 {
+    bool is_any_open = false;
+
     if (w->config.partitions == 0)
         return w->queues[host].is_consuming ? NULL : &w->queues[host];
-    for (size_t i = 0; i < w->queue_count; i++)
-        if (!w->queues[i].is_consuming)
+    for (size_t i = 0; i < w->queue_count; i++) {
+        if (w->queues[i].is_open && !w->queues[i].is_consuming)
             return &w->queues[i];
-    return NULL;
+        is_any_open = is_any_open || w->queues[i].is_open;
+    }
+    return is_any_open ? NULL : &w->queues[0];
 }
 
 /* What was begun with the host's secrets is looked after, and leases end. */
@@ -131,19 +136,25 @@ static void queue_up(struct worker *w, size_t queue)
 {
     if (w->config.partitions == 0)
         be_free(w, queue);
-    else if (w->consuming_count == w->queue_count)
+    else if (serving_missing(w, 0) == NULL)
         for (size_t i = 0; i < w->config.host_count; i++)
             be_free(w, i);
 }
 
-static void queue_down(struct worker *w, size_t queue)
+void serving_forget_queue(struct worker *w, size_t queue)
 {
-    life_queue_down(w->life, queue);
     for (size_t i = 0; i < w->config.host_count; i++) {
         forget(w, i, queue);
         if (w->served[i].waiting == NULL && !tenure_is_held(w->tenures, i))
             tenure_give(w->tenures, i); /* want it no more */
     }
+}
+
+static void queue_down(struct worker *w, size_t queue)
+{
+    partition_down(w, queue);
+    life_queue_down(w->life, queue);
+    serving_forget_queue(w, queue);
 }
 
 void serving_queue(struct worker *w, size_t queue, bool up)
@@ -208,6 +219,7 @@ void serving_tenure(void *arg, size_t host, enum tenure_news news, const char *t
 
 void serving_step(struct worker *w)
 {
+    partitions_step(w);
     for (size_t i = 0; w->asked_count > 0 && i < w->config.host_count; i++) {
         if (!w->served[i].is_asked || life_of_host(w->life, i) > 0)
             continue;

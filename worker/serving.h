@@ -18,13 +18,6 @@ void serving_delivery(struct worker *w, struct delivery *delivery); /* now its o
 void serving_queue(struct worker *w, size_t queue, bool up);
 void serving_hypervisor_up(struct worker *w, size_t host);
 
-/* Begin: tenures and pool are there. */
-void serving_open(struct worker *w);
-
-/* As the pool has it: subscribe, stand by, or leave hosts to others. Of pool_open(). */
-void serving_look(void *arg);
-bool serving_consumes(void *arg, size_t host);
-
 /* Begin nothing more of a host, and let go of it when nothing runs any more. */
 void serving_leave(struct worker *w, size_t host, const char *why);
 
@@ -46,7 +39,8 @@ bool serving_is_whole(void *arg, size_t host);
 /* A queue that brings what comes for the host and is not consumed from; NULL: none, the host is consumed for. */
 const struct queue *serving_missing(const struct worker *w, size_t host);
 
-/* What waits goes: the broker has it. */
+/* What waits goes: the broker has it, or will have it when the queue's channel is closed. */
+void serving_forget_queue(struct worker *w, size_t queue);
 void serving_forget_all(struct worker *w);
 
 #endif

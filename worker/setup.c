@@ -119,6 +119,8 @@ static bool name_queues(struct worker *w, struct err *e)
     w->routes = routes_new(&w->config);
     if (w->queues == NULL || w->queue_names == NULL || w->routes == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
+    for (size_t i = 0; i < w->config.host_count; i++)
+        w->served[i].came_by = w->queue_count;
     for (size_t i = 0; i < w->queue_count; i++) {
         routes_queue(&w->config, i, &w->queues[i].route);
         strcpy(w->queues[i].why, "not connected to the broker yet");

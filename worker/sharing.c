@@ -27,7 +27,9 @@ bool sharing_consumes(void *arg, size_t queue)
 
 bool sharing_is_left(const struct worker *w, size_t host)
 {
-    return !has_partitions(w) && !w->queues[host].is_open;
+    const struct queue *missing = serving_missing(w, host);
+
+    return missing != NULL && !missing->is_open;
 }
 
 void sharing_free(struct worker *w, size_t host)
@@ -55,20 +57,21 @@ void sharing_wanted(struct worker *w, size_t host)
 
 static bool is_abandoned(const struct worker *w, size_t host)
 {
-    return !has_partitions(w) && w->served[host].free_ms != 0 && now_ms() - w->served[host].free_ms >= ABANDONED_MS;
+    return w->served[host].free_ms != 0 && now_ms() - w->served[host].free_ms >= ABANDONED_MS;
 }
 
 bool sharing_may_take(const struct worker *w, size_t host)
 {
-    return has_partitions(w) || pool_place(w->pool, host) == POOL_FIRST || is_abandoned(w, host);
+    return is_abandoned(w, host) ||
+           (has_partitions(w) ? partitions_may_take(w, host) : pool_place(w->pool, host) == POOL_FIRST);
 }
 
-/* Whether to consume. Who stands by comes after the first, so that the broker takes that one next. */
-static bool wants(const struct worker *w, size_t queue)
+/* Who stands by comes after the first, so that the broker takes that one next. */
+bool sharing_wants(const struct worker *w, size_t queue, bool is_abandoned)
 {
     enum pool_place place = pool_place(w->pool, queue);
 
-    if (has_partitions(w) || place == POOL_FIRST || is_abandoned(w, queue))
+    if (place == POOL_FIRST || is_abandoned)
         return true;
     return place == POOL_SECOND &&
            (w->queues[queue].is_open || pool_first_there(w->pool, queue) != 0 || pool_is_old(w->pool));
@@ -78,7 +81,7 @@ static void subscribe(struct worker *w, size_t queue)
 {
     struct queue *q = &w->queues[queue];
     enum pool_place place = pool_place(w->pool, queue);
-    bool is_held = !has_partitions(w) && tenure_is_held(w->tenures, queue), is_wanted = wants(w, queue);
+    bool is_held = tenure_is_held(w->tenures, queue), is_wanted = sharing_wants(w, queue, is_abandoned(w, queue));
     pid_t first = pool_first_there(w->pool, queue);
 
     if (is_wanted && !q->is_open) {
@@ -88,7 +91,7 @@ static void subscribe(struct worker *w, size_t queue)
     } else if (place == POOL_OTHER && q->is_open && !is_wanted && !is_held && first != 0) {
         q->is_open = false;
         bus_queue_close(w->bus, queue);
-    } else if (place == POOL_SECOND && !has_partitions(w) && !is_held && first != 0 && first != q->behind) {
+    } else if (place == POOL_SECOND && !is_held && first != 0 && first != q->behind) {
         q->behind = first;
         bus_queue_renew(w->bus, queue, "standing by behind another worker of the pool");
     }
@@ -120,7 +123,7 @@ void sharing_part(struct worker *w, size_t host)
         bus_queue_close(w->bus, host);
 }
 
-static void look_at_host(struct worker *w, size_t host)
+void sharing_look_whether_free(struct worker *w, size_t host)
 {
     struct served *s = &w->served[host];
 
@@ -128,18 +131,25 @@ static void look_at_host(struct worker *w, size_t host)
         s->free_ms = 0;
         s->was_given = false;
     }
-    subscribe(w, host);
-    give_if_others(w, host);
     if (s->free_ms != 0)
         serving_take(w, host);
+}
+
+static void look_at_hosts(struct worker *w)
+{
+    for (size_t i = 0; i < w->config.host_count; i++) {
+        subscribe(w, i);
+        give_if_others(w, i);
+        sharing_look_whether_free(w, i);
+    }
 }
 
 void sharing_look(void *arg)
 {
     struct worker *w = arg;
 
-    for (size_t i = 0; i < w->queue_count && !w->is_draining; i++)
-        (has_partitions(w) ? subscribe : look_at_host)(w, i);
+    if (!w->is_draining)
+        (has_partitions(w) ? partitions_look : look_at_hosts)(w);
 }
 
 void sharing_begin(struct worker *w)

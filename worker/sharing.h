@@ -1,7 +1,7 @@
 /*
  * The pool put to work: from which queues this worker consumes, and which hosts it
- * hands over (contract 7). Who may act is decided elsewhere (worker/serving.h). With
- * partitions every worker consumes from all, and nothing is handed over. Loop thread.
+ * hands over (contract 7). Who may act is decided elsewhere (worker/serving.h). What is
+ * different with partitions is in worker/partitions.h. Loop thread.
  */
 #ifndef WORKER_SHARING_H
 #define WORKER_SHARING_H
@@ -28,7 +28,13 @@ bool sharing_may_take(const struct worker *w, size_t host);
 /* Nothing runs any more of a host that is handed over: close the channel. Before its tenure is given. */
 void sharing_part(struct worker *w, size_t host);
 
-/* True if a host's queue is another worker's, as it should be. */
+/* Whether to consume from it; `is_abandoned`: though others should, they do not. */
+bool sharing_wants(const struct worker *w, size_t queue, bool is_abandoned);
+
+/* Where nobody was known to act on the host, and it is this worker's to do, take it; or learn that somebody has. */
+void sharing_look_whether_free(struct worker *w, size_t host);
+
+/* True if what brings a host's requests is another worker's, as it should be. */
 bool sharing_is_left(const struct worker *w, size_t host);
 
 #endif

@@ -13,6 +13,7 @@
 #include "worker/leases.h"
 #include "worker/life.h"
 #include "worker/metrics.h"
+#include "worker/partitions.h"
 #include "worker/pool.h"
 #include "worker/recorder.h"
 #include "worker/recovery.h"
@@ -31,6 +32,10 @@ struct queue {
     bool is_open; /* the bus is to consume from it */
     bool is_consuming;
     pid_t behind; /* the first of the pool that was there before we came; 0: none */
+    bool is_left; /* a partition: nothing more of it is begun, and its channel will close */
+    /* Of a partition, in monotonic ms: since when we are behind that one; since when it is to be left, and what waits for
+     * other hosts keeps it; since when nobody is known to consume from it. 0: it is not so. */
+    int64_t behind_ms, put_off_ms, lone_ms;
     char why[WHY_BYTES];
 };
 
@@ -41,6 +46,7 @@ struct served {
     struct history *history;                              /* NULL: it was asked for nothing yet */
     bool is_asked;                                        /* another worker wants the host: nothing more is begun */
     struct delivery *waiting, *waiting_last;              /* until the tenure is held */
+    size_t came_by;        /* with partitions, which brought something for it last; queue_count: none yet */
     bool is_given;         /* ... as this one has seen by itself, whose channel is open still */
     bool was_given;        /* ... and nobody is known to have taken it */
     int64_t free_ms;       /* since when nobody is known to act on it; 0: somebody does */
@@ -65,6 +71,8 @@ struct worker {
     struct pool *pool;
     char pool_key[POOL_KEY_BYTES];
     size_t asked_count;                             /* of hosts that other workers ask for */
+    size_t left_count;                              /* of partitions */
+    size_t looked_at;                               /* of hosts: the next of which it is asked whether it is idle */
     bool ledger_unread;                             /* the last look-up failed */
     enum { LOOK_NONE, LOOK_SOON, LOOK_BEGUN } look; /* SOON: in a row of deliveries, whose look-ups are of one moment */
     uint8_t random[1024];                           /* for ids; what was given out is wiped */

@@ -7,10 +7,10 @@ import subprocess
 import time
 
 from tests.e2e.base import NOT_FOUND, WRONG_HOST, Scenario, b64, new_dek, new_key, new_uuid
+from tests.e2e.test_pool import holder
 from tests.e2e.test_topology import QUORUM, read_arguments
-from tests.lab import patience, program, wait_until
+from tests.lab import patience, placing, program, wait_until
 from tests.lab.client import DEAD, encode
-from tests.lab.wire import FIRST_QUEUE_CHANNEL
 
 PARTITIONS = 4
 SERVES = "this worker acts on the host now"
@@ -194,28 +194,20 @@ class Pair(Shared):
         super().setUp()
         self.hosts = self.aliases(self.HOSTS)
         name = self.hosts[0].name
-        self.wire = self.with_part(self.lab.wire(self.broker, self.vhost))
-        self.wire.stuck_from = FIRST_QUEUE_CHANNEL + PARTITIONS // 2  # at the rest of them the second comes first
-        self.first = self.partitioned(self.hosts, name="first-" + name, bus={"url": self.wire.url}, waits_ready=False)
-        self.wait_for_consumers(PARTITIONS // 2)
+        self.first = self.partitioned(self.hosts, name="first-" + name)
         self.second = self.partitioned(self.hosts, name="second-" + name, state=self.first.state_dir)
-        self.wire.stuck_from = None
-        self.wait_for_consumers(2 * PARTITIONS)
-        self.each_serves_some()
+        firsts = placing.firsts([queue_of(n) for n in range(PARTITIONS)], [self.first.name, self.second.name])
+        self.server_of = {host: firsts[self.queue_of_host(host)] for host in self.hosts}
+        self.of_first = [host for host in self.hosts if self.server_of[host] == self.first.name]
+        self.assertTrue(0 < len(self.of_first) < self.HOSTS, self.of_first)
+        wait_until(self.each_is_where_it_should_be, 30, "each partition to be with its first", every=0.5)
+        self.logged = len(self.second.log_text())
 
-    def wait_for_consumers(self, count):
-        def found():
-            return sum(row["queue_name"].startswith("keyferry.partition.") for row in self.rows("consumers", "queue_name"))
-        wait_until(lambda: found() == count, 60, f"{count} consumers", every=0.2)
-
-    def each_serves_some(self):
-        """.of_first: the hosts that the first one serves now."""
+    def each_is_where_it_should_be(self):
         for host in self.hosts:
             self.refuses(self.get(host, new_key()), NOT_FOUND)
-        lines = [line for line in self.first.log_text().splitlines() if "event=request " in line]
-        self.of_first = [host for host in self.hosts if any(f" host={host.uuid} " in line for line in lines)]
-        self.assertTrue(0 < len(self.of_first) < self.HOSTS, self.of_first)
-        self.logged = len(self.second.log_text())
+        names = {worker.popen.pid: worker.name for worker in (self.first, self.second)}
+        return all(names.get(holder(self.first.state_dir, host)) == self.server_of[host] for host in self.hosts)
 
     def load(self, count):
         """Define, get and delete of so many identities a host, in that order: what came of it can be told from the answers."""

@@ -1,6 +1,7 @@
 """Workers of one state_dir share many hosts: how evenly, and that nothing is harmed when they come and go.
 
-KEYFERRY_POOL_HOSTS says how many hosts (200), KEYFERRY_POOL_SECONDS how long each number of workers is left at work (1).
+KEYFERRY_POOL_HOSTS says how many hosts (200), KEYFERRY_POOL_SECONDS how long each number of workers is left at work (1),
+KEYFERRY_POOL_PARTITIONS behind how many partitions they are where they are (32).
 """
 import collections
 import fcntl
@@ -12,11 +13,14 @@ import time
 import unittest
 from datetime import datetime
 
-from tests.e2e.base import Scenario, b64, new_dek, new_key
+from tests.e2e.base import NOT_FOUND, Scenario, b64, new_dek, new_key
 from tests.lab import patience, placing, wait_until
 
 HOSTS = int(os.environ.get("KEYFERRY_POOL_HOSTS", "200"))
+PARTITIONS = int(os.environ.get("KEYFERRY_POOL_PARTITIONS", "32"))
 SECONDS = float(os.environ.get("KEYFERRY_POOL_SECONDS", "1"))
+LEAVES = "event=partition "
+ASKED_FOR = 6  # hosts, where the others are idle
 SETTLED_WITHIN, WORKERS = 30, "keyferry.workers"
 LINE = re.compile(r"ts=(\S+) .*?event=(\S+) (.*)")
 FIELD = re.compile(r'(\w+)=("[^"]*"|\S*)')
@@ -49,7 +53,7 @@ def spans_of(text, ended_ms):
             spans[fields["host"]].append((began.pop(fields["host"]), at))
         elif event == "worker-down":
             ended_ms = at
-        elif event == "request" and not fields.get("duplicate"):
+        elif event == "request" and "host" in fields and not fields.get("duplicate"):
             acts.append((fields["host"], at - int(fields["total_ms"]) + int(fields["waited_ms"]), at))
     for host, at in began.items():
         spans[host].append((at, ended_ms))
@@ -68,13 +72,13 @@ class Load(threading.Thread):
 
     AT_ONCE = 40
 
-    def __init__(self, lab, broker, hosts):
+    def __init__(self, lab, broker, hosts, url=None):
         super().__init__(daemon=True)
-        self.lab, self.broker, self.hosts = lab, broker, hosts
+        self.lab, self.broker, self.hosts, self.url = lab, broker, hosts, url
         self.is_over, self.asked, self.failure = threading.Event(), 0, None
 
     def run(self):
-        client = self.lab.client(self.broker)
+        client = self.lab.client(self.broker, self.url)
         try:
             while not self.is_over.is_set():
                 self.round(client)
@@ -119,7 +123,10 @@ class Load(threading.Thread):
             raise AssertionError(f"the load: {self.failure or 'no end'}") from self.failure
 
 
-class Pool(Scenario):
+class Sharing(Scenario):
+    """What there is to say of workers that share hosts."""
+    bus = {}
+
     def setUp(self):
         super().setUp()
         self.hosts = [self.a.alias() for _ in range(HOSTS)]
@@ -129,7 +136,8 @@ class Pool(Scenario):
         """Start workers of these names, all at once, for all hosts, and leave them to find their places."""
         new = [self.with_part(self.lab.worker(self.broker, *self.hosts, name=f"{name}-{self.hosts[0].hex[:8]}",
                                               state=self.state, waits_ready=False,
-                                              settings={"bus": {"url": url or self.broker.url}})) for name in names]
+                                              settings={"bus": {"url": url or self.broker.url, **self.bus}}))
+               for name in names]
         self.workers += self.lab.up(*new)
         wait_until(lambda: all("event=worker-up" in worker.log_text() for worker in new), 30, "the workers to be up")
 
@@ -146,16 +154,6 @@ class Pool(Scenario):
         """{worker: how many hosts it holds}, with None for those that nobody does."""
         names = {worker.popen.pid: worker for worker in self.alive()}
         return collections.Counter(names.get(holder(self.state, host)) for host in self.hosts)
-
-    def is_even(self):
-        held, even = self.held(), HOSTS / len(self.alive())
-        return None not in held and all(abs(held[worker] - even) <= 0.2 * even for worker in self.alive())
-
-    def is_placed(self):
-        """Each host is with the worker that the protocol names."""
-        names = {worker.popen.pid: worker.name for worker in self.alive()}
-        wanted = placing.firsts(["keyferry.host." + host.hex for host in self.hosts], list(names.values()))
-        return all(names.get(holder(self.state, host)) == wanted["keyferry.host." + host.hex] for host in self.hosts)
 
     def is_calm(self):
         """... and stays so: where the broker had another next in line, a host moves once more."""
@@ -185,33 +183,51 @@ class Pool(Scenario):
                                 f"{worker.name} acted on {host} from {begin} to {end}, and was to in {spans[host]}")
             for host, more in spans_of(worker.log_text(), alive)[0].items():
                 all_spans[host] += more
-        self.assertEqual(HOSTS, len(all_spans))
+        self.assertEqual(len(self.hosts), len(all_spans))
         for host, spans in all_spans.items():
             self.assertEqual([], overlaps(spans), f"two acted on {host} at once")
 
-    def test_one_four_two_three_workers_share_the_hosts_under_load(self):
-        self.join("one")
-        self.becomes(self.is_even)
-        load = Load(self.lab, self.broker, self.hosts)
+    def go_through(self, changes, url=None):
+        """Under load, one change after the other, each once all is even and calm. Prints how soon it was even."""
+        load = Load(self.lab, self.broker, self.hosts, url)
         load.start()
         self.addCleanup(load.is_over.set)
-        changes = (lambda: None, lambda: self.join("two", "three", "four"),
-                   lambda: (self.leave("two", lambda w: w.kill()), self.leave("four", lambda w: w.stop())),
-                   lambda: self.join("five"))
         took = []
-        for change in changes:
+        for change in (lambda: None, *changes):
             change()
             took.append(self.becomes(self.is_even))
             self.becomes(self.is_calm)
             time.sleep(SECONDS)  # at work
             self.assertTrue(self.is_even(), self.held())
         load.end()
-        print(f"      {HOSTS} hosts, {load.asked * 5} requests; even after {', '.join(f'{s:.1f}' for s in took[1:])} s")
-        for host in self.hosts[:3]:
-            self.broker.wait_for_drained("keyferry.host." + host.hex)
+        print(f"      {len(self.hosts)} hosts, {load.asked * 5} requests; even after {', '.join(f'{s:.1f}' for s in took[1:])} s")
+
+    def nothing_is_left_of_it(self):
         self.every_act_was_alone()
         self.assertEqual([], self.workers[0].ask_ledger("SELECT uuid FROM secrets"))
         self.assertEqual([], self.workers[0].ask_ledger("SELECT id FROM inbox WHERE state <> 'done'"))
+
+
+class Pool(Sharing):
+    def is_even(self):
+        held, even = self.held(), HOSTS / len(self.alive())
+        return None not in held and all(abs(held[worker] - even) <= 0.2 * even for worker in self.alive())
+
+    def is_placed(self):
+        """Each host is with the worker that the protocol names."""
+        names = {worker.popen.pid: worker.name for worker in self.alive()}
+        wanted = placing.firsts(["keyferry.host." + host.hex for host in self.hosts], list(names.values()))
+        return all(names.get(holder(self.state, host)) == wanted["keyferry.host." + host.hex] for host in self.hosts)
+
+    def test_one_four_two_three_workers_share_the_hosts_under_load(self):
+        self.join("one")
+        self.becomes(self.is_even)
+        self.go_through((lambda: self.join("two", "three", "four"),
+                         lambda: (self.leave("two", lambda w: w.kill()), self.leave("four", lambda w: w.stop())),
+                         lambda: self.join("five")))
+        for host in self.hosts[:3]:
+            self.broker.wait_for_drained("keyferry.host." + host.hex)
+        self.nothing_is_left_of_it()
 
     def test_all_that_start_at_once_find_the_places_that_the_protocol_tells(self):
         self.join("one", "two", "three")
@@ -290,6 +306,106 @@ class Pool(Scenario):
         self.is_answered(10)
         self.leave("one", lambda w: w.kill())
         self.is_answered(10)
+
+
+class Partitions(Sharing):
+    """The same, where all hosts are behind a few queues: which host is in which the broker decides."""
+    takes_long = True
+
+    def setUp(self):
+        super().setUp()
+        self.vhost = "pool-" + self.hosts[0].hex[:8]
+        self.url = self.broker.add_vhost(self.vhost)
+        self.addCleanup(self.broker.ctl, "delete_vhost", self.vhost)
+        self.bus = {"url": self.url, "partitions": PARTITIONS}
+        self.queues = [f"keyferry.partition.{n:04d}" for n in range(PARTITIONS)]
+        self.client = self.with_part(self.lab.client(self.broker, self.url))
+
+    def find_partitions(self):
+        """.queue_of: of each host the one that brings what is for it; the dead letter of what is no request names it."""
+        for host in self.hosts:
+            self.client.send_body(b"?", "host." + host.hex, {"reply_to": None})
+        letters = [properties.headers for properties, _ in self.client.dead_letters(len(self.hosts), 60)]
+        found = {headers["x-keyferry-routing-key"]: headers["x-keyferry-queue"] for headers in letters}
+        self.queue_of = {host: found["host." + host.hex] for host in self.hosts}
+
+    def holders(self):
+        """{partition that has hosts: who holds them}, which is more than one only while it is handed over."""
+        names, found = {worker.popen.pid: worker for worker in self.alive()}, collections.defaultdict(set)
+        for host, queue in self.queue_of.items():
+            found[queue].add(names.get(holder(self.state, host)))
+        return found
+
+    def is_even(self):
+        """By partitions: how many hosts are in each is the broker's affair."""
+        found = self.holders()
+        even = len(found) / len(self.alive())
+        count = collections.Counter(next(iter(of)) for of in found.values() if len(of) == 1)
+        return None not in count and sum(count.values()) == len(found) and all(
+            abs(count[worker] - even) <= max(0.2 * even, 1) for worker in self.alive())
+
+    def is_placed(self):
+        wanted = placing.firsts(self.queues, [worker.name for worker in self.alive()])
+        return all({worker and worker.name for worker in of} == {wanted[queue]} for queue, of in self.holders().items())
+
+    def is_drained(self):
+        return all(row["messages"] == "0" for row in self.broker.rows("queues", "name", "messages", extra=("-p", self.vhost))
+                   if row["name"].startswith("keyferry.partition."))
+
+    def test_one_three_two_workers_share_the_partitions_under_load(self):
+        self.join("one")
+        wait_until(lambda: None not in self.held(), 60, "every host to be held")
+        self.find_partitions()
+        self.go_through((lambda: self.join("two", "three"), lambda: self.leave("two", lambda w: w.kill())), self.url)
+        wait_until(self.is_drained, 30, "the partitions to be drained", every=0.5)
+        self.nothing_is_left_of_it()
+        self.assertNotIn("event=tenure-fence", "".join(worker.log_text() for worker in self.workers))
+
+    def are_spread(self):
+        """Each host that nobody asked for is with the worker that the protocol names."""
+        names = {worker.popen.pid: worker.name for worker in self.alive()}
+        return all(names.get(holder(self.state, host)) == placing.in_order(host.uuid, list(names.values()))[0]
+                   for host in self.hosts[ASKED_FOR:])
+
+    def test_hosts_that_nobody_asks_for_are_spread_and_looked_after(self):
+        self.join("one")
+        self.becomes(lambda: None not in self.held())
+        secrets = [self.defined(host) for host in self.hosts[:ASKED_FOR]]
+        self.join("two", "three")
+        self.becomes(self.are_spread)
+        self.leave("two", lambda worker: worker.kill())
+        self.a.restart()
+        wait_until(lambda: set(secrets) <= set(self.a.secrets()), 30, "the secrets to come back")
+        self.becomes(self.are_spread)
+        for host in self.hosts[:ASKED_FOR]:
+            self.refuses(self.get(host, new_key()), NOT_FOUND)
+
+
+    def test_a_partition_is_not_handed_over_while_a_migration_within_it_waits(self):
+        """What the migration waits for comes by the same queue, and would not be begun any more."""
+        source, destination = self.hosts = self.a.alias(), self.b.alias()
+        self.queues, self.bus = self.queues[:1], {**self.bus, "partitions": 1}
+        tail = "-" + source.hex[:8]
+        better, present = [name[:-len(tail)] for name in placing.in_order(self.queues[0], ["one" + tail, "two" + tail])]
+        self.join(present)
+        self.becomes(lambda: None not in self.held())
+        key = new_key()
+        vm = self.vm(self.a, "encrypted", self.defined(source, key), key["vmUuid"])
+        self.b.freeze()
+        self.addCleanup(self.b.thaw)
+        sent = self.client.send("VtpmPreMigrateMsg", source,
+                                **self.pre_migrate_fields(source, destination, new_key(vm.uuid)))
+        wait_until(lambda: "event=hypervisor-down" in self.workers[0].log_text(), 20, "the destination to be away")
+        self.join(better)
+        wait_until(lambda: "event=queue-up" in self.workers[1].log_text(), 20, "the better one to stand by")
+        end = time.monotonic() + 5  # twice as long as a pool needs to be settled
+        while time.monotonic() < end:
+            self.assertNotIn(LEAVES, self.workers[0].log_text())
+            time.sleep(0.1)
+        self.b.thaw()
+        self.succeeds(self.client.wait(sent, 40))
+        wait_until(lambda: LEAVES in self.workers[0].log_text(), 20, "the partition to be handed over")
+        self.becomes(lambda: self.get(source, new_key()) and self.held()[self.workers[1]] > 0)
 
 
 class Checks(unittest.TestCase):

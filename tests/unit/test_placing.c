@@ -108,6 +108,27 @@ static void who_comes_or_goes_moves_little_more_than_its_share(void **state)
     }
 }
 
+static void a_name_of_any_kind_is_for_one_of_all_whoever_asks_and_moves_only_with_who_goes(void **state)
+{
+    const char *const turned[3] = {workers[2], workers[0], workers[1]};
+    static const size_t worker_of[3] = {2, 0, 1};
+    size_t taken[3] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < QUEUES; i++) {
+        size_t best = placing_best(queues[i], workers, 3);
+
+        assert_int_equal(best, worker_of[placing_best(queues[i], turned, 3)]);
+        taken[best]++;
+        if (best < 2)
+            assert_int_equal(placing_best(queues[i], workers, 2), best);
+    }
+    for (size_t i = 0; i < 3; i++)
+        assert_in_range(taken[i], QUEUES / 3 * 3 / 4, QUEUES / 3 * 5 / 4);
+    assert_int_equal(placing_best("x", workers, 1), 0);
+    assert_true(placing_best("x", workers, 0) == PLACING_NOBODY);
+}
+
 static void nothing_to_place_is_no_harm(void **state)
 {
     struct placing none = {7, 7};
@@ -127,6 +148,7 @@ int main(void)
         cmocka_unit_test(nobody_has_more_than_an_even_share_rounded_up),
         cmocka_unit_test(the_order_of_the_lists_does_not_matter),
         cmocka_unit_test(who_comes_or_goes_moves_little_more_than_its_share),
+        cmocka_unit_test(a_name_of_any_kind_is_for_one_of_all_whoever_asks_and_moves_only_with_who_goes),
         cmocka_unit_test(nothing_to_place_is_no_harm),
     };
     return cmocka_run_group_tests(tests, name_queues, NULL);
