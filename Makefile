@@ -74,7 +74,7 @@ help:
 	@echo 'make man            the man pages, in build/man'
 	@echo 'make protocol       what follows from the tables in schemas/, anew in PROTOCOL.md'
 	@echo 'make deb            build/keyferry_VERSION_ARCH.deb, the same bytes wherever it is made'
-	@echo 'make deps           install what building needs; also deps-demo, deps-check'
+	@echo 'make deps           install what building needs; also deps-deb, deps-demo, deps-check, deps-bench'
 	@echo 'make clean'
 
 $(BUILD)/keyferryd: $(LIB_OBJ) $(BUILD)/worker/main.o
@@ -147,7 +147,7 @@ fuzz-run: $(FUZZ)
 asan tsan:
 	$(MAKE) MODE=$@ unit
 
-deps deps-deb deps-demo deps-check:
+deps deps-deb deps-demo deps-check deps-bench:
 	@deploy/install-deps $(if $(filter deps,$@),build,$(@:deps-%=%))
 
 # The variables above ask pkg-config, so what is installed first needs a make of its own.
@@ -161,7 +161,7 @@ $(BUILD)/bench/harden.o: schemas/harden.c $(HEADERS)
 	@mkdir -p $(@D); echo $@; $(CC) $(CPPFLAGS) $(CFLAGS) -DIS_SANITIZED -c $< -o $@
 $(BUILD)/bench/keyferryd: $(filter-out %/schemas/harden.o,$(LIB_OBJ)) $(BUILD)/bench/harden.o $(BUILD)/worker/main.o
 	@echo $@; $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
-bench: deps-check
+bench: deps-bench
 	@$(MAKE) --no-print-directory all $(BUILD)/bench/keyferryd
 	@tests/bench/run
 
@@ -220,7 +220,7 @@ clean:
 	rm -rf build compile_commands.json
 
 .PHONY: all help unit sim corpus real release canary e2e e2e-threads storm storm-short storm-broken cluster fuzz fuzz-run asan \
-        tsan deps deps-deb deps-demo deps-check check demo bench lint format compile_commands.json man protocol install deb package walk \
+        tsan deps deps-deb deps-demo deps-check deps-bench check demo bench lint format compile_commands.json man protocol install deb package walk \
         clean
 .SECONDARY:
 -include $(OBJ:.o=.d)
