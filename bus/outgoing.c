@@ -1,8 +1,8 @@
 #include "bus/outgoing.h"
 
 #include "bus/wire.h"
+#include "schemas/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,7 +94,7 @@ static void outgoing_tell(struct tray_item *item, struct bus_news *news)
     news->number = o->number;
     news->how = o->how;
     news->code = o->code;
-    snprintf(news->text, sizeof(news->text), "%s", o->text);
+    text_copy(news->text, sizeof(news->text), o->text);
     outgoing_free(o);
 }
 

@@ -1,6 +1,7 @@
 #include "bus/pending.h"
 
-#include <stdio.h>
+#include "schemas/text.h"
+
 #include <string.h>
 
 enum { AMQP_INTERNAL_ERROR = 541 }; /* AMQP 0-9-1 1.2 */
@@ -72,7 +73,7 @@ static void outcome_set(struct outgoing *o, enum published how, uint16_t code, c
 {
     o->how = how;
     o->code = code;
-    snprintf(o->text, sizeof(o->text), "%s", text);
+    text_copy(o->text, sizeof(o->text), text);
 }
 
 void pending_confirm(struct pending *p, const struct wire_frame *confirm)

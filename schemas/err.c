@@ -37,7 +37,7 @@ static void text_format(struct err *e, const char *fmt, va_list args)
 static void err_begin(struct err *e, enum err_kind kind)
 {
     *e = (struct err){.kind = kind, .retryable = kinds[kind].retryable};
-    snprintf(e->code, sizeof(e->code), "%s", kinds[kind].code);
+    text_copy(e->code, sizeof(e->code), kinds[kind].code);
 }
 
 bool err_set(struct err *e, enum err_kind kind, const char *fmt, ...)

@@ -14,7 +14,7 @@ const struct field *field_find(const struct schema *schema, const msgpack_object
     if (key->type != MSGPACK_OBJECT_STR || name->size == 0) /* msgpack-c has NULL for an empty text */
         return NULL;
     for (const struct field *f = schema->fields; f < end; f++)
-        if (strncmp(f->name, name->ptr, name->size) == 0 && strlen(f->name) == name->size)
+        if (f->name[0] == name->ptr[0] && strncmp(f->name, name->ptr, name->size) == 0 && strlen(f->name) == name->size)
             return f;
     return NULL;
 }

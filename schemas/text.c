@@ -23,6 +23,23 @@ static size_t char_bytes(const unsigned char *s, size_t left)
     return (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] >= 0x90) ? 0 : 4;
 }
 
+/*
+ * How many bytes at the beginning are printable ASCII: some of them, eight at a time, since nearly all that we read is
+ * nothing else.
+ */
+static size_t ascii_bytes(const unsigned char *s, size_t len)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    size_t at = 0;
+
+    for (uint64_t eight; len - at >= sizeof(eight); at += sizeof(eight)) {
+        memcpy(&eight, s + at, sizeof(eight));
+        if (((eight | (eight + ones) | (eight - ' ' * ones)) & 0x80 * ones) != 0) /* above, DEL, below a space */
+            break;
+    }
+    return at;
+}
+
 static bool is_control(const unsigned char *s, size_t bytes)
 {
     return (bytes == 1 && (s[0] < 0x20 || s[0] == 0x7f)) || (bytes == 2 && s[0] == 0xc2 && s[1] < 0xa0);
@@ -32,7 +49,7 @@ bool text_is_utf8(const char *text, size_t len)
 {
     const unsigned char *s = (const unsigned char *)text;
 
-    for (size_t at = 0, bytes; at < len; at += bytes) {
+    for (size_t at = ascii_bytes(s, len), bytes; at < len; at += bytes) {
         bytes = char_bytes(s + at, len - at);
         if (bytes == 0)
             return false;
@@ -44,7 +61,7 @@ bool text_is_plain(const char *text, size_t len)
 {
     const unsigned char *s = (const unsigned char *)text;
 
-    for (size_t at = 0, bytes; at < len; at += bytes) {
+    for (size_t at = ascii_bytes(s, len), bytes; at < len; at += bytes) {
         bytes = char_bytes(s + at, len - at);
         if (bytes == 0 || is_control(s + at, bytes))
             return false;
@@ -62,7 +79,7 @@ bool text_is_blank(const char *text, size_t len)
 
 void text_clean(char *text, size_t len)
 {
-    for (size_t at = 0; at < len;) {
+    for (size_t at = ascii_bytes((const unsigned char *)text, len); at < len;) {
         const unsigned char *s = (const unsigned char *)text + at;
         size_t bytes = char_bytes(s, len - at);
 
@@ -73,6 +90,14 @@ void text_clean(char *text, size_t len)
         else
             at += bytes;
     }
+}
+
+void text_copy(char *out, size_t room, const char *text)
+{
+    size_t len = strnlen(text, room - 1);
+
+    memcpy(out, text, len);
+    out[len] = '\0';
 }
 
 void text_copy_clean(char *out, size_t room, const char *text, size_t len)

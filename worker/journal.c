@@ -1,8 +1,9 @@
 #include "worker/journal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "schemas/text.h"
 
 static uint64_t minute_of(uint64_t now_us)
 {
@@ -65,14 +66,14 @@ static void note_recent(struct journal *journal, const struct request *r, int64_
                               .took_us = took_us,
                               .is_duplicate = r->is_duplicate,
                               .is_redelivered = r->delivery->redelivered};
-    snprintf(recent->message, sizeof(recent->message), "%s", r->envelope.name);
-    snprintf(recent->id, sizeof(recent->id), "%s", r->id);
-    snprintf(recent->host, sizeof(recent->host), "%s", w->host != NULL ? w->host->uuid.text : "");
-    snprintf(recent->identity, sizeof(recent->identity), "%s", identity_of(r));
+    text_copy(recent->message, sizeof(recent->message), r->envelope.name);
+    text_copy(recent->id, sizeof(recent->id), r->id);
+    text_copy(recent->host, sizeof(recent->host), w->host != NULL ? w->host->uuid.text : "");
+    text_copy(recent->identity, sizeof(recent->identity), identity_of(r));
     if (!w->failed)
         return;
-    snprintf(recent->code, sizeof(recent->code), "%s", w->err.code[0] != '\0' ? w->err.code : "error");
-    snprintf(recent->details, sizeof(recent->details), "%.255s", w->err.text);
+    text_copy(recent->code, sizeof(recent->code), w->err.code[0] != '\0' ? w->err.code : "error");
+    text_copy(recent->details, sizeof(recent->details), w->err.text);
 }
 
 void journal_answered(struct journal *journal, struct history **of_host, const struct request *r, int64_t now_ms,

@@ -24,6 +24,11 @@ void log_set_level(enum log_level level)
     atomic_store(&threshold, (int)level);
 }
 
+bool log_is_on(enum log_level level)
+{
+    return (int)level <= atomic_load(&threshold);
+}
+
 void log_set_format(enum log_format format)
 {
     atomic_store(&form, (int)format);
@@ -132,7 +137,7 @@ void log_event(enum log_level level, const char *event, ...)
     const char *key, *value;
     va_list args;
 
-    if ((int)level > atomic_load(&threshold))
+    if (!log_is_on(level))
         return;
     begin(&line, level, event);
     va_start(args, event);

@@ -12,6 +12,9 @@
 /* Lines above `level` are not written. May change at any time. */
 void log_set_level(enum log_level level);
 
+/* False: a line of this level would not be written. */
+bool log_is_on(enum log_level level);
+
 /* May change at any time. */
 void log_set_format(enum log_format format);
 

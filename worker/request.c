@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schemas/text.h"
 #include "schemas/version.h"
 #include "worker/log.h"
 
@@ -190,7 +191,7 @@ static bool read_typed(struct request *r, const struct body *body, const struct 
 
     if (!message_read(body, schema, r->slot, e))
         return false;
-    snprintf(r->entry.row.name, sizeof(r->entry.row.name), "%s", r->envelope.name);
+    text_copy(r->entry.row.name, sizeof(r->entry.row.name), r->envelope.name);
     digest_content(config->content_key, schema, r->slot, r->entry.row.content);
     digest_whole(config->content_key, schema, r->slot, r->entry.row.whole);
     request_identify(r);
@@ -268,14 +269,17 @@ void request_log(const struct request *r, int64_t now_ms, const char *reply_fate
 {
     const struct work *w = &r->work;
     const char *outcome = !w->failed ? "ok" : w->err.code[0] != '\0' ? w->err.code : "error";
+    enum log_level level = w->failed ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
     char total[24], waited[24];
 
+    if (!log_is_on(level))
+        return;
     format_ms(total, now_ms - r->arrived_ms);
     format_ms(waited, (r->begun_ms != 0 ? r->begun_ms : now_ms) - r->arrived_ms);
-    log_event(w->failed ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "request", "msg", r->envelope.name, "id", r->id, "trace",
-              r->trace.id, "host", w->host != NULL ? w->host->uuid.text : "", "identity", r->identity, "outcome",
-              outcome, "field", w->failed ? w->err.field : "", "details", w->failed ? w->err.text : "", "waited_ms",
-              waited, "total_ms", total, "redelivered", r->delivery->redelivered ? "yes" : "", "duplicate",
-              r->is_duplicate ? "yes" : "", "user", r->user, "replayed_by", r->is_on_behalf ? r->delivery->user_id : "",
-              "reply_to", request_reply_to(r), "reply", reply_fate, (char *)NULL);
+    log_event(level, "request", "msg", r->envelope.name, "id", r->id, "trace", r->trace.id, "host",
+              w->host != NULL ? w->host->uuid.text : "", "identity", r->identity, "outcome", outcome, "field",
+              w->failed ? w->err.field : "", "details", w->failed ? w->err.text : "", "waited_ms", waited, "total_ms",
+              total, "redelivered", r->delivery->redelivered ? "yes" : "", "duplicate", r->is_duplicate ? "yes" : "",
+              "user", r->user, "replayed_by", r->is_on_behalf ? r->delivery->user_id : "", "reply_to",
+              request_reply_to(r), "reply", reply_fate, (char *)NULL);
 }

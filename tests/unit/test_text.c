@@ -45,6 +45,39 @@ static void knows_utf8_and_control_characters(void **state)
     }
 }
 
+/* What is read eight bytes at a time is seen as well. */
+static void knows_them_wherever_they_stand_in_a_long_text(void **state)
+{
+    char text[64];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (size_t before = 0; before < 20; before++) {
+            size_t len = before + cases[i].len + 9;
+
+            memset(text, '~', sizeof(text));
+            memcpy(text + before, cases[i].text, cases[i].len);
+            if (text_is_utf8(text, len) != cases[i].is_utf8 || text_is_plain(text, len) != cases[i].is_plain)
+                fail_msg("case %zu behind %zu bytes", i, before);
+            text_clean(text, len);
+            if (!text_is_plain(text, len))
+                fail_msg("case %zu behind %zu bytes is not clean", i, before);
+        }
+}
+
+static void copies_what_there_is_room_for(void **state)
+{
+    char out[4];
+
+    (void)state;
+    text_copy(out, sizeof(out), "abc");
+    assert_string_equal(out, "abc");
+    text_copy(out, sizeof(out), "abcd");
+    assert_string_equal(out, "abc");
+    text_copy(out, sizeof(out), "");
+    assert_string_equal(out, "");
+}
+
 static void white_space_alone_is_blank(void **state)
 {
     (void)state;
@@ -87,6 +120,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_utf8_and_control_characters),
+        cmocka_unit_test(knows_them_wherever_they_stand_in_a_long_text),
+        cmocka_unit_test(copies_what_there_is_room_for),
         cmocka_unit_test(white_space_alone_is_blank),
         cmocka_unit_test(cleaning_leaves_printable_utf8_of_the_same_length),
         cmocka_unit_test(cuts_between_characters),
