@@ -45,6 +45,7 @@ struct life *life_new(const struct life_config *config)
         (life->of_queue = calloc(config->queue_count + 1, sizeof(*life->of_queue))) == NULL)
         abort();
     life->config = config;
+    life->requests.block_bytes = sizeof(struct request);
     for (size_t i = 0; i <= config->host_count; i++)
         TAILQ_INIT(&life->of_host[i].asked);
     TAILQ_INIT(&life->all);
@@ -79,7 +80,8 @@ void life_release(struct life *life, struct request *r)
     life->in_hand--;
     life->of_host[r->host].in_hand--;
     life->of_queue[r->came_by].in_hand--;
-    request_free(r, life->config->vault);
+    request_done(r, life->config->vault);
+    stock_give(&life->requests, r);
 }
 
 void life_settle(struct life *life, struct request *r, const char *reply_fate)
@@ -251,8 +253,9 @@ void life_pump(struct life *life)
 
 struct request *life_request(struct life *life, struct delivery *delivery, size_t host)
 {
-    struct request *r = request_new(delivery, host, life_now(life));
+    struct request *r = stock_take(&life->requests);
 
+    request_init(r, delivery, host, life_now(life));
     r->arrived_us = life->config->world.now_us(life->config->world.ctx);
     TAILQ_INSERT_TAIL(&life->all, r, all);
     life->in_hand++;
@@ -343,8 +346,10 @@ void life_free(struct life *life)
         if (r->lane != NULL)
             (void)lane_leave(&life->lanes, r, false);
         TAILQ_REMOVE(&life->all, r, all);
-        request_free(r, life->config->vault);
+        request_done(r, life->config->vault);
+        free(r);
     }
+    stock_done(&life->requests);
     free(life->of_host);
     free(life->of_queue);
     free(life);

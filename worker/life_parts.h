@@ -2,6 +2,7 @@
 #ifndef WORKER_LIFE_PARTS_H
 #define WORKER_LIFE_PARTS_H
 
+#include "schemas/stock.h"
 #include "worker/lanes.h"
 
 struct life {
@@ -24,6 +25,7 @@ struct life {
     struct request_list backlog, timed; /* timed: WAITING, AWAY and RESENDING */
     struct request_list ready;          /* now first in their lanes; linked by `timed`, which they don't need yet */
     size_t in_hand;
+    struct stock requests; /* of those to come; abort() in it is fine: the broker still has their deliveries */
     bool is_draining;
 };
 

@@ -8,12 +8,8 @@
 #include "schemas/version.h"
 #include "worker/log.h"
 
-struct request *request_new(struct delivery *delivery, size_t host, int64_t now_ms)
+void request_init(struct request *r, struct delivery *delivery, size_t host, int64_t now_ms)
 {
-    struct request *r = calloc(1, sizeof(*r));
-
-    if (r == NULL)
-        abort(); /* the broker still has the delivery */
     r->delivery = delivery;
     r->user = delivery->user_id;
     r->came_by = delivery->queue;
@@ -21,7 +17,6 @@ struct request *request_new(struct delivery *delivery, size_t host, int64_t now_
     r->arrived_ms = now_ms;
     (void)!trace_read(delivery->traceparent, &r->trace); /* what is malformed is none */
     TAILQ_INIT(&r->duplicates);
-    return r;
 }
 
 void request_release_slots(struct request *r, struct vault *vault)
@@ -31,12 +26,11 @@ void request_release_slots(struct request *r, struct vault *vault)
     r->work.request = NULL;
 }
 
-void request_free(struct request *r, struct vault *vault)
+void request_done(struct request *r, struct vault *vault)
 {
     request_release_slots(r, vault);
     free(r->known);
     delivery_free(r->delivery);
-    free(r);
 }
 
 const char *request_reply_to(const struct request *r)

@@ -77,11 +77,11 @@ struct request {
     TAILQ_ENTRY(request) all, queue, timed, asked;
 };
 
-/* A request for `host` of a delivery, which is now its own. Never NULL: without memory the process ends. */
-struct request *request_new(struct delivery *delivery, size_t host, int64_t now_ms);
+/* *r, of zeros, is a request for `host` of a delivery, which is now its own. */
+void request_init(struct request *r, struct delivery *delivery, size_t host, int64_t now_ms);
 
-/* Frees it and its delivery, if it still has one; gives its vault slots back. */
-void request_free(struct request *r, struct vault *vault);
+/* Frees its delivery, if it still has one; gives its vault slots back. */
+void request_done(struct request *r, struct vault *vault);
 void request_release_slots(struct request *r, struct vault *vault);
 
 enum reading {

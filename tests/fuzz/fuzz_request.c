@@ -205,7 +205,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err e;
 
     begin_once();
-    r = request_new(deliver(&sending, &in), 0, NOW_MS);
+    r = calloc(1, sizeof(*r));
+    request_init(r, deliver(&sending, &in), 0, NOW_MS);
     bool is_hidden = in.left > 0 && memmem(in.at, in.left, HIDDEN, strlen(HIDDEN)) == NULL;
     bool was_readable = body_read(r->delivery->body, r->delivery->body_bytes, sending.content_type, &body, &e);
     body_free(body);
@@ -215,6 +216,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_done(r, &sending);
     else
         check_failed(r, was_readable, is_hidden, &e);
-    request_free(r, vault);
+    request_done(r, vault);
+    free(r);
     return 0;
 }
