@@ -1,6 +1,7 @@
 #include "handlers/ledger.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,13 +40,21 @@ void ledger_close(struct ledger *ledger)
 
 /* ---- opening ---- */
 
+/* What SQLite counts of its memory nobody reads, and each of its allocations would take a lock of all threads for it. */
+static void sqlite_configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 /* `how`: SQLITE_OPEN_READWRITE or SQLITE_OPEN_READONLY. */
 static struct ledger *ledger_connect(const char *path, int how, struct err *e)
 {
     size_t path_bytes = strlen(path) + 1;
     ON_EXIT(ledger_drop) struct ledger *ledger = calloc(1, sizeof(*ledger) + path_bytes);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     int result;
 
+    pthread_once(&once, sqlite_configure);
     if (ledger == NULL) {
         err_set(e, ERR_LOCAL, "no memory is left to open %s", path);
         return NULL;
