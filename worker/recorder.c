@@ -36,7 +36,8 @@ struct recorder {
     pthread_cond_t wanted;
     struct chain todo, written; /* these under the lock */
     struct histogram commits;   /* likewise; not told yet */
-    bool is_closing, has_news, works, others_follow;
+    size_t todo_count, wanted_count;
+    bool is_closing, is_gathering, has_news, works;
     char why[sizeof(((struct err *)0)->text)];
 };
 
@@ -115,13 +116,16 @@ static struct timespec time_after_ms(int64_t ms)
     return at;
 }
 
-/* Under the lock: half a transaction's time that costs the few nothing, and saves the many every second sync. */
+/* Under the lock. For what comes meanwhile the thread is woken once, when it is enough. */
 static void gather(struct recorder *r)
 {
     struct timespec until = time_after_ms(RECORDER_GATHER_MS);
 
-    while (!r->is_closing && pthread_cond_timedwait(&r->wanted, &r->lock, &until) == 0)
+    r->is_gathering = true;
+    while (!r->is_closing && r->todo_count < r->wanted_count &&
+           pthread_cond_timedwait(&r->wanted, &r->lock, &until) == 0)
         continue;
+    r->is_gathering = false;
 }
 
 /* Wait for entries, PRUNE_MS at most; or after a failure for RETRY_MS, whatever comes. False: it is time to end. */
@@ -134,10 +138,10 @@ static bool wait_for_work(struct recorder *r, struct chain *in_hand)
     while (!r->is_closing && (in_hand->first != NULL || r->todo.first == NULL) &&
            pthread_cond_timedwait(&r->wanted, &r->lock, &until) == 0)
         continue;
-    if (r->others_follow && in_hand->first == NULL)
+    if (in_hand->first == NULL)
         gather(r);
     chain_move(in_hand, &r->todo);
-    r->others_follow = false;
+    r->todo_count = r->wanted_count = 0;
     goes_on = !r->is_closing;
     pthread_mutex_unlock(&r->lock);
     return goes_on;
@@ -274,11 +278,12 @@ void recorder_close(struct recorder *r)
     finish(r);
 }
 
-void recorder_write(struct recorder *r, struct entry *entry, bool others_follow)
+void recorder_write(struct recorder *r, struct entry *entry, size_t wanted_count)
 {
     pthread_mutex_lock(&r->lock);
-    r->others_follow |= others_follow;
+    r->wanted_count = wanted_count;
     chain_add(&r->todo, entry);
-    pthread_cond_signal(&r->wanted);
+    if (++r->todo_count >= wanted_count || !r->is_gathering)
+        pthread_cond_signal(&r->wanted);
     pthread_mutex_unlock(&r->lock);
 }

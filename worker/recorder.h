@@ -43,10 +43,10 @@ MUST_CHECK bool recorder_open(struct event_base *base, const struct recorder_con
 void recorder_close(struct recorder *recorder);
 
 /*
- * Have an entry written. It and its record stay as they are until `done`. `others_follow`: so many are in hand that more
- * will come at once; it may wait for them, for RECORDER_GATHER_MS. Loop thread.
+ * Have an entry written. It and its record stay as they are until `done`. It waits until there are `wanted_count`, to go
+ * in one transaction, but for RECORDER_GATHER_MS at most. Loop thread.
  */
-enum { RECORDER_GATHER_MS = 1 };
-void recorder_write(struct recorder *recorder, struct entry *entry, bool others_follow);
+enum { RECORDER_GATHER_MS = 5 };
+void recorder_write(struct recorder *recorder, struct entry *entry, size_t wanted_count);
 
 #endif

@@ -55,7 +55,7 @@ static void on_done(void *arg, struct entry *entry)
     if (entry == again) {
         again = NULL;
         entry->row.attempts = 2;
-        recorder_write(recorder, entry, false);
+        recorder_write(recorder, entry, 1);
     }
 }
 
@@ -232,7 +232,7 @@ static void what_is_done_is_on_disk_before_it_is_told(void **state)
 {
     (void)state;
     assert_int_equal(attempts_on_disk(0), -1);
-    recorder_write(recorder, entry_of(0), false);
+    recorder_write(recorder, entry_of(0), 1);
     turn_until_done(1);
     assert_ptr_equal(done[0], &entries[0]);
     assert_int_equal(attempts_on_disk(0), 1);
@@ -249,7 +249,7 @@ static void all_that_is_ready_goes_into_one_transaction_and_is_told_in_order(voi
     must(ledger_open(path, &other, &e) && ledger_begin(other, &e));
     before = log_bytes();
     for (size_t i = 0; i < ENTRIES; i++)
-        recorder_write(recorder, entry_of(i), false);
+        recorder_write(recorder, entry_of(i), 1);
     assert_int_equal(done_count, 0);
     ledger_rollback(other);
     turn_until_done(ENTRIES);
@@ -268,7 +268,7 @@ static void where_others_follow_it_waits_for_them(void **state)
 
     (void)state;
     for (size_t i = 0; i < ENTRIES; i++)
-        recorder_write(recorder, entry_of(i), true);
+        recorder_write(recorder, entry_of(i), ENTRIES);
     turn_until_done(ENTRIES);
     for (size_t i = 0; i < ENTRIES; i++)
         assert_int_equal(attempts_on_disk(i), 1);
@@ -280,7 +280,7 @@ static void how_long_each_transaction_took_is_counted(void **state)
     (void)state;
     memset(&commits, 0, sizeof(commits));
     for (size_t i = 0; i < 3; i++) {
-        recorder_write(recorder, entry_of(i), false);
+        recorder_write(recorder, entry_of(i), 1);
         turn_until_done(i + 1);
     }
     assert_int_equal(histogram_count(&commits), 3);
@@ -293,12 +293,12 @@ static void a_request_and_what_it_changes_among_secrets_are_written_together(voi
     records[0].change_count = 1;
     records[0].changes[0].row = secret(1);
     entry_of(0)->record = &records[0];
-    recorder_write(recorder, &entries[0], false);
+    recorder_write(recorder, &entries[0], 1);
     records[1].change_count = 2;
     records[1].changes[0] = (struct secret_change){true, secret(1)};
     records[1].changes[1].row = secret(2);
     entry_of(1)->record = &records[1];
-    recorder_write(recorder, &entries[1], false);
+    recorder_write(recorder, &entries[1], 1);
     turn_until_done(2);
     assert_false(secret_is_on_disk(1));
     assert_true(secret_is_on_disk(2));
@@ -310,7 +310,7 @@ static void an_entry_without_an_id_has_no_row(void **state)
     entries[0].record = &records[0];
     records[0].change_count = 1;
     records[0].changes[0].row = secret(3);
-    recorder_write(recorder, &entries[0], false);
+    recorder_write(recorder, &entries[0], 1);
     turn_until_done(1);
     assert_true(secret_is_on_disk(3));
 }
@@ -319,8 +319,8 @@ static void what_is_done_may_be_written_again_at_once(void **state)
 {
     (void)state;
     again = entry_of(0);
-    recorder_write(recorder, &entries[0], false);
-    recorder_write(recorder, entry_of(1), false);
+    recorder_write(recorder, &entries[0], 1);
+    recorder_write(recorder, entry_of(1), 1);
     turn_until_done(3);
     assert_ptr_equal(done[2], &entries[0]);
     assert_int_equal(attempts_on_disk(0), 2);
@@ -329,12 +329,12 @@ static void what_is_done_may_be_written_again_at_once(void **state)
 static void what_cannot_be_written_is_kept_and_tried_again_and_told_once(void **state)
 {
     (void)state;
-    recorder_write(recorder, entry_of(0), false);
+    recorder_write(recorder, entry_of(0), 1);
     turn_until_done(1);
     disk_is_full(true);
-    recorder_write(recorder, entry_of(1), false);
+    recorder_write(recorder, entry_of(1), 1);
     turn_until_news(1);
-    recorder_write(recorder, entry_of(2), false);
+    recorder_write(recorder, entry_of(2), 1);
     for (int i = 0; i < 120; i++) /* two tries and more */
         event_base_loop(base, EVLOOP_ONCE);
     disk_is_full(false);
@@ -357,11 +357,11 @@ static void another_reason_is_told_and_of_a_failed_transaction_nothing_is_kept(v
 
     (void)state;
     disk_is_full(true);
-    recorder_write(recorder, entry_of(0), false);
+    recorder_write(recorder, entry_of(0), 1);
     turn_until_news(1);
     memcpy(first, why, sizeof(first));
     strcpy(entry_of(1)->row.content, "no digest");
-    recorder_write(recorder, &entries[1], false);
+    recorder_write(recorder, &entries[1], 1);
     turn_until_news(2);
     disk_is_full(false);
     assert_string_not_equal(first, why);
@@ -374,15 +374,15 @@ static void what_is_pending_when_it_closes_is_not_written_and_not_told(void **st
 {
     (void)state;
     disk_is_full(true);
-    recorder_write(recorder, entry_of(0), false);
+    recorder_write(recorder, entry_of(0), 1);
     turn_until_news(1);
-    recorder_write(recorder, entry_of(1), false);
+    recorder_write(recorder, entry_of(1), 1);
     recorder_close(TAKE(recorder));
     disk_is_full(false);
     assert_int_equal(done_count, 0);
     assert_int_equal(attempts_on_disk(0), -1);
     recorder = opened();
-    recorder_write(recorder, entry_of(1), false);
+    recorder_write(recorder, entry_of(1), 1);
     turn_until_done(1);
     assert_int_equal(attempts_on_disk(0), -1);
     assert_int_equal(attempts_on_disk(1), 1);
@@ -405,7 +405,7 @@ static void what_is_older_than_a_signature_can_be_is_forgotten_and_what_is_young
     }
     entries[2].row.changed_ms -= 2 * day_ms;
     for (size_t i = 0; i < 3; i++)
-        recorder_write(recorder, &entries[i], false);
+        recorder_write(recorder, &entries[i], 1);
     turn_until_done(3);
     turn_until(the_old_one_is_forgotten);
     assert_int_equal(attempts_on_disk(1), 1);
