@@ -40,6 +40,7 @@ static bool uuid_choose(const struct work *work, const struct uuid *known, struc
 {
     const struct define_request *request = work->request;
     const struct uuid *choices[] = {&request->secret_uuid, known, &work->record.secret_uuid};
+    struct define_notes *notes = work->notes;
     uint8_t random[16];
 
     for (size_t i = 0; i < COUNT(choices); i++) {
@@ -50,20 +51,22 @@ static bool uuid_choose(const struct work *work, const struct uuid *known, struc
     if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         return err_set(e, ERR_LOCAL, "the system gave no random bytes");
     uuid_from_random(random, out);
+    notes->fresh = *out;
     return true;
 }
 
-/* What the ledger has under a UUID. What this request has told it need not be asked for: its lane is its own. */
+/* What the ledger has under a UUID. It need not be asked for what this request has told it, whose lane is its own. */
 static bool row_get(const struct work *work, const struct uuid *uuid, struct secret_row *out, struct err *e)
 {
     const struct secret_row *told = &work->record.changes[0].row;
-    bool found;
+    const struct define_notes *notes = work->notes;
+    bool found = false;
 
     if (told->sealed.len > 0 && uuid_equal(&told->uuid, uuid)) {
         *out = *told;
         return true;
     }
-    if (!secret_row_get(work->ledger, &work->host->uuid, uuid, out, &found, e))
+    if (!uuid_equal(&notes->fresh, uuid) && !secret_row_get(work->ledger, &work->host->uuid, uuid, out, &found, e))
         return false;
     if (!found)
         *out = (struct secret_row){.sealed.len = 0};

@@ -8,6 +8,7 @@ struct define_notes {
     struct dek dek;       /* what encryptedDek held; len 0: it came in clear */
     struct uuid uuid;     /* the secret's: wanted, known, or made here; a retry must use the same */
     struct uuid known;    /* under which the ledger has the identity, or "" */
+    struct uuid fresh;    /* made here at random, so that nobody has it, or "" */
     bool made;            /* we defined it, or may have; it was not there before */
     bool old_is_gone;     /* `old` was undefined to make room, or may have been */
     struct hv_secret old; /* uuid "": nothing is replaced */
