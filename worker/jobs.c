@@ -169,6 +169,6 @@ void jobs_run(struct jobs *jobs, struct work *work)
 {
     pthread_mutex_lock(&jobs->lock);
     chain_add(&jobs->todo, work);
-    pthread_cond_signal(&jobs->wanted);
     pthread_mutex_unlock(&jobs->lock);
+    pthread_cond_signal(&jobs->wanted); /* not under the lock, where the thread would wait for us at once */
 }

@@ -280,10 +280,13 @@ void recorder_close(struct recorder *r)
 
 void recorder_write(struct recorder *r, struct entry *entry, size_t wanted_count)
 {
+    bool is_enough;
+
     pthread_mutex_lock(&r->lock);
     r->wanted_count = wanted_count;
     chain_add(&r->todo, entry);
-    if (++r->todo_count >= wanted_count || !r->is_gathering)
-        pthread_cond_signal(&r->wanted);
+    is_enough = ++r->todo_count >= wanted_count || !r->is_gathering;
     pthread_mutex_unlock(&r->lock);
+    if (is_enough)
+        pthread_cond_signal(&r->wanted); /* not under the lock, where the thread would wait for us at once */
 }
