@@ -42,7 +42,6 @@ static int64_t lease_until(const struct work *work, const struct mark *before)
 void define_mark(const struct work *work, const struct mark *before, struct mark *out)
 {
     const struct define_request *request = work->request;
-    char usage_id[USAGE_ID_MAX_CHARS + 1];
     bool by_migration = request->migration_id[0] != '\0';
 
     *out = before != NULL ? *before : (struct mark){0};
@@ -59,8 +58,7 @@ void define_mark(const struct work *work, const struct mark *before, struct mark
     if (request->description[0] != '\0')
         memcpy(out->text, request->description, sizeof(out->text));
     memcpy(out->key_name, work->host->digest_key->name, sizeof(out->key_name));
-    secret_usage_id(secret_key_of(work), usage_id);
-    digest_dek(work->host->digest_key, usage_id, define_dek(work), out->digest);
+    memcpy(out->digest, work->record.dek, sizeof(out->digest));
 }
 
 /*

@@ -66,6 +66,17 @@ void digest_dek(const struct digest_key *key, const char *context, const struct 
     digest(USE_DEK, key->bytes, context, dek->data, dek->len, out);
 }
 
+/* Of a DEK, clear or sealed, only what there is: nearly all of its room is empty. */
+static size_t used_bytes(const struct field *f, const uint8_t *member)
+{
+    uint16_t len;
+
+    if (!f->secret && !f->sealed)
+        return f->size;
+    memcpy(&len, member, sizeof(len));
+    return sizeof(len) + len;
+}
+
 static void digest_fields(const char *use, const struct digest_key *key, const struct schema *schema,
                           const void *message, bool with_deks, char out[DIGEST_CHARS + 1])
 {
@@ -74,9 +85,10 @@ static void digest_fields(const char *use, const struct digest_key *key, const s
     digest_begin(&state, use, key->bytes, schema->name);
     for (size_t i = 0; i < schema->count; i++) {
         const struct field *f = &schema->fields[i];
+        const uint8_t *member = (const uint8_t *)message + f->offset;
 
         if (with_deks || (!f->secret && !f->sealed))
-            crypto_generichash_blake2b_update(&state, (const uint8_t *)message + f->offset, f->size);
+            crypto_generichash_blake2b_update(&state, member, used_bytes(f, member));
     }
     digest_end(&state, out);
 }

@@ -77,7 +77,7 @@ static void agrees_with_another_implementation(void **state)
     digest_content(&key, &thing_schema, &(struct thing){.first = "ab", .second = "c"}, out);
     assert_string_equal(out, "c9941255e44b475ae71f34057794dd41");
     digest_whole(&key, &thing_schema, &(struct thing){.first = "ab", .second = "c", .dek = dek}, out);
-    assert_string_equal(out, "499f5df58f95b7ab9fd99b031ff1d76e");
+    assert_string_equal(out, "0a47731c664358cbd2bdc325e0b6b0b2");
     digest_derived_id("an-id", "define", out);
     assert_string_equal(out, "3b92c78315f79a4e63280ca1678d1e99.define");
 }
@@ -113,7 +113,7 @@ static void the_whole_is_told_apart_by_its_deks_too(void **state)
     digest_whole(&key, &thing_schema, &other, b);
     assert_false(digest_equal(a, b));
     other = thing;
-    other.sealed.data[SEALED_MAX_BYTES - 1] = 1;
+    other.sealed.len = SEALED_MAX_BYTES;
     digest_whole(&key, &thing_schema, &other, b);
     assert_false(digest_equal(a, b));
     digest_whole(&key, &thing_schema, &thing, b);
