@@ -89,6 +89,14 @@ void consumer_on_intake_counted(void *arg, uint32_t messages)
     counting_answered(&c->counting, messages);
 }
 
+void consumer_on_turn_end(evutil_socket_t fd, short what, void *arg)
+{
+    struct consumer *c = arg;
+
+    (void)fd, (void)what;
+    intakes_tell(&c->host);
+}
+
 void consumer_on_tick(evutil_socket_t fd, short what, void *arg)
 {
     struct consumer *c = arg;
@@ -161,6 +169,7 @@ const struct connection_owner consumer_connection_owner = {
 
 void consumer_stop(struct consumer *c)
 {
+    intakes_tell(&c->host);
     connection_stop(c->host.connection);
 }
 

@@ -114,7 +114,9 @@ bool consumer_new(struct event_base *base, const struct bus_config *config, cons
     intakes_init(c, reply_queue, notices_queue);
     link.arg = c;
     c->tick = evtimer_new(base, consumer_on_tick, c);
-    if (c->tick == NULL || !counting_init(&c->counting, config, e) || !connection_new(&link, &c->host.connection, e)) {
+    c->host.tell = event_new(base, -1, 0, consumer_on_turn_end, c);
+    if (c->tick == NULL || c->host.tell == NULL || !counting_init(&c->counting, config, e) ||
+        !connection_new(&link, &c->host.connection, e)) {
         consumer_free(c);
         return err_set(e, ERR_LOCAL, "no memory for the queues");
     }
@@ -130,6 +132,8 @@ void consumer_free(struct consumer *c)
     connection_free(c->host.connection);
     if (c->tick != NULL)
         event_free(c->tick);
+    if (c->host.tell != NULL)
+        event_free(c->host.tell);
     intake_done(&c->topology);
     intake_done(&c->replies);
     counting_done(&c->counting);

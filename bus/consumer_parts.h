@@ -29,6 +29,7 @@ void consumer_on_intake_opened(void *arg, struct intake *intake);
 void consumer_on_intake_lost(void *arg, struct intake *intake, const char *why);
 void consumer_on_intake_delivered(void *arg, struct intake *intake);
 void consumer_on_intake_counted(void *arg, uint32_t messages);
+void consumer_on_turn_end(int fd, short what, void *arg);
 void consumer_on_tick(int fd, short what, void *arg);
 
 #endif

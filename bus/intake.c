@@ -96,10 +96,44 @@ void intake_open(struct intake *intake)
     channel_open(&intake->channel, intake->number, intake->row, &values, out_of(intake));
 }
 
+/* When all is settled, it does not matter any more what was too far ahead. */
+static void intake_tell(struct intake *intake)
+{
+    if (!intake_is_open(intake))
+        return;
+    acks_tell(&intake->acks, out_of(intake), intake->number);
+    if (intake->unsettled == 0 && intake->content.due == CONTENT_NONE)
+        acks_are_even(&intake->acks, intake->tag);
+}
+
+void intakes_tell(struct intake_host *host)
+{
+    struct intake *intake;
+
+    while ((intake = host->first_to_tell) != NULL) {
+        host->first_to_tell = intake->next_to_tell;
+        intake->is_to_tell = false;
+        intake_tell(intake);
+    }
+}
+
+static void tell_later(struct intake *intake)
+{
+    struct intake_host *host = intake->host;
+
+    if (intake->is_to_tell)
+        return;
+    intake->is_to_tell = true;
+    intake->next_to_tell = host->first_to_tell;
+    host->first_to_tell = intake;
+    event_active(host->tell, 0, 0);
+}
+
 void intake_renew(struct intake *intake, const char *why, unsigned pause_ms)
 {
     if (intake->channel.state == CHANNEL_SHUT || intake->channel.state == CHANNEL_CLOSING)
         return;
+    intake_tell(intake);
     coming_drop(intake);
     snprintf(intake->parting, sizeof(intake->parting), "%s", why);
     intake->asked_ms = monotonic_ms();
@@ -145,13 +179,15 @@ void intake_tick(struct intake *intake, uint64_t now_ms)
 
 void intake_settle(struct intake *intake, uint64_t tag, enum verdict verdict)
 {
-    static void (*const put[])(struct outbox *, uint16_t, uint64_t) = {
-        [VERDICT_ACK] = wire_put_ack,
-        [VERDICT_REJECT] = wire_put_reject,
-    };
-
     intake->unsettled--;
-    put[verdict](out_of(intake), intake->number, tag);
+    if (verdict == VERDICT_REJECT) {
+        wire_put_reject(out_of(intake), intake->number, tag);
+        acks_told(&intake->acks, tag);
+    } else if (acks_add(&intake->acks, tag)) {
+        tell_later(intake);
+    } else {
+        wire_put_ack(out_of(intake), intake->number, tag, false);
+    }
 }
 
 void intake_close(struct intake *intake)
@@ -296,6 +332,8 @@ static bool take_content(struct intake *intake, const struct wire_frame *frame, 
 static void now_open(struct intake *intake)
 {
     intake->opened_ms = monotonic_ms();
+    intake->acks = (struct acks){0};
+    intake->tag = 0;
     intake->generation = ++intake->host->generation;
     intake->host->opened(intake->host->arg, intake);
 }

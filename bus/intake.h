@@ -6,6 +6,7 @@
 #ifndef BUS_INTAKE_H
 #define BUS_INTAKE_H
 
+#include "bus/acks.h"
 #include "bus/backoff.h"
 #include "bus/channel.h"
 #include "bus/connection.h"
@@ -23,6 +24,8 @@ struct intake_host {
     bool looks;          /* as bus_config's */
     uint16_t stride;     /* how many intakes there are: a further number for an intake's channel is so much higher */
     uint64_t generation; /* of the newest channel */
+    struct intake *first_to_tell; /* of those that have acks to be told at the end of the turn */
+    struct event *tell;           /* ... which it begins: intakes_tell() */
     void (*opened)(void *arg, struct intake *intake);
     void (*lost)(void *arg, struct intake *intake, const char *why); /* opened again by itself, if wanted */
     void (*delivered)(void *arg, struct intake *intake);             /* anything at all */
@@ -52,9 +55,12 @@ struct intake {
     struct channel channel;
     bool wanted; /* to be opened, and again when it is lost */
     uint64_t generation;
-    uint64_t opened_ms;             /* 0: not open */
-    uint64_t asked_ms;              /* when the broker was asked to open or close it */
-    size_t unsettled;               /* what it has delivered and what is not settled */
+    uint64_t opened_ms; /* 0: not open */
+    uint64_t asked_ms;  /* when the broker was asked to open or close it */
+    size_t unsettled;   /* what it has delivered and what is not settled */
+    struct acks acks;
+    struct intake *next_to_tell;
+    bool is_to_tell;
     unsigned others;                /* how many consumed from the queue when it was opened */
     unsigned pause_ms;              /* before it is opened again, at least */
     char parting[INTAKE_WHY_CHARS]; /* why we closed it */
@@ -84,8 +90,11 @@ void intake_renew(struct intake *intake, const char *why, unsigned pause_ms);
 /* Time has passed: what the broker has not answered in time is given up. May end the connection. */
 void intake_tick(struct intake *intake, uint64_t now_ms);
 
-/* Ack or reject what it brought; only while its channel is the same. */
+/* Ack (at the end of the turn) or reject what it brought; only while its channel is the same. */
 void intake_settle(struct intake *intake, uint64_t tag, enum verdict verdict);
+
+/* The turn is at its end, or the connection. */
+void intakes_tell(struct intake_host *host);
 
 /* Give it up: the broker takes back what was not settled. `lost` follows when it has. */
 void intake_close(struct intake *intake);

@@ -169,7 +169,7 @@ void wire_put_link(struct outbox *out, uint16_t channel, const char *to, const c
 void wire_put_qos(struct outbox *out, uint16_t channel, uint16_t prefetch);
 void wire_put_consume(struct outbox *out, uint16_t channel, const char *queue, const char *tag, bool no_ack);
 void wire_put_confirm(struct outbox *out, uint16_t channel);
-void wire_put_ack(struct outbox *out, uint16_t channel, uint64_t tag);
+void wire_put_ack(struct outbox *out, uint16_t channel, uint64_t tag, bool multiple);
 void wire_put_reject(struct outbox *out, uint16_t channel, uint64_t tag);
 
 /* What must be refused as invalid, once it has been looked whether it may be done: a consumer of no priority there is, */

@@ -267,9 +267,9 @@ void wire_put_confirm(struct outbox *out, uint16_t channel)
 }
 
 /* The two that go out by the thousand are short enough to reserve only what they need. */
-static void put_verdict(struct outbox *out, uint16_t channel, amqp_method_number_t id, uint64_t tag)
+static void put_verdict(struct outbox *out, uint16_t channel, amqp_method_number_t id, uint64_t tag, bool bit)
 {
-    enum { PAYLOAD = METHOD_ID_BYTES + 8 + 1 }; /* id, tag, and a bit that stays 0: multiple, or requeue */
+    enum { PAYLOAD = METHOD_ID_BYTES + 8 + 1 }; /* id, tag, and a bit: multiple, or requeue */
     uint8_t *at = outbox_reserve(out, PAYLOAD + FRAME_FIXED_BYTES);
 
     if (at == NULL)
@@ -278,19 +278,19 @@ static void put_verdict(struct outbox *out, uint16_t channel, amqp_method_number
     put32(at + HEAD_BYTES, id);
     put32(at + HEAD_BYTES + 4, (uint32_t)(tag >> 32));
     put32(at + HEAD_BYTES + 8, (uint32_t)tag);
-    at[HEAD_BYTES + 12] = 0;
+    at[HEAD_BYTES + 12] = bit;
     at[HEAD_BYTES + PAYLOAD] = AMQP_FRAME_END;
     outbox_commit(out, PAYLOAD + FRAME_FIXED_BYTES);
 }
 
-void wire_put_ack(struct outbox *out, uint16_t channel, uint64_t tag)
+void wire_put_ack(struct outbox *out, uint16_t channel, uint64_t tag, bool multiple)
 {
-    put_verdict(out, channel, AMQP_BASIC_ACK_METHOD, tag);
+    put_verdict(out, channel, AMQP_BASIC_ACK_METHOD, tag, multiple);
 }
 
 void wire_put_reject(struct outbox *out, uint16_t channel, uint64_t tag)
 {
-    put_verdict(out, channel, AMQP_BASIC_REJECT_METHOD, tag);
+    put_verdict(out, channel, AMQP_BASIC_REJECT_METHOD, tag, false);
 }
 
 static int headers_collect(const char *const *pairs, amqp_table_entry_t entries[HEADER_PAIRS_MAX])

@@ -142,7 +142,7 @@ static void writes_the_methods_of_a_channel(void **state)
     wire_put_qos(&w->out, 3, 64);
     wire_put_consume(&w->out, 3, "q", "tag", true);
     wire_put_confirm(&w->out, 3);
-    wire_put_ack(&w->out, 3, UINT64_C(0x123456789abcdef0));
+    wire_put_ack(&w->out, 3, UINT64_C(0x123456789abcdef0), false);
     wire_put_reject(&w->out, 3, 7);
     wire_put_channel_close(&w->out, 3);
     wire_put_channel_close_ok(&w->out, 3);
