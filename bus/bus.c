@@ -266,6 +266,11 @@ bool bus_is_current(const struct bus *bus, const struct delivery *delivery)
     return consumer_is_current(bus->consumer, delivery);
 }
 
+void bus_queue_prove(struct bus *bus, size_t queue)
+{
+    consumer_queue_prove(bus->consumer, queue);
+}
+
 void bus_queue_renew(struct bus *bus, size_t queue, const char *why)
 {
     consumer_queue_renew(bus->consumer, queue, why);

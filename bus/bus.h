@@ -192,6 +192,12 @@ void bus_settle(struct bus *bus, struct delivery *delivery, enum verdict verdict
 bool bus_is_current(const struct bus *bus, const struct delivery *delivery);
 
 /*
+ * Send a canary through a queue that is consumed from, without waiting until it was quiet for long: if the broker gives
+ * this program what comes by it, bus_queue_heard_ms() tells; else whom it gives that has one more to ack.
+ */
+void bus_queue_prove(struct bus *bus, size_t queue);
+
+/*
  * Close the channel of a queue and consume anew a second later, behind whoever
  * else consumes from it. BUS_QUEUE_DOWN with `why` follows, then BUS_QUEUE_UP.
  */

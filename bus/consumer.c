@@ -224,6 +224,11 @@ bool consumer_is_deaf(const struct consumer *c)
     return false;
 }
 
+void consumer_queue_prove(struct consumer *c, size_t queue)
+{
+    proof_hurry(&c->sources[queue].proof, monotonic_ms());
+}
+
 void consumer_queue_renew(struct consumer *c, size_t queue, const char *why)
 {
     source_renew(&c->sources[queue], why);

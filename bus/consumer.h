@@ -42,9 +42,10 @@ bool consumer_has_topology(const struct consumer *consumer);
 const struct broker *consumer_broker(const struct consumer *consumer);
 const char *consumer_peer_name(const struct consumer *consumer);
 
-/* As bus_settle(), bus_is_current(), bus_queue_count(), bus_queue_open(), bus_queue_close() and bus_queue_renew(); settling does not free. */
+/* As bus_settle(), bus_is_current(), bus_queue_count(), bus_queue_open(), bus_queue_close(), bus_queue_prove() and bus_queue_renew(); settling does not free. */
 void consumer_settle(struct consumer *consumer, const struct delivery *delivery, enum verdict verdict);
 bool consumer_is_current(const struct consumer *consumer, const struct delivery *delivery);
+void consumer_queue_prove(struct consumer *consumer, size_t queue);
 void consumer_queue_renew(struct consumer *consumer, size_t queue, const char *why);
 void consumer_queue_count(struct consumer *consumer, size_t queue);
 void consumer_queue_open(struct consumer *consumer, size_t queue);

@@ -49,6 +49,12 @@ void proof_anew(struct proof *p)
     p->is_muted = p->is_asking = false;
 }
 
+void proof_hurry(struct proof *p, uint64_t now_ms)
+{
+    if (p->state == PROOF_QUIET && now_ms < p->next_ms)
+        p->next_ms = now_ms;
+}
+
 void proof_delivered(struct proof *p, uint64_t now_ms)
 {
     p->has_delivered = true;

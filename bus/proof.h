@@ -58,6 +58,7 @@ void proof_opened(struct proof *proof, unsigned others, uint64_t now_ms);
 void proof_shut(struct proof *proof); /* it is gone */
 void proof_anew(struct proof *proof); /* with its whole connection: the next one is not to blame */
 
+void proof_hurry(struct proof *proof, uint64_t now_ms);     /* do not wait until it was quiet for long */
 void proof_delivered(struct proof *proof, uint64_t now_ms); /* anything, a canary too */
 void proof_sent(struct proof *proof);
 void proof_taken(struct proof *proof, uint64_t now_ms);  /* the broker has confirmed the canary */

@@ -311,6 +311,11 @@ bool pool_is_consumed(const struct pool *p, size_t queue)
     return roster_is_consumed(&p->roster, queue);
 }
 
+bool pool_has(const struct pool *p, pid_t pid)
+{
+    return roster_has(&p->roster, pid);
+}
+
 bool pool_is_best(const struct pool *p, const char *name)
 {
     return p->is_decided && roster_is_best(&p->roster, name);

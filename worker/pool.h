@@ -74,6 +74,9 @@ pid_t pool_first_there(const struct pool *pool, size_t queue);
 /* True if another worker consumes from the queue, or stands by. */
 bool pool_is_consumed(const struct pool *pool, size_t queue);
 
+/* True if this process has announced itself lately. */
+bool pool_has(const struct pool *pool, pid_t pid);
+
 /* True if of all the workers this one is to look after what has this name, where nothing else says who does. */
 bool pool_is_best(const struct pool *pool, const char *name);
 

@@ -102,6 +102,14 @@ bool roster_is_second(const struct roster *r, size_t queue)
     return r->placing[queue].second == 0;
 }
 
+bool roster_has(const struct roster *r, pid_t pid)
+{
+    for (size_t i = 0; i < r->members.count; i++)
+        if (r->members.list[i].pid == pid)
+            return true;
+    return false;
+}
+
 bool roster_is_best(const struct roster *r, const char *name)
 {
     const char *names[MEMBERS_MAX + 1];

@@ -35,6 +35,9 @@ void roster_tell(const struct roster *roster, char *out, size_t size);
 const struct member *roster_first(const struct roster *roster, size_t queue);
 bool roster_is_second(const struct roster *roster, size_t queue); /* this worker */
 
+/* True if this process is among the members. */
+bool roster_has(const struct roster *roster, pid_t pid);
+
 /* True if of all who have the same queues this worker is the one for something of that name. */
 bool roster_is_best(const struct roster *roster, const char *name);
 

@@ -148,8 +148,10 @@ void sharing_look(void *arg)
 {
     struct worker *w = arg;
 
-    if (!w->is_draining)
-        (has_partitions(w) ? partitions_look : look_at_hosts)(w);
+    if (w->is_draining)
+        return;
+    (has_partitions(w) ? partitions_look : look_at_hosts)(w);
+    silence_look(w);
 }
 
 void sharing_begin(struct worker *w)

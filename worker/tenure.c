@@ -387,3 +387,13 @@ bool tenure_is_held(const struct tenures *t, size_t host)
 {
     return t->list[host].stage == STAGE_HELD;
 }
+
+bool tenure_is_wanted(const struct tenures *t, size_t host)
+{
+    return t->list[host].stage == STAGE_WANTED;
+}
+
+pid_t tenure_holder(const struct tenures *t, size_t host)
+{
+    return tenure_lock_holder(t->list[host].lock);
+}

@@ -20,6 +20,8 @@
 #ifndef WORKER_TENURE_H
 #define WORKER_TENURE_H
 
+#include <sys/types.h>
+
 #include "worker/config.h"
 
 enum { TENURE_FENCE_MS = 10 * 1000 }; /* longer than a healthy worker needs to end what it does on a host */
@@ -56,6 +58,10 @@ void tenure_want(struct tenures *tenures, size_t host);
 void tenure_give(struct tenures *tenures, size_t host);
 
 bool tenure_is_held(const struct tenures *tenures, size_t host);
+bool tenure_is_wanted(const struct tenures *tenures, size_t host);
+
+/* Which other process holds it; 0: none, -1: one that cannot be seen from here. Asks the kernel. */
+pid_t tenure_holder(const struct tenures *tenures, size_t host);
 
 /* True if nobody holds it. Asks the kernel. */
 bool tenure_is_free(const struct tenures *tenures, size_t host);

@@ -21,6 +21,7 @@
 #include "worker/routes.h"
 #include "worker/serving.h"
 #include "worker/sharing.h"
+#include "worker/silence.h"
 #include "worker/watchdog.h"
 #include "worker/worker.h"
 
@@ -51,6 +52,7 @@ struct served {
     bool was_given;        /* ... and nobody is known to have taken it */
     int64_t free_ms;       /* since when nobody is known to act on it; 0: somebody does */
     int64_t keep_until_ms; /* not given to another worker before */
+    int64_t silent_ms;     /* since when one that does not announce itself has it, and should not; 0: it is not so */
 };
 
 struct worker {
@@ -73,6 +75,7 @@ struct worker {
     size_t asked_count;                             /* of hosts that other workers ask for */
     size_t left_count;                              /* of partitions */
     size_t looked_at;                               /* of hosts: the next of which it is asked whether it is idle */
+    size_t watched;                                 /* of hosts: the next whose holder is looked at */
     bool ledger_unread;                             /* the last look-up failed */
     enum { LOOK_NONE, LOOK_SOON, LOOK_BEGUN } look; /* SOON: in a row of deliveries, whose look-ups are of one moment */
     uint8_t random[1024];                           /* for ids; what was given out is wiped */

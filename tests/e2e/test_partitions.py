@@ -8,6 +8,7 @@ import time
 
 from tests.e2e.base import NOT_FOUND, WRONG_HOST, Scenario, b64, new_dek, new_key, new_uuid
 from tests.e2e.test_pool import holder
+from tests.e2e.test_takeover import HEARTBEAT_S
 from tests.e2e.test_topology import QUORUM, read_arguments
 from tests.lab import patience, placing, program, wait_until
 from tests.lab.client import DEAD, encode
@@ -288,6 +289,15 @@ class Pair(Shared):
         logs = self.first.log_text() + self.second.log_text()
         self.assertIn("another worker asks for the host", logs)
         self.assertNotIn("event=tenure-fence", logs)
+
+    def test_one_that_is_frozen_is_replaced_though_nobody_asks_for_anything(self):
+        secrets = [self.defined(host) for host in self.hosts]
+        self.first.freeze()
+        began = time.monotonic()
+        self.a.restart()
+        wait_until(lambda: set(secrets) <= set(self.a.secrets()), 60, "the secrets to come back", every=0.2)
+        self.assertLess(time.monotonic() - began, patience(2 * HEARTBEAT_S + 10 + 10))
+        wait_until(lambda: not self.first.alive, 5, "the frozen worker to be dead, so that it does not wake")
 
     def test_what_libvirt_lost_comes_back_though_nobody_asks(self):
         keys = [(host, new_key()) for host in self.hosts]

@@ -292,6 +292,18 @@ class Pool(Sharing):
         self.becomes(lambda: dict(self.held()) == {one: len(self.hosts)})
         self.assertNotIn("ghost", one.log_text())
 
+    def test_one_that_is_cut_off_lets_go_of_its_hosts_though_nobody_asks_for_anything(self):
+        self.hosts, link = self.hosts[:6], self.with_part(self.lab.link(self.broker))
+        self.join("one")
+        self.join("two", url=link.url)
+        self.becomes(lambda: len(self.held()) == 2 and None not in self.held())
+        one, two = self.workers
+        link.is_silent = True
+        link.cut()
+        wait_until(lambda: dict(self.held()) == {one: len(self.hosts)}, 40, "the other to hold all hosts", every=0.2)
+        self.assertTrue(two.alive, "it was killed, and had only to be asked")
+        self.assertNotIn("event=tenure-fence", one.log_text())
+
     def test_workers_that_cannot_hear_each_other_all_subscribe(self):
         self.hosts = self.hosts[:1]
         self.broker.add_users("unheard")

@@ -4,6 +4,7 @@ import time
 from tests.e2e.base import Scenario, b64, new_dek, new_key
 from tests.lab import patience, placing, wait_until
 
+HEARTBEAT_S = 5  # as the lab has it
 SERVES = "this worker acts on the host now"
 
 
@@ -74,6 +75,18 @@ class Takeover(Scenario):
         wait_until(lambda: not self.active.alive, 5, "the frozen worker to be dead, so that it does not wake")
         self.assertEqual(-9, self.active.popen.returncode)
         self.all_answered_once(asked)
+
+    def test_a_worker_that_is_frozen_is_replaced_though_nobody_asks_for_anything(self):
+        key = new_key()
+        secret_uuid = self.defined(self.host, key)
+        self.active.freeze()
+        began = time.monotonic()
+        self.a.restart()
+        wait_until(lambda: secret_uuid in self.a.secrets(), 60, "the secret to come back", every=0.2)
+        self.assertLess(time.monotonic() - began, patience(2 * HEARTBEAT_S + 10 + 10))
+        self.assertIn("event=tenure-fence", self.standby.log_text())
+        wait_until(lambda: not self.active.alive, 5, "the frozen worker to be dead, so that it does not wake")
+        self.assertEqual(secret_uuid, self.succeeds(self.get(self.host, key))["secretUuid"])
 
     def test_a_worker_that_is_stopped_hands_over_in_good_order(self):
         asked = self.loaded(lambda: self.assertEqual(0, self.active.stop()))

@@ -63,6 +63,22 @@ static void a_quiet_while_asks_for_a_canary_and_not_before(void **state)
     assert_int_equal(within(2000), PROOF_SEND);
 }
 
+static void who_is_in_a_hurry_need_not_wait_for_a_quiet_while(void **state)
+{
+    (void)state;
+    proof_hurry(&p, now);
+    assert_int_equal(proof_tick(&p, false, now), PROOF_SEND);
+    proof_sent(&p);
+    proof_taken(&p, now);
+    proof_hurry(&p, now); /* what is under way has its time */
+    assert_int_equal(within(WAIT - 2000), PROOF_NOTHING);
+    proof_delivered(&p, now);
+    assert_int_equal(within(QUIET - EARLIER - 2000), PROOF_NOTHING);
+    proof_shut(&p);
+    proof_hurry(&p, now);
+    assert_int_equal(within(2 * QUIET), PROOF_NOTHING);
+}
+
 static void any_delivery_puts_it_off(void **state)
 {
     (void)state;
@@ -299,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_quiet_while_asks_for_a_canary_and_not_before),
+        TEST(who_is_in_a_hurry_need_not_wait_for_a_quiet_while),
         TEST(any_delivery_puts_it_off),
         TEST(canaries_of_many_queues_go_together),
         TEST(a_canary_that_comes_proves_it),

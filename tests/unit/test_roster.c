@@ -47,6 +47,10 @@ static void who_is_alone_is_first_and_best_of_all(void **state)
         assert_false(roster_is_consumed(&roster, i));
     }
     assert_true(roster_is_best(&roster, "anything"));
+    assert_false(roster_has(&roster, 17));
+    say("other", roster.digest, 0);
+    assert_true(roster_has(&roster, 17));
+    assert_false(roster_has(&roster, 18));
 }
 
 static void what_members_consume_is_told_by_their_bits_in_the_order_of_names(void **state)

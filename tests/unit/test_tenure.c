@@ -112,6 +112,10 @@ static void obey(struct self *self, struct word word)
         say(self->fd, tenure_try(t, word.host) ? 'y' : 'n', word.host);
     else if (word.letter == 'h')
         say(self->fd, tenure_is_held(t, word.host) ? 'y' : 'n', word.host);
+    else if (word.letter == 'p')
+        say(self->fd, tenure_holder(t, word.host) != 0 ? 'y' : 'n', word.host);
+    else if (word.letter == 'q')
+        say(self->fd, tenure_is_wanted(t, word.host) ? 'y' : 'n', word.host);
 }
 
 static void on_word(evutil_socket_t fd, short what, void *arg)
@@ -314,6 +318,27 @@ static void a_holder_that_is_asked_gives_and_the_other_has_it(void **state)
     assert_int_equal(hear(taker, A), 'A');
     end(taker);
     assert_int_equal(hear(holder, A), 'G');
+}
+
+static void tells_whether_another_holds_it_and_whether_it_is_wanted(void **state)
+{
+    struct process *holder = start(FENCE_NEVER_MS), *taker = start(FENCE_NEVER_MS);
+
+    (void)state;
+    assert_int_equal(ask(taker, 'p', A), 'n');
+    tell(holder, 'w', A);
+    assert_int_equal(hear(holder, A), 'G');
+    assert_int_equal(ask(holder, 'p', A), 'n'); /* it does itself */
+    assert_int_equal(ask(holder, 'q', A), 'n');
+    assert_int_equal(ask(taker, 'p', A), 'y');
+    assert_int_equal(ask(taker, 'q', A), 'n');
+    tell(taker, 'w', A);
+    assert_int_equal(hear(holder, A), 'A');
+    assert_int_equal(ask(taker, 'q', A), 'y');
+    tell(holder, 'g', A);
+    assert_int_equal(hear(taker, A), 'G');
+    assert_int_equal(ask(taker, 'q', A), 'n');
+    assert_int_equal(ask(holder, 'p', A), 'y');
 }
 
 static void who_no_longer_wants_it_does_not_get_it(void **state)
@@ -598,6 +623,7 @@ int main(void)
         TEST(first_come_holds_and_a_try_takes_only_what_is_free),
         TEST(what_nobody_has_is_granted_at_once_and_once),
         TEST(a_holder_that_is_asked_gives_and_the_other_has_it),
+        TEST(tells_whether_another_holds_it_and_whether_it_is_wanted),
         TEST(who_no_longer_wants_it_does_not_get_it),
         TEST(a_try_does_not_overtake_who_asked),
         TEST(of_a_holder_that_dies_it_is_granted_long_before_the_fence),
