@@ -78,6 +78,10 @@ static struct {
     struct hv hvs[HOSTS];
     uint64_t generation[HOSTS]; /* of the queues */
     bool is_left[HOSTS];        /* to another worker: nothing of it is delivered here until it is nobody's */
+    struct parting {            /* of a queue, which the pool has given to another worker */
+        bool is_on, is_shut; /* on: nothing of it is begun any more; shut: our channel is, and the other one has it */
+        int64_t since_ms;
+    } parting[HOSTS];
     struct message_on_queue messages[MESSAGES_MAX]; /* in the order they came to their queues */
     size_t message_count;
     struct copy copies[MESSAGES_MAX];
@@ -110,7 +114,7 @@ static struct host_keys keys[HOSTS]; /* of all runs */
 
 static struct {
     uint64_t requests, replies, channel_losses, askings, outages, losses, answer_losses, restarts, deaths, returns,
-        refusals, late, busy, duplicates, restored, leases_ended, mended, deadly, gone;
+        refusals, late, busy, duplicates, restored, leases_ended, mended, deadly, gone, handovers, let_lie;
 } total;
 
 #define CHECK(what, ...)                                                                                               \
@@ -300,9 +304,13 @@ static bool broker_delivers(size_t queue)
 {
     struct message_on_queue *m = next_of(queue);
 
-    if (m == NULL || in_window(queue) >= PREFETCH || sim.is_left[m->host])
+    if (m == NULL || in_window(queue) >= PREFETCH || sim.is_left[m->host] || sim.parting[queue].is_shut)
         return false;
     m->tag = ++sim.tags;
+    if (sim.parting[queue].is_on) { /* the channel will close, and give it back */
+        total.let_lie++;
+        return true;
+    }
     TRACE("delivered %s to %zu%s", m->id, m->host, m->redelivered ? " again" : "");
     life_delivery(sim.life, delivery_of(m), m->host);
     return true;
@@ -328,8 +336,19 @@ static void check_backlog(void)
     vault_give(sim.vault, two);
 }
 
+/* What is handed over is not any more: it is another channel that comes. */
+static void stop_parting(size_t queue)
+{
+    if (sim.parting[queue].is_on)
+        life_queue_stay(sim.life, queue);
+    sim.parting[queue].is_on = false;
+}
+
 static void channel_is_lost(size_t queue)
 {
+    if (sim.parting[queue].is_shut)
+        return;
+    stop_parting(queue);
     give_back(queue);
     TRACE("channel of %zu lost", queue);
     life_queue_down(sim.life, queue);
@@ -506,9 +525,29 @@ static uint64_t world_now_us(void *ctx)
     return 1000 * (uint64_t)world_now_ms(ctx);
 }
 
+static const struct request *request_of(const struct work *work)
+{
+    return (const struct request *)(const void *)((const char *)work - offsetof(struct request, work));
+}
+
+static bool is_by(const struct work *work, size_t queue)
+{
+    return request_of(work)->came_by == queue;
+}
+
+static bool is_parting(const struct work *work)
+{
+    size_t queue = request_of(work)->came_by;
+
+    return queue < sim.config->queue_count && sim.parting[queue].is_on;
+}
+
 static void world_run(void *ctx, struct work *work)
 {
     bool is_known = false;
+
+    CHECK(!is_parting(work) || request_of(work)->begun_ms <= sim.parting[request_of(work)->came_by].since_ms,
+          "%s was begun, and its queue is to be another worker's", work->id);
 
     (void)ctx;
     for (size_t i = 0; i < sim.running_count; i++) {
@@ -549,6 +588,7 @@ static void world_forget(void *ctx, uint64_t number)
 static void world_settle(void *ctx, struct delivery *d, enum verdict verdict)
 {
     (void)ctx;
+    CHECK(sim.had_faults || d->generation == sim.generation[d->queue], "an ack comes after we have closed its channel");
     CHECK(verdict == VERDICT_ACK, "a request was rejected");
     CHECK(++sim.settled == sim.answered, "a request was acked without having been told as answered, or was told twice");
     for (size_t i = 0; i < sim.message_count; i++) {
@@ -812,7 +852,7 @@ static bool job_runs(void)
     work->ledger = ledger;
     work->state = work_is_late(work, sim.now_ms) ? WORK_LATE : work_advance(work);
     if (work->state == WORK_DONE || work->state == WORK_LATE ||
-        (work->state == WORK_AWAY && (sim.is_draining || sim.is_left[work->host - sim.hosts])))
+        (work->state == WORK_AWAY && (sim.is_draining || sim.is_left[work->host - sim.hosts] || is_parting(work))))
         not_running(work);
     if (work->state == WORK_AWAY)
         to_be_surveyed(host_at(work)); /* the connection was lost: it will be made anew */
@@ -843,6 +883,7 @@ static void begin_anew(void)
     for (size_t host = 0; host < HOSTS; host++) {
         give_back(queue_of(host));
         sim.is_left[host] = false;
+        sim.parting[host] = (struct parting){0};
         sim.under_way[host] = 0;
         to_be_surveyed(host);
     }
@@ -965,6 +1006,49 @@ static void hosts_come_back(void)
         }
 }
 
+/*
+ * The pool has it that another worker is to consume from the queue. That is put off while something waits for another host,
+ * whose queue it may be as well; but not for ever.
+ */
+static void queue_is_handed_over(size_t queue)
+{
+    struct parting *parting = &sim.parting[queue];
+
+    if (parting->is_on || parting->is_shut || sim.is_draining ||
+        (life_waits_for_others(sim.life, queue) && (!sim.faults || roll(8) > 0)))
+        return;
+    TRACE("queue %zu is handed over", queue);
+    *parting = (struct parting){.is_on = true, .since_ms = sim.now_ms};
+    for (size_t i = 0; i < sim.running_count; i++)
+        if (sim.running[i]->state == WORK_AWAY && !is_queued(sim.running[i]) && is_by(sim.running[i], queue))
+            sim.running[i--] = sim.running[--sim.running_count];
+    life_queue_leave(sim.life, queue);
+    total.handovers++;
+}
+
+/* We close the channel ourselves: all that was begun is answered and acked, and nothing else was touched. */
+static void queue_is_closed(size_t queue)
+{
+    TRACE("queue %zu is closed", queue);
+    for (size_t i = 0; i < sim.running_count; i++)
+        CHECK(!is_by(sim.running[i], queue), "%s runs, and its channel is closed", sim.running[i]->id);
+    stop_parting(queue);
+    sim.parting[queue].is_shut = true;
+    give_back(queue);
+    life_queue_down(sim.life, queue);
+    check_backlog();
+}
+
+static void queues_go_and_come_back(void)
+{
+    for (size_t queue = 0; queue < sim.config->queue_count; queue++) {
+        if (sim.parting[queue].is_on && life_of_queue(sim.life, queue) == 0)
+            queue_is_closed(queue);
+        else if (sim.parting[queue].is_shut && roll(20) == 0)
+            sim.parting[queue].is_shut = false; /* the other worker had nothing to do, and has gone */
+    }
+}
+
 static void something_goes_wrong(void)
 {
     /* A refusal would end an undo, too: tests/unit play those. */
@@ -1011,6 +1095,7 @@ static void something_goes_wrong(void)
 static void step(void)
 {
     hosts_come_back();
+    queues_go_and_come_back();
     switch (roll(12)) {
     case 8:
         ledger_writes();
@@ -1045,6 +1130,8 @@ static void step(void)
         return;
     default:
         time_passes((int64_t)roll(20));
+        if (roll(100) == 0)
+            queue_is_handed_over(queue_of(roll(HOSTS)));
         if (sim.faults && roll(6) == 0)
             something_goes_wrong();
         if (sim.faults && sim.is_deadly && roll(8) == 0)
@@ -1439,11 +1526,12 @@ int main(int argc, char **argv)
            " replies, %" PRIu64 " lost channels, %" PRIu64 " hosts asked for, %" PRIu64 " outages of libvirt, %" PRIu64
            " failed calls to it, %" PRIu64 " lost reply queues, %" PRIu64 " restarts, %" PRIu64 " deaths, %" PRIu64
            " secrets restored, %" PRIu64 " leases ended, %" PRIu64 " mended by reconciling, %" PRIu64
-           " returns, %" PRIu64 " refusals, %" PRIu64 " late, %" PRIu64 " busy, %" PRIu64 " deadly, %" PRIu64 " gone\n",
+           " returns, %" PRIu64 " refusals, %" PRIu64 " late, %" PRIu64 " busy, %" PRIu64 " deadly, %" PRIu64
+           " gone, %" PRIu64 " queues handed over, %" PRIu64 " deliveries left to the next\n",
            runs, first, total.requests, total.duplicates, total.replies, total.channel_losses, total.askings,
            total.outages, total.losses, total.answer_losses, total.restarts, total.deaths, total.restored,
            total.leases_ended, total.mended, total.returns, total.refusals, total.late, total.busy, total.deadly,
-           total.gone);
+           total.gone, total.handovers, total.let_lie);
     printf("%" PRIu64 " passed, 0 failed\n", runs);
     return 0;
 }
