@@ -35,6 +35,8 @@ static struct ask_row row_of(const struct survey_question *q)
         [SURVEY_QUEUE] = &topology_counted,      [SURVEY_EXCHANGE] = &topology_exchange,
         [SURVEY_HOST_QUEUE] = &topology_host,    [SURVEY_DEAD_QUEUE] = &topology_dead,
         [SURVEY_READ] = &topology_trial_consume, [SURVEY_WRITE] = &topology_trial_publish,
+        [SURVEY_TOPIC] = &topology_topic,        [SURVEY_OWN] = &topology_trial_declare,
+        [SURVEY_BIND] = &topology_trial_bind,
     };
 
     return *rows[q->kind];
@@ -44,7 +46,7 @@ static struct ask_values values_of(const struct survey *s, const struct survey_q
 {
     return (struct ask_values){
         .names = {[SUBJECT_NONE] = "",
-                  [SUBJECT_REQUESTS] = q->name,
+                  [SUBJECT_REQUESTS] = q->kind == SURVEY_BIND ? q->exchange : q->name,
                   [SUBJECT_DEAD] = q->kind == SURVEY_DEAD_QUEUE ? q->name : s->dead_exchange,
                   [SUBJECT_QUEUE] = q->name,
                   [SUBJECT_KEY] = q->key != NULL ? q->key : ""},
@@ -209,6 +211,11 @@ bool survey_ask(const struct client_config *config, unsigned timeout_ms, struct 
         ok = err_set(e, ERR_BUS, "%s", a.why);
     end(&a);
     return ok;
+}
+
+bool survey_may(const struct survey_question *q)
+{
+    return q->is_answered && (q->is_granted || q->code != AMQP_DENIED);
 }
 
 bool survey_is_yes(const struct survey_question *q)

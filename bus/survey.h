@@ -16,14 +16,18 @@ enum survey_kind {
     SURVEY_DEAD_QUEUE, /* is it as a worker would declare that of dead letters; likewise */
     SURVEY_READ,       /* may it be consumed from: AMQP_INVALID is yes, since what is asked for cannot be */
     SURVEY_WRITE,      /* may it be published to, by `key`; likewise */
+    SURVEY_TOPIC,      /* may this topic exchange be declared; of one that is there, as above */
+    SURVEY_OWN,        /* may a queue of this name be made for a connection alone; likewise */
+    SURVEY_BIND, /* may it be bound to `exchange` by `key`; of one that is not there, or another connection's alone */
 };
 
 enum { AMQP_DENIED = 403, AMQP_NOT_FOUND = 404, AMQP_INVALID = 406 }; /* AMQP 0-9-1 1.2 */
 
 struct survey_question {
     enum survey_kind kind;
-    const char *name; /* of the queue or exchange */
-    const char *key;  /* WRITE */
+    const char *name;     /* of the queue or exchange */
+    const char *key;      /* WRITE, BIND */
+    const char *exchange; /* BIND */
 
     bool is_answered, is_granted;
     uint32_t messages, consumers; /* QUEUE, granted */
@@ -53,5 +57,8 @@ MUST_CHECK bool survey_ask(const struct client_config *config, unsigned timeout_
 
 /* A question that was answered with yes: by a grant, or where that is how it is told, by AMQP_INVALID. */
 bool survey_is_yes(const struct survey_question *question);
+
+/* A question of OWN, BIND, READ or WRITE about what may not be there, or be another's: it is not the right to that is missing. */
+bool survey_may(const struct survey_question *question);
 
 #endif

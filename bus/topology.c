@@ -95,6 +95,26 @@ static const struct ask trial_publish[] = {
     { .kind = ASK_TRIAL_PUBLISH, .exchange = SUBJECT_REQUESTS },
 };
 
+/* RabbitMQ looks at the rights first, and then at what x-expires may be: check_declare_arguments() of 3.10 to 4.x. */
+static const struct argument impossible_arguments[] = {
+    { .name = "x-expires", .number = 0 },
+};
+
+static const struct ask trial_declare[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_QUEUE, .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE, ARGUMENTS(impossible_arguments) },
+};
+
+static const struct ask trial_bind[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_BIND, .queue = SUBJECT_QUEUE, .exchange = SUBJECT_REQUESTS },
+};
+
+static const struct ask exchange_declared[] = {
+    { .kind = ASK_CHANNEL },
+    { .kind = ASK_EXCHANGE, .exchange = SUBJECT_REQUESTS, .type = "topic" },
+};
+
 static const struct ask reply_queue[] = {
     { .kind = ASK_CHANNEL },
     { .kind = ASK_QUEUE,   .queue = SUBJECT_QUEUE, .flags = QUEUE_EXCLUSIVE },
@@ -152,6 +172,9 @@ const struct ask_row topology_host = ROW(host_declared);
 const struct ask_row topology_dead = ROW(dead_declared);
 const struct ask_row topology_trial_consume = ROW(trial_consume);
 const struct ask_row topology_trial_publish = ROW(trial_publish);
+const struct ask_row topology_trial_declare = ROW(trial_declare);
+const struct ask_row topology_trial_bind = ROW(trial_bind);
+const struct ask_row topology_topic = ROW(exchange_declared);
 const struct ask_row topology_partition = ROW(partition);
 /* clang-format on */
 

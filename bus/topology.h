@@ -97,7 +97,8 @@ struct ask_row topology_reply_queue(bool bound, bool listens); /* to the reply e
 
 /* For bus/survey.h, of the queue SUBJECT_QUEUE or the exchange SUBJECT_REQUESTS, each on a channel that does nothing else. */
 extern const struct ask_row topology_exchange, topology_host, topology_dead;
-extern const struct ask_row topology_trial_consume, topology_trial_publish;
+extern const struct ask_row topology_trial_consume, topology_trial_publish, topology_trial_declare, topology_trial_bind;
+extern const struct ask_row topology_topic;
 
 struct ask_row topology_notices(bool declare); /* the exchange as well */
 

@@ -266,6 +266,7 @@ static void examine(struct examination *x)
     else
         tell_queues(x, missing);
     tell_dead_queue(x);
+    doctor_own(x->doctor, &x->link);
 }
 
 static void end(struct examination *x)

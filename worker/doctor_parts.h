@@ -2,6 +2,7 @@
 #ifndef WORKER_DOCTOR_PARTS_H
 #define WORKER_DOCTOR_PARTS_H
 
+#include "bus/survey.h"
 #include "worker/config.h"
 #include "worker/doctor.h"
 
@@ -19,8 +20,10 @@ struct doctor {
 void doctor_say(struct doctor *d, enum verdict_of_doctor verdict, const char *what, const char *advice,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-void doctor_broker(struct doctor *d);      /* reachable, which version, rights, exchanges, queues */
-void doctor_hypervisors(struct doctor *d); /* each libvirt: reachable, which version, rights */
-void doctor_state(struct doctor *d);       /* state_dir: keys, ledger, room on the disk */
+void doctor_own(struct doctor *d,
+                const struct client_config *link); /* the worker's own queues, and the pool's exchange */
+void doctor_broker(struct doctor *d);              /* reachable, which version, rights, exchanges, queues */
+void doctor_hypervisors(struct doctor *d);         /* each libvirt: reachable, which version, rights */
+void doctor_state(struct doctor *d);               /* state_dir: keys, ledger, room on the disk */
 
 #endif

@@ -251,6 +251,8 @@ class LeastPrivilege(Kit):
         run = subprocess.run([*program("keyferry"), "-c", worker.config, "doctor"], capture_output=True, text=True,
                              check=False, timeout=60)
         self.assertEqual((0, ""), (run.returncode, run.stderr), run.stdout)
+        self.assertIn("'keyferry.workers' for the workers of this state_dir is there", run.stdout)
+        self.assertNotRegex(run.stdout, "(?m)^(warn|fail)  (rights|pool)")
 
     def test_a_manager_hears_the_events_of_hosts_and_whose_they_are(self):
         listener = Listener(self.connection("mgmt"), "host.#", "keyferry.events.mgmt")

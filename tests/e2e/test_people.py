@@ -403,11 +403,48 @@ class Doctor(People):
         self.assertIn("keyferry.events", told)
         self.assertIn(f"consuming from queue 'keyferry.host.{host.hex}': 403", told)
         self.assertNotIn("keyferry.p2p", told)
-        self.broker.ctl("set_permissions", "doctored", "^$", ".*", ".*")
+        self.broker.ctl("set_permissions", "doctored", "^keyferry[.](reply|workers)[.]doctored$", ".*", ".*")
         self.assertEqual({}, self.failures(self.doctor(0, worker)))  # declare = no: it need not declare
         worker.settings["bus"]["declare"] = "yes"
         worker.write_config()
         self.assertIn("declaring", self.failures(self.doctor(1, worker))["rights"])
+
+    def test_rights_on_the_pools_exchange_and_on_queues_of_its_own_are_told_and_none_is_made(self):
+        def warnings():
+            out = self.keyferry(0, "doctor", where=["-c", worker.config])[0]
+            return re.findall(r"^warn  (?:rights|pool) .*\n {22}-> .*", out, re.M)
+        self.broker.add_users("pooled")
+        worker = self.with_part(self.lab.worker(self.broker, self.a.alias(), name="pooled", settings={
+            "bus": {"url": self.broker.url_of("pooled")}}))
+        self.assertEqual([], warnings())
+        for queue in ("reply", "workers"):
+            self.assertIsNone(self.broker.queue(f"keyferry.{queue}.pooled"))
+        worker.start()
+        self.assertEqual([], warnings())  # beside the worker, whose queues nobody else may touch
+        self.succeeds(self.define(worker.hypervisors[0], new_key()))
+        self.assertNotIn("pool-down", worker.log_text())
+        worker.stop()
+        everything_but = "^(?!keyferry[.]workers{}$).*"
+        for configure, write, read, said in (
+                (everything_but.format("[.]pooled"), ".*", ".*", "declaring queue 'keyferry.workers.pooled': 403"),
+                (everything_but.format(""), ".*", ".*", "declaring exchange 'keyferry.workers': 403"),
+                (".*", everything_but.format("[.]pooled"), ".*", "binding queue 'keyferry.workers.pooled': 403"),
+                (".*", everything_but.format(""), ".*", "publishing to 'keyferry.workers': 403"),
+                (".*", ".*", everything_but.format("[.]pooled"), "consuming from queue 'keyferry.workers.pooled': 403"),
+                (".*", ".*", everything_but.format(""), "binding queue 'keyferry.workers.pooled': 403")):
+            self.broker.ctl("set_permissions", "pooled", configure, write, read)
+            told = warnings()
+            self.assertEqual(1, len(told), told)
+            self.assertIn(said, told[0])
+            self.assertIn("keyferry-broker-user", told[0])
+        self.broker.ctl("set_permissions", "pooled", "^(?!keyferry[.]reply[.]).*", ".*", ".*")
+        self.assertIn("declaring queue 'keyferry.reply.pooled': 403", self.failures(self.doctor(1, worker))["rights"])
+        self.broker.ctl("add_vhost", "bare")
+        self.broker.ctl("set_permissions", "-p", "bare", "pooled", ".*", ".*", ".*")
+        worker.settings["bus"].update(url=self.broker.url_of("pooled").rpartition("/")[0] + "/bare", declare="no")
+        worker.write_config()
+        pool = self.doctor(1, worker)["pool"]
+        self.assertRegex(pool[0][1], "each of them subscribes to every host: .*'keyferry.workers': 404")
 
     def test_files_that_are_damaged_or_open_to_others_are_told(self):
         host = self.a.alias()

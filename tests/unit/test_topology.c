@@ -291,6 +291,30 @@ static void what_is_only_looked_at_is_neither_made_nor_taken(void **state)
     done(&asked);
 }
 
+static void a_queue_of_ones_own_is_tried_and_not_made(void **state)
+{
+    struct asked asked;
+
+    (void)state;
+    ask_all(&asked, topology_trial_declare, QUEUE_QUORUM);
+    next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    const amqp_queue_declare_t *queue = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
+    assert_text(queue->queue, "keyferry.host.aa");
+    assert_true(queue->exclusive);
+    assert_int_equal(queue->arguments.num_entries, 1);
+    assert_text(queue->arguments.entries[0].key, "x-expires");
+    assert_int_equal(queue->arguments.entries[0].value.value.i32, 0); /* more would be granted */
+    done(&asked);
+    ask_all(&asked, topology_trial_bind, QUEUE_QUORUM);
+    next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    assert_bind(&asked, "keyferry.host.aa", "keyferry.p2p", "host.aa");
+    done(&asked);
+    ask_all(&asked, topology_topic, QUEUE_QUORUM);
+    next(&asked, AMQP_CHANNEL_OPEN_METHOD);
+    assert_exchange(&asked, "keyferry.p2p", "topic");
+    done(&asked);
+}
+
 static void notices_come_to_an_exclusive_queue_bound_by_its_key(void **state)
 {
     struct asked asked;
@@ -343,6 +367,7 @@ int main(void)
         cmocka_unit_test(a_queue_that_is_there_is_only_consumed),
         cmocka_unit_test(the_reply_queue_is_exclusive_and_needs_no_acks),
         cmocka_unit_test(what_is_only_looked_at_is_neither_made_nor_taken),
+        cmocka_unit_test(a_queue_of_ones_own_is_tried_and_not_made),
         cmocka_unit_test(notices_come_to_an_exclusive_queue_bound_by_its_key),
         cmocka_unit_test(says_what_is_asked_of_what),
     };
