@@ -109,7 +109,8 @@ static void on_connect(struct bufferevent *bev, short what, void *arg)
             dial_succeed(dial);
         return;
     }
-    snprintf(dial->why, sizeof(dial->why), "%s", evutil_socket_error_to_string(code));
+    snprintf(dial->why, sizeof(dial->why), "%s%s", evutil_socket_error_to_string(code),
+             code == ECONNREFUSED ? " (does a broker listen there?)" : "");
     bufferevent_free(TAKE(dial->bev));
     try_addresses(dial);
 }

@@ -66,9 +66,32 @@ static enum handshake_event take_tune(struct handshake *h, const struct wire_fra
     return HANDSHAKE_TUNED;
 }
 
+/* What an operator may do about it, where that is known: what brokers say is short, or in their own log. */
+static const char *advice(const struct handshake *h, const struct wire_frame *frame)
+{
+    /* AMQP 0-9-1 1.2; RabbitMQ's authentication_failure_close, and what it says of connection.open */
+    static const struct {
+        enum handshake_state state;
+        uint16_t code;
+        const char *advice;
+    } known[] = {
+        {HANDSHAKE_TUNE, 403,
+         " (is there such a user, with this password? guest gets in from the broker's machine only)"},
+        {HANDSHAKE_OPEN, 530,
+         " (the vhost is what follows the host in the URL, / where nothing does: is it there, and may the user use "
+         "it?)"},
+    };
+
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (known[i].state == h->state && known[i].code == frame->code)
+            return known[i].advice;
+    return "";
+}
+
 static enum handshake_event take_close(struct handshake *h, const struct wire_frame *frame, struct err *e)
 {
-    err_set(e, ERR_BUS, "the broker closed the connection: %u %.*s", frame->code, (int)frame->text.len, frame->text.at);
+    err_set(e, ERR_BUS, "the broker closed the connection: %u %.*s%s", frame->code, (int)frame->text.len,
+            frame->text.at, advice(h, frame));
     wire_put_close_ok(h->out);
     return HANDSHAKE_CLOSED;
 }

@@ -113,6 +113,8 @@ static bool refuse(const struct err *why, struct err *e)
 {
     const char *option, *name;
 
+    if (strcmp(why->field, "dekBase64") == 0 && why->kind == ERR_REQUIRED)
+        return err_set(e, ERR_CONFIG, "--dek-file FILE is required: the file that holds the DEK; - is standard input");
     if (strcmp(why->field, "dekBase64") == 0)
         return err_set(e, ERR_CONFIG, "--dek-file: %s", why->text);
     for (size_t i = 0; (name = option_field(i, &option)) != NULL; i++)

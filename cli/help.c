@@ -90,13 +90,43 @@ int help_all(void)
     return EXIT_SUCCESS;
 }
 
-int help_command(const struct command *c)
+static const struct field *field_of(const struct command *c, const char *name)
+{
+    for (size_t i = 0; c->message != NULL && i < c->message->request->count; i++)
+        if (strcmp(c->message->request->fields[i].name, name) == 0)
+            return &c->message->request->fields[i];
+    return NULL;
+}
+
+/* Without it the message is refused: nothing stands in for it, as --src does for --host. A define's DEK has two fields. */
+static bool is_needed(const struct cli_option *o, const struct command *c)
+{
+    const struct field *f = o->field != NULL ? field_of(c, o->field) : NULL;
+
+    if (strcmp(o->name, "dek-file") == 0)
+        return c == &commands[COMMAND_DEFINE];
+    if (strcmp(o->name, "host") == 0)
+        return c == &commands[COMMAND_BENCH] || (f != NULL && field_of(c, "srcHostUuid") == NULL);
+    return f != NULL && f->presence == REQUIRED && o->preset == NULL;
+}
+
+static void print_usage(const struct command *c)
 {
     char title[40];
-    bool any = false;
 
     command_title(c, title, sizeof(title));
-    printf("Usage: keyferry %s%s%s [OPTION ...]\n\n", title, c->arguments[0] != '\0' ? " " : "", c->arguments);
+    printf("Usage: keyferry %s%s%s", title, c->arguments[0] != '\0' ? " " : "", c->arguments);
+    for (size_t i = 0; i < cli_option_count; i++)
+        if (is_needed(&cli_options[i], c))
+            printf(" --%s %s", cli_options[i].name, cli_options[i].argument);
+    puts(" [OPTION ...]\n");
+}
+
+int help_command(const struct command *c)
+{
+    bool any = false;
+
+    print_usage(c);
     printf("%c%s.\n%s%s", c->help[0] - 'a' + 'A', c->help + 1, c->about[0] != '\0' ? "\n" : "", c->about);
     for (size_t i = 0; i < cli_option_count; i++)
         if (!is_general(&cli_options[i]) && option_goes_with(&cli_options[i], c)) {

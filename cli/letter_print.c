@@ -110,7 +110,7 @@ static void print_times(const struct letter *l)
         line("sent", when);
     }
     if (l->looks > 0)
-        printf("looked at      %u times before\n", l->looks);
+        printf("looked at      %u time%s before\n", l->looks, l->looks == 1 ? "" : "s");
 }
 
 void letter_print_whole(const struct letter *l)

@@ -245,7 +245,7 @@ const struct cli_option cli_options[] = {
     { "config",       'c', "FILE",    NULL, NULL, EVERY, take_config, NULL, "take [bus] and hosts from this file (default /etc/keyferry/keyferry.conf)" },
     { "url",            0, "URL",     NULL, NULL, EVERY, take_url, NULL, "the broker; KEYFERRY_BUS_PASSWORD holds a password that is not in it" },
     { "json",           0, NULL,      NULL, NULL, EVERY, take_json, NULL, "print JSON: of a request, the reply's envelope" },
-    { "timeout",        0, "MS",      NULL, NULL, EVERY, take_timeout, NULL, "how long to wait for the reply (default 30000; status 3000)" },
+    { "timeout",        0, "MS",      NULL, NULL, EVERY, take_timeout, NULL, "how long to wait for the reply (default 30000; status and queues 3000)" },
     { "version",      'V', NULL,      NULL, NULL, EVERY, NULL, NULL, "print the version" },
     { "help",         'h', NULL,      NULL, NULL, EVERY, take_help, NULL, "of a command, behind it; with --json all that can be said, for programs" },
 };

@@ -139,7 +139,7 @@ bool session_send(struct session *session, const struct uuid *host, const char *
         return true;
     *e = why;
     if (why.kind == ERR_NO_ROUTE)
-        err_set(e, ERR_NO_ROUTE, "%s: no worker serves host %s: %s", why.code, host->text, why.text);
+        err_set(e, ERR_NO_ROUTE, "%s: no worker serves host %s in this vhost: %s", why.code, host->text, why.text);
     return false;
 }
 

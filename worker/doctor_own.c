@@ -49,7 +49,7 @@ static void tell_queue(struct doctor *d, const struct client_config *link, const
     if (why != NULL)
         doctor_say(d, without, "rights", ADVICE, "%s", why);
     else
-        doctor_say(d, DOCTOR_OK, "queue", NULL, "'%s' of this worker's own may be made, %sand read", queue,
+        doctor_say(d, DOCTOR_OK, "queue", NULL, "one of its own, such as '%s', may be made, %sand read", queue,
                    exchange[0] != '\0' ? "bound " : "");
 }
 

@@ -290,7 +290,10 @@ static bool listen_on(struct http *http, const char *text, struct err *e)
     if (!http_address_read(text, host, &port, e))
         return false;
     if (evhttp_bind_socket(http->server, host, port) != 0)
-        return err_set(e, ERR_CONFIG, "http = %s: cannot listen there: %s", text, strerror(errno));
+        return err_set(e, ERR_CONFIG, "http = %s: cannot listen there: %s%s", text, strerror(errno),
+                       errno == EADDRINUSE      ? " (`ss -ltnp` tells by whom; take another port)"
+                       : errno == EADDRNOTAVAIL ? " (this machine has no such address)"
+                                                : "");
     evhttp_set_timeout(http->server, TIMEOUT_S);
     evhttp_set_max_headers_size(http->server, HEADERS_MAX_BYTES);
     evhttp_set_max_body_size(http->server, BODY_MAX);

@@ -22,7 +22,10 @@ bool key_file_digest_key(const char *state_dir, struct digest_key *out, struct e
     char path[PATH_MAX - 32];
 
     if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
-        return err_set(e, ERR_LOCAL, "cannot make the folder %s: %s", state_dir, strerror(errno));
+        return err_set(e, ERR_LOCAL, "state_dir %s cannot be made: %s", state_dir, strerror(errno));
+    if (access(state_dir, R_OK | W_OK | X_OK) != 0)
+        return err_set(e, ERR_LOCAL, "state_dir %s: %s (give it to the worker's user, which is %u now: chown -R)",
+                       state_dir, strerror(errno), geteuid());
     snprintf(path, sizeof(path), "%s/digest.key", state_dir);
     if (access(path, F_OK) != 0 && !make_key(path, out, e))
         return false;

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -5,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "handlers/work.h"
 #include "schemas/harden.h"
@@ -92,6 +94,10 @@ static int act(enum action action, const char *path, bool json)
     }
     if (action == ACTION_DOCTOR)
         return doctor_run(path, json);
+    if (access(path, F_OK) != 0) {
+        fprintf(stderr, "keyferryd: %s: %s (keyferryd --print-config prints a sample)\n", path, strerror(errno));
+        return EXIT_SETUP;
+    }
     if (!config_read(path, &config, &e))
         return fail(&e, EXIT_SETUP);
     if (action == ACTION_SERVE)
@@ -171,7 +177,7 @@ int main(int argc, char **argv)
         else if (option == 'h')
             return fputs(help, stdout) < 0;
         else
-            return EXIT_USAGE;
+            return fputs("keyferryd: --help tells more\n", stderr), EXIT_USAGE;
     }
     if (json && action != ACTION_DOCTOR) {
         fprintf(stderr, "keyferryd: --json goes with --doctor\n");

@@ -219,6 +219,13 @@ class Cli(Scenario):
             self.assertEqual(5, status, (url, said))
             self.assertNotIn("wrong@", said)
 
+    def test_says_what_may_be_wrong_with_the_broker_or_its_url(self):
+        for url, words in (("amqp://guest:guest@127.0.0.1:9/", "127.0.0.1:9: Connection refused (does a broker listen there?)"),
+                           (f"amqp://guest:wrong@127.0.0.1:{self.broker.port}/", "(is there such a user, with this password?"),
+                           (f"amqp://guest:guest@127.0.0.1:{self.broker.port}/none", "(the vhost is what follows the host in the URL")):
+            self.assertIn(words, self.run_it("get", *self.on(self.a), url=url)[2])
+        self.assertIn("--dek-file FILE is required", self.run_it("define", *self.on(self.a))[2])
+
     def test_takes_the_broker_from_a_workers_configuration(self):
         run = subprocess.run([*program("keyferry"), "-c", self.wa.config, "--json", "get", *self.on(self.a)],
                              capture_output=True, timeout=patience(30), check=False)

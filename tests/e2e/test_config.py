@@ -1,6 +1,7 @@
 """keyferryd's configuration and command line."""
 import json
 import os
+import socket
 import subprocess
 
 from tests.e2e.base import NOT_FOUND, Scenario, new_key, new_uuid
@@ -53,6 +54,23 @@ class Config(Scenario):
 
     def test_a_good_one_is_good(self):
         self.assertEqual(0, self.check(self.good)[0])
+
+    def test_what_stands_in_the_way_of_a_start_is_told_with_what_to_do(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            line = f"http = 127.0.0.1:{other.getsockname()[1]}"
+            status, _, said = self.keyferryd("-c", self.path, config=self.with_line(line)[0])
+        self.assertEqual(3, status)
+        self.assertIn("Address already in use (`ss -ltnp` tells by whom; take another port)", said)
+        os.chmod(self.folder, 0o755)
+        run = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *program("keyferryd"), "-c",
+                              self.path], capture_output=True, text=True, timeout=patience(20), check=False) \
+            if os.getuid() == 0 else None
+        if run:
+            self.assertRegex(run.stderr, rf"state_dir {self.folder}: Permission denied \(give it to the worker's user, which is 65534")
+        status, _, said = self.keyferryd("-c", self.path + ".none")
+        self.assertEqual(3, status)
+        self.assertIn("--print-config prints a sample", said)
+        self.assertIn("--help tells more", self.keyferryd("--nonsense")[2])
 
     def test_an_unknown_key_or_section_is_refused_with_file_and_line(self):
         for section, line in (

@@ -475,6 +475,9 @@ class Help(People):
         for command in told["commands"]:
             out, _ = self.keyferry(0, *command["name"].split(), "--help")
             self.assertIn(f"Usage: keyferry {command['name']}", out)
+            needed = re.findall(r" --[a-z-]+", out.splitlines()[0])
+            for example in re.findall(r"keyferry .*", command["examples"].replace("\\\n", "")):
+                self.assertLessEqual(set(needed), set(re.findall(r" --[a-z-]+", example)), example)
             self.assertIn("\nExamples:\n", out)
             own = {"--" + o["name"] for o in told["options"] if o["isGeneral"] or command["name"] in o["commands"]}
             for line in command["examples"].replace("\\\n", "").splitlines():
