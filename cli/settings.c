@@ -134,7 +134,8 @@ static bool read_file(const char *path, struct reading *r, struct err *e)
         fclose(r->file);
     }
     if (bad < 0)
-        return err_set(e, ERR_CONFIG, "%s: %s; give -c FILE or --url URL", path, strerror(errno));
+        return err_set(e, ERR_CONFIG, "%s: %s%s; give -c FILE or --url URL", path, strerror(errno),
+                       errno == EACCES ? " (it is for root and for its group)" : "");
     if (bad > 0)
         return err_set(e, ERR_CONFIG, "%s:%d: neither a section, nor 'key = value', nor a comment", path, bad);
     if (r->is_out_of_memory)

@@ -131,6 +131,15 @@ static bool on_section(void *arg, const char *name, int line, struct err *e)
            (host_config_begin(&host, name + strlen(host_prefix), e) && host_add(r->config, &host, e));
 }
 
+static bool refuse_key(const char *section, const char *key, struct err *e)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (strcmp(options[i].key, key) == 0)
+            return err_set(e, ERR_CONFIG, "unknown key '%.60s' in [%.60s]: it belongs into [%s]", key, section,
+                           options[i].section);
+    return err_set(e, ERR_CONFIG, "unknown key '%.60s' in [%.60s]", key, section);
+}
+
 static bool on_key(void *arg, const char *section, const char *key, const char *value, struct err *e)
 {
     struct reading *r = arg;
@@ -145,7 +154,7 @@ static bool on_key(void *arg, const char *section, const char *key, const char *
     if (o == NULL && strcmp(section, "trust") == 0)
         return trust_add(&r->config->trust, key, value, e);
     if (o == NULL)
-        return err_set(e, ERR_CONFIG, "unknown key '%.60s' in [%.60s]", key, section);
+        return refuse_key(section, key, e);
     if (r->seen[o - options] && o->type != OPTION_LIST)
         return err_set(e, ERR_CONFIG, "%s is given twice", key);
     r->seen[o - options] = true;

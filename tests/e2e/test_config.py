@@ -67,6 +67,8 @@ class Config(Scenario):
             if os.getuid() == 0 else None
         if run:
             self.assertRegex(run.stderr, rf"state_dir {self.folder}: Permission denied \(give it to the worker's user, which is 65534")
+        config, line = self.with_line("password_file = /etc/keyferry/password")
+        self.refused(config, f":{line}: unknown key 'password_file' in [worker]: it belongs into [bus]")
         status, _, said = self.keyferryd("-c", self.path + ".none")
         self.assertEqual(3, status)
         self.assertIn("--print-config prints a sample", said)
