@@ -318,9 +318,10 @@ void life_published(struct life *life, uint64_t number, enum published how, cons
     r->number = 0;
     if (r->stage != STAGE_WAITING) {
         reply_published(life, r, how, text);
-    } else if (how != PUBLISHED_TAKEN) {
-        err_set(&e, ERR_NO_ROUTE, how == PUBLISHED_RETURNED ? "nobody serves %s" : "the broker took no request for %s",
-                r->work.call.route);
+    } else if (how == PUBLISHED_REFUSED) {
+        call_refused(life, r);
+    } else if (how == PUBLISHED_RETURNED) {
+        err_set(&e, ERR_NO_ROUTE, "nobody serves %s", r->work.call.route);
         e.effect = r->was_asked_again ? EFFECT_UNKNOWN : EFFECT_NONE;
         call_ends(life, r, &e);
     } else {

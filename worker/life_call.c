@@ -6,7 +6,10 @@
 #include "worker/life_parts.h"
 #include "worker/log.h"
 
-enum { UNTAKEN_MS = 1000 };
+enum {
+    UNTAKEN_MS = 1000,
+    REFUSED_MS = 500,
+};
 
 /* By when whoever is asked must have answered: the request's deadline, else request_timeout_ms after the first call. */
 static int64_t answer_until(struct life *life, struct request *r)
@@ -71,9 +74,54 @@ static bool must_be_taken(const struct request *r)
     return r->work.call.without_deadline && r->number != 0;
 }
 
+static int64_t wait_until(const struct request *r, int64_t now)
+{
+    return r->answer_until_ms > now ? r->answer_until_ms : now + UNTAKEN_MS;
+}
+
+/* What the broker has not confirmed yet, the bus publishes again by itself. */
+static void ask_again(struct life *life, struct request *r)
+{
+    uint64_t number;
+
+    if (r->stage != STAGE_WAITING || r->number != 0 || r->child != NULL || !publish_call(life, r, r->call_id, &number))
+        return;
+    r->was_asked_again = true;
+    r->number = number;
+    map_add(&life->by_number, &r->number, sizeof(r->number), r);
+}
+
+/*
+ * The broker did not take it, as it does while a queue is without a leader: it is asked again in a while, until its time
+ * is over. An undo is until the broker has it.
+ */
+void call_refused(struct life *life, struct request *r)
+{
+    int64_t again = life_now(life) + REFUSED_MS;
+
+    r->was_refused = true;
+    if (again < r->wait_until_ms || r->work.call.without_deadline)
+        r->wait_until_ms = again;
+    life->config->world.wake_at(life->config->world.ctx, r->wait_until_ms);
+}
+
+static bool asks_again(struct life *life, struct request *r)
+{
+    int64_t now = life_now(life);
+
+    if (!r->was_refused || (now >= r->answer_until_ms && !r->work.call.without_deadline))
+        return false;
+    r->was_refused = false;
+    ask_again(life, r);
+    r->wait_until_ms = wait_until(r, now);
+    return true;
+}
+
 void call_time_is_over(struct life *life, struct request *r)
 {
-    if (must_be_taken(r))
+    if (asks_again(life, r))
+        life->config->world.wake_at(life->config->world.ctx, r->wait_until_ms);
+    else if (must_be_taken(r))
         r->wait_until_ms = life_now(life) + UNTAKEN_MS;
     else
         end_in_time(life, r);
@@ -88,14 +136,12 @@ void call_taken(struct life *life, struct request *r)
 /* The request leaves on its way, and its answer is waited for. */
 static void await(struct life *life, struct request *r, const char *id, uint64_t number)
 {
-    int64_t now = life_now(life);
-
     strcpy(r->call_id, id);
-    r->was_asked_again = false;
+    r->was_asked_again = r->was_refused = false;
     r->number = number;
     map_add(&life->by_call, r->call_ticket, strlen(r->call_ticket), r);
     map_add(&life->by_number, &r->number, sizeof(r->number), r);
-    life_wait(life, r, STAGE_WAITING, r->answer_until_ms > now ? r->answer_until_ms : now + UNTAKEN_MS);
+    life_wait(life, r, STAGE_WAITING, wait_until(r, life_now(life)));
 }
 
 /* A sender may use one id for two hosts: what these ask must not be taken for one another's, here or where it is asked. */
@@ -152,18 +198,6 @@ void call_send(struct life *life, struct request *r)
         return;
     }
     await(life, r, id, number);
-}
-
-/* What the broker has not confirmed yet, the bus publishes again by itself. */
-static void ask_again(struct life *life, struct request *r)
-{
-    uint64_t number;
-
-    if (r->stage != STAGE_WAITING || r->number != 0 || r->child != NULL || !publish_call(life, r, r->call_id, &number))
-        return;
-    r->was_asked_again = true;
-    r->number = number;
-    map_add(&life->by_number, &r->number, sizeof(r->number), r);
 }
 
 void life_answers_lost(struct life *life)

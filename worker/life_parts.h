@@ -78,7 +78,8 @@ void life_go_away(struct life *life, struct request *r); /* libvirt is away: wai
 void call_send(struct life *life, struct request *r);
 void call_ends(struct life *life, struct request *r, const struct err *why); /* without an answer */
 void call_time_is_over(struct life *life, struct request *r);
-void call_taken(struct life *life, struct request *r); /* the broker has it */
+void call_taken(struct life *life, struct request *r);   /* the broker has it */
+void call_refused(struct life *life, struct request *r); /* the broker does not want it, for now */
 
 /* life_reply.c */
 void reply_send(struct life *life, struct request *r); /* the outcome is known: tell it, or tell it again */

@@ -69,6 +69,7 @@ struct request {
     char call_id[ID_MAX_CHARS + 1];       /* WAITING: the id of what it asked */
     char call_ticket[UUID_HEX_CHARS + 1]; /* ... and what the answer must bear, which nobody can guess */
     bool was_asked_again;                 /* WAITING: the first asking may have had an effect */
+    bool was_refused;                     /* WAITING: the broker did not take it, and it is asked again in a while */
     uint64_t number;                      /* of the publication that is not confirmed; 0: none */
     unsigned sendings;                    /* of the reply or dead letter */
     bool was_dead_lettered;

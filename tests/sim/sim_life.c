@@ -454,13 +454,13 @@ static enum published route(struct copy *c)
 
 /*
  * The broker takes the first publication that is on its way; as a fault, it has lost its route or is refused. An undo
- * is spared: it is best effort, and what it leaves would not tell a fault of ours from one of the broker.
+ * does not lose its route: it is best effort then, and what it leaves would not tell a fault of ours from one of the broker.
  */
 static bool broker_takes(void)
 {
     enum published how;
     struct copy c;
-    bool may_fail;
+    bool may_lose;
 
     if (sim.copy_count == 0)
         return false;
@@ -470,11 +470,11 @@ static bool broker_takes(void)
         bytes_free(&c.body);
         return true;
     }
-    may_fail = sim.faults && strstr(c.id, "undo") == NULL;
-    if (may_fail && strcmp(c.exchange, "requests") == 0 && roll(12) == 0) {
+    may_lose = sim.faults && strstr(c.id, "undo") == NULL;
+    if (may_lose && strcmp(c.exchange, "requests") == 0 && roll(12) == 0) {
         how = PUBLISHED_RETURNED;
         total.returns++;
-    } else if (may_fail && roll(40) == 0) {
+    } else if (sim.faults && roll(40) == 0) {
         how = PUBLISHED_REFUSED;
         total.refusals++;
     } else {
