@@ -13,7 +13,8 @@
 
 enum {
     CHANNEL_NUMBER = 1,
-    RENEW_MS = 1000, /* between renewals of the channel, at least; and how long one may take to be drained, or closed */
+    RENEW_MS = 500, /* between renewals of the channel, at least; shorter than what is refused waits to be sent again */
+    DRAIN_MS = 1000, /* until it is closed, with what is on its way; and until that is answered */
     TICK_MS = 1000,
 };
 
@@ -29,7 +30,8 @@ struct publisher {
     uint64_t opened_ms, renewed_ms;
     struct overdue overdue;
     bool released, blocked;
-    bool is_stale; /* the channel: it is closed as soon as nothing is on its way, and opened anew */
+    bool is_doubted; /* the channel: it is stale when it is old enough */
+    bool is_stale;   /* it is closed as soon as nothing is on its way, and opened anew */
     struct pending pending;
     struct content content;
     struct returned returned;
@@ -91,7 +93,7 @@ static void channel_forget(struct publisher *p)
 {
     evtimer_del(p->retry);
     p->content = (struct content){0};
-    p->is_stale = false;
+    p->is_doubted = p->is_stale = false;
 }
 
 /*
@@ -101,16 +103,27 @@ static void channel_forget(struct publisher *p)
  */
 static void channel_doubt(struct publisher *p)
 {
-    if (p->is_stale || monotonic_ms() - p->renewed_ms < RENEW_MS)
+    uint64_t age_ms = monotonic_ms() - p->renewed_ms;
+
+    if (p->is_doubted)
         return;
-    p->is_stale = true;
-    timer_set(p->retry, RENEW_MS);
+    p->is_doubted = true;
+    timer_set(p->retry, age_ms < RENEW_MS ? (unsigned)(RENEW_MS - age_ms) : 0);
 }
 
 static void channel_renew(struct publisher *p)
 {
-    timer_set(p->retry, RENEW_MS);
+    timer_set(p->retry, DRAIN_MS);
     channel_close(&p->channel, connection_out(p->connection));
+}
+
+/* It is to be drained, and sends nothing more. */
+static void channel_drain(struct publisher *p)
+{
+    p->is_stale = true;
+    timer_set(p->retry, DRAIN_MS);
+    if (p->pending.outstanding == 0)
+        channel_renew(p);
 }
 
 static void channel_renewed(struct publisher *p)
@@ -131,6 +144,8 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
         connection_cut(p->connection, "the broker does not answer the close of a channel");
     else if (p->is_stale)
         channel_renew(p);
+    else if (p->is_doubted)
+        channel_drain(p);
     else
         channel_begin(p);
 }

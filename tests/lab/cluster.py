@@ -69,13 +69,20 @@ class Cluster:
         first = self.nodes[0]
         if not all(node.alive for node in self.nodes) or self.running(first) < len(self.nodes):
             return False
-        online = {row["name"]: row["online"].count("@") for row in first.rows("queues", "name", "online")}
+        try:
+            online = {row["name"]: row["online"].count("@") for row in first.rows("queues", "name", "online")}
+        except LabError:
+            return False
         return all(online.get(queue) == len(self.nodes) for queue in queues)
 
     # A cut of its links to the others, while clients still reach it.
     def cut_off(self, node):
-        node.ctl("eval", "[begin erlang:set_cookie(N, 'CUTOFF'), erlang:disconnect_node(N) end || "
-                         "N <- rabbit_nodes:all_running(), N =/= node()].")
+        node.ctl("eval", f"[begin erlang:set_cookie(N, 'CUTOFF'), erlang:disconnect_node(N) end || N <- {self._others(node)}].")
 
     def join(self, node):
-        node.ctl("eval", f"[erlang:set_cookie(N, '{COOKIE}') || N <- rabbit_nodes:all(), N =/= node()].")
+        """When it has seen that it is alone, and sent its clients away."""
+        wait_until(lambda: not node.is_ready(), 30, "the node to pause")
+        node.ctl("eval", f"[erlang:set_cookie(N, '{COOKIE}') || N <- {self._others(node)}].")
+
+    def _others(self, node):
+        return "[" + ",".join(other.node for other in self.nodes if other is not node) + "]"

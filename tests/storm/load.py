@@ -239,8 +239,6 @@ class Mover(Actor):
 class Load:
     """The actors at work. allow() lets them ask more; all but that, end() and what it counts is the sender's thread's."""
 
-    movers = 0.35  # of the actors
-
     def __init__(self, broker, hosts, seed, violations):
         self.hosts, self.seed, self.violations = hosts, seed, violations
         self.rng = random.Random(f"{seed}/load")
@@ -306,7 +304,7 @@ class Load:
         if not self.may_ask():
             return
         while not (self.is_finishing and self.asked >= self.enough) and len(self.active) < AT_ONCE:
-            kind = Mover if random.Random(f"{self.seed}:{len(self.actors)}").random() < self.movers else Plain
+            kind = Mover if random.Random(f"{self.seed}:{len(self.actors)}").random() < 0.35 else Plain
             self.actors.append(kind(self.seed, len(self.actors)))
             self.active.append(self.actors[-1])
         for actor in list(self.active):

@@ -2,6 +2,7 @@
 import collections
 import threading
 import time
+import uuid
 
 import pika
 from pika.adapters.select_connection import IOLoop
@@ -9,7 +10,6 @@ from pika.adapters.select_connection import IOLoop
 from tests.lab import patience
 
 EXCHANGE = "keyferry.p2p"
-REPLIES = "storm.replies"
 AGAIN_S = 0.3        # after a connection that is lost, or a message that came back
 CONFIRM_WITHIN = 20  # else the connection is made anew
 OF_A_NODE = 2        # the same, where there are others
@@ -38,6 +38,7 @@ class Sender(threading.Thread):
         self.nodes = [pika.URLParameters(url) for url in broker.url.split(",")]
         for node in self.nodes:
             node.socket_timeout = node.stack_timeout = patience(10)
+        self.replies = f"storm.replies.{uuid.uuid4()}"  # RabbitMQ is slow to forget a quorum queue of the same name
         self.avoided_port = None
         self.confirm_within = patience(CONFIRM_WITHIN if len(self.nodes) == 1 else OF_A_NODE)
         self.owner, self.loop = owner, IOLoop()
@@ -69,7 +70,7 @@ class Sender(threading.Thread):
     def _end(self):
         self.is_ending = True
         if self.is_open:
-            self.channel.queue_delete(REPLIES, callback=lambda _: self.connection.close())
+            self.channel.queue_delete(self.replies, callback=lambda _: self.connection.close())
         else:
             self.loop.stop()
 
@@ -114,13 +115,13 @@ class Sender(threading.Thread):
         channel.add_on_close_callback(lambda _, why: channel.connection.is_open and channel.connection.close())
         channel.add_on_return_callback(self._on_return)
         of_all = {"x-queue-type": "quorum"} if len(self.nodes) > 1 else None
-        channel.queue_declare(REPLIES, durable=True, arguments=of_all, callback=lambda _: channel.confirm_delivery(
+        channel.queue_declare(self.replies, durable=True, arguments=of_all, callback=lambda _: channel.confirm_delivery(
             lambda frame: self.channel is channel and self._on_confirm(frame), callback=lambda _: self._begin(channel)))
 
     def _begin(self, channel):
         if channel is not self.channel:
             return
-        channel.basic_consume(REPLIES, self._on_message)
+        channel.basic_consume(self.replies, self._on_message)
         self.is_open = True
         waiting, self.waiting = self.waiting, collections.deque()
         for letter in waiting:
@@ -134,7 +135,7 @@ class Sender(threading.Thread):
         letter.came_back, letter.sent_at = False, letter.sent_at or time.time()
         letter.published_at = time.monotonic()
         self.channel.basic_publish(EXCHANGE, letter.routing_key, body, pika.BasicProperties(
-            content_type=content_type, correlation_id=letter.correlation_id, reply_to=REPLIES, delivery_mode=2), True)
+            content_type=content_type, correlation_id=letter.correlation_id, reply_to=self.replies, delivery_mode=2), True)
         self.unconfirmed[self.next_tag] = letter
         self.next_tag += 1
 
