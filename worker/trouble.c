@@ -53,7 +53,7 @@ static bool tell_host(struct teller *t, const struct status *s, const struct hos
             "libvirt of host %s cannot be reached: %.300s. Its requests wait for a while; VMs that run there are not "
             "hurt.",
             host->uuid, host->why);
-    else if (!host->is_consuming && s->is_broker_up)
+    else if (!host->is_consuming && !host->is_left && s->is_broker_up)
         say(t, true, "Requests for host %s are not taken from its queue: %.300s.", host->uuid, host->why);
     else
         return false;

@@ -144,6 +144,16 @@ static void what_is_wrong_is_said_in_words_the_worst_first(void **state)
     says("class=\"banner bad\"");
 }
 
+static void a_host_that_is_left_to_other_workers_is_no_trouble(void **state)
+{
+    (void)state;
+    hosts[1].is_consuming = 0;
+    hosts[1].why = "connected, but deaf";
+    says("Requests for host aaaaaaaa-0000-4000-8000-000000000001 are not taken from its queue: connected, but deaf.");
+    hosts[1].is_left = 1;
+    assert_int_equal(troubles_tell(&status, NULL, NULL), 0);
+}
+
 static void what_can_wait_is_no_alarm(void **state)
 {
     (void)state;
@@ -252,6 +262,7 @@ int main(void)
         cmocka_unit_test_setup(all_is_well_where_nothing_is_wrong, set_up),
         cmocka_unit_test_setup(every_host_is_named, set_up),
         cmocka_unit_test_setup(what_is_wrong_is_said_in_words_the_worst_first, set_up),
+        cmocka_unit_test_setup(a_host_that_is_left_to_other_workers_is_no_trouble, set_up),
         cmocka_unit_test_setup(what_can_wait_is_no_alarm, set_up),
         cmocka_unit_test_setup(of_many_hosts_that_are_away_some_are_named_and_the_rest_counted, set_up),
         cmocka_unit_test_setup(what_comes_from_outside_is_escaped_wherever_it_stands, set_up),
