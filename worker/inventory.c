@@ -1,28 +1,22 @@
 #include "worker/inventory.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bus/timer.h"
-#include "schemas/thread.h"
 #include "worker/clock.h"
-#include "worker/wakeup.h"
+#include "worker/side_thread.h"
 
 enum { REST = 100 }; /* of the time one takes: a hundredth of a core at most */
 
 struct inventory {
-    struct ledger *ledger; /* the thread's */
-    pthread_t thread;
-    struct wakeup *wakeup;
+    struct side_thread side;
     void (*told)(void *arg);
     void *arg;
     struct census last; /* the loop's */
     bool has_last;
 
-    pthread_mutex_t lock;
-    pthread_cond_t wanted;
-    bool is_wanted, is_closing, is_done, is_good; /* these under the lock */
+    bool is_wanted, is_done, is_good; /* these under the lock */
     struct census taken;
     uint64_t not_before_ms;
 };
@@ -32,11 +26,11 @@ static bool wait_for_work(struct inventory *inventory)
 {
     bool goes_on;
 
-    pthread_mutex_lock(&inventory->lock);
-    while (!inventory->is_closing && (!inventory->is_wanted || inventory->is_done))
-        pthread_cond_wait(&inventory->wanted, &inventory->lock);
-    goes_on = !inventory->is_closing;
-    pthread_mutex_unlock(&inventory->lock);
+    pthread_mutex_lock(&inventory->side.lock);
+    while (!inventory->side.is_closing && (!inventory->is_wanted || inventory->is_done))
+        pthread_cond_wait(&inventory->side.wanted, &inventory->side.lock);
+    goes_on = !inventory->side.is_closing;
+    pthread_mutex_unlock(&inventory->side.lock);
     return goes_on;
 }
 
@@ -44,14 +38,14 @@ static void hand_over(struct inventory *inventory, struct census *census, bool i
 {
     uint64_t now_ms = monotonic_ms(), rest_ms = REST * (now_ms - began_ms);
 
-    pthread_mutex_lock(&inventory->lock);
+    pthread_mutex_lock(&inventory->side.lock);
     inventory->taken = *census;
     inventory->is_good = is_good;
     inventory->is_done = true;
     inventory->is_wanted = false;
     inventory->not_before_ms = now_ms + (rest_ms > INVENTORY_MIN_MS ? rest_ms : INVENTORY_MIN_MS);
-    pthread_mutex_unlock(&inventory->lock);
-    wakeup_call(inventory->wakeup);
+    pthread_mutex_unlock(&inventory->side.lock);
+    wakeup_call(inventory->side.wakeup);
 }
 
 static void *thread_main(void *arg)
@@ -62,7 +56,7 @@ static void *thread_main(void *arg)
     while (wait_for_work(inventory)) {
         uint64_t began_ms = monotonic_ms();
         struct census census = {0};
-        bool is_good = census_take(inventory->ledger, clock_now_ms(), &census, &e);
+        bool is_good = census_take(inventory->side.ledger, clock_now_ms(), &census, &e);
 
         hand_over(inventory, &census, is_good, began_ms);
     }
@@ -107,7 +101,7 @@ static void on_wakeup(void *arg)
     struct inventory *inventory = arg;
     bool is_done, is_news = false;
 
-    pthread_mutex_lock(&inventory->lock);
+    pthread_mutex_lock(&inventory->side.lock);
     is_done = inventory->is_done;
     if (is_done) {
         is_news = inventory->has_last != inventory->is_good || !is_same(&inventory->last, &inventory->taken);
@@ -117,19 +111,19 @@ static void on_wakeup(void *arg)
         inventory->taken = (struct census){0};
         inventory->is_done = false;
     }
-    pthread_mutex_unlock(&inventory->lock);
+    pthread_mutex_unlock(&inventory->side.lock);
     if (is_news && inventory->told != NULL)
         inventory->told(inventory->arg);
 }
 
 void inventory_want(struct inventory *inventory)
 {
-    pthread_mutex_lock(&inventory->lock);
+    pthread_mutex_lock(&inventory->side.lock);
     if (!inventory->is_wanted && monotonic_ms() >= inventory->not_before_ms) {
         inventory->is_wanted = true;
-        pthread_cond_signal(&inventory->wanted);
+        pthread_cond_signal(&inventory->side.wanted);
     }
-    pthread_mutex_unlock(&inventory->lock);
+    pthread_mutex_unlock(&inventory->side.lock);
 }
 
 const struct census *inventory_last(const struct inventory *inventory)
@@ -137,37 +131,18 @@ const struct census *inventory_last(const struct inventory *inventory)
     return inventory != NULL && inventory->has_last ? &inventory->last : NULL;
 }
 
-static bool start(struct event_base *base, const char *path, struct inventory *inventory, struct err *e)
-{
-    pthread_mutex_init(&inventory->lock, NULL);
-    pthread_cond_init(&inventory->wanted, NULL);
-    if (!ledger_open(path, &inventory->ledger, e) || !wakeup_open(base, on_wakeup, inventory, &inventory->wakeup, e))
-        return false;
-    return thread_start("inventory", thread_main, inventory, &inventory->thread, e);
-}
-
-static void finish(struct inventory *inventory)
-{
-    wakeup_close(inventory->wakeup);
-    ledger_close(inventory->ledger);
-    pthread_cond_destroy(&inventory->wanted);
-    pthread_mutex_destroy(&inventory->lock);
-    census_done(&inventory->last);
-    census_done(&inventory->taken);
-    free(inventory);
-}
-
 bool inventory_open(struct event_base *base, const char *ledger_path, void (*told)(void *arg), void *arg,
                     struct inventory **out, struct err *e)
 {
     struct inventory *inventory = calloc(1, sizeof(*inventory));
+    struct side_thread_config side = {"inventory", ledger_path, thread_main, on_wakeup, inventory};
 
     if (inventory == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
     inventory->told = told;
     inventory->arg = arg;
-    if (!start(base, ledger_path, inventory, e)) {
-        finish(inventory);
+    if (!side_thread_open(&inventory->side, base, &side, e)) {
+        inventory_close(inventory);
         return false;
     }
     *out = inventory;
@@ -178,10 +153,8 @@ void inventory_close(struct inventory *inventory)
 {
     if (inventory == NULL)
         return;
-    pthread_mutex_lock(&inventory->lock);
-    inventory->is_closing = true;
-    pthread_cond_signal(&inventory->wanted);
-    pthread_mutex_unlock(&inventory->lock);
-    pthread_join(inventory->thread, NULL);
-    finish(inventory);
+    side_thread_close(&inventory->side);
+    census_done(&inventory->last);
+    census_done(&inventory->taken);
+    free(inventory);
 }

@@ -1,16 +1,14 @@
 #include "worker/recorder.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "bus/timer.h"
-#include "schemas/thread.h"
 #include "worker/clock.h"
+#include "worker/side_thread.h"
 #include "worker/trust.h"
-#include "worker/wakeup.h"
 
 enum {
     RETRY_MS = 1000,
@@ -27,17 +25,13 @@ struct chain {
 
 struct recorder {
     struct recorder_config config;
-    struct ledger *ledger; /* the thread's */
-    pthread_t thread;
-    struct wakeup *wakeup;
+    struct side_thread side;
     uint64_t pruned_ms; /* the thread's; monotonic */
 
-    pthread_mutex_t lock;
-    pthread_cond_t wanted;
     struct chain todo, written; /* these under the lock */
     struct histogram commits;   /* likewise; not told yet */
     size_t todo_count, wanted_count;
-    bool is_closing, is_gathering, has_news, works;
+    bool is_gathering, has_news, works;
     char why[sizeof(((struct err *)0)->text)];
 };
 
@@ -97,12 +91,12 @@ static bool write_all(struct ledger *ledger, const struct entry *first, struct e
 /* Tell the loop how it goes, where that has changed. */
 static void tell(struct recorder *r, bool works, const char *why)
 {
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->side.lock);
     r->has_news |= r->works != works || strcmp(r->why, why) != 0;
     r->works = works;
     snprintf(r->why, sizeof(r->why), "%s", why);
-    pthread_mutex_unlock(&r->lock);
-    wakeup_call(r->wakeup);
+    pthread_mutex_unlock(&r->side.lock);
+    wakeup_call(r->side.wakeup);
 }
 
 static struct timespec time_after_ms(int64_t ms)
@@ -122,8 +116,8 @@ static void gather(struct recorder *r)
     struct timespec until = time_after_ms(RECORDER_GATHER_MS);
 
     r->is_gathering = true;
-    while (!r->is_closing && r->todo_count < r->wanted_count &&
-           pthread_cond_timedwait(&r->wanted, &r->lock, &until) == 0)
+    while (!r->side.is_closing && r->todo_count < r->wanted_count &&
+           pthread_cond_timedwait(&r->side.wanted, &r->side.lock, &until) == 0)
         continue;
     r->is_gathering = false;
 }
@@ -134,26 +128,26 @@ static bool wait_for_work(struct recorder *r, struct chain *in_hand)
     struct timespec until = time_after_ms(in_hand->first != NULL ? RETRY_MS : PRUNE_MS);
     bool goes_on;
 
-    pthread_mutex_lock(&r->lock);
-    while (!r->is_closing && (in_hand->first != NULL || r->todo.first == NULL) &&
-           pthread_cond_timedwait(&r->wanted, &r->lock, &until) == 0)
+    pthread_mutex_lock(&r->side.lock);
+    while (!r->side.is_closing && (in_hand->first != NULL || r->todo.first == NULL) &&
+           pthread_cond_timedwait(&r->side.wanted, &r->side.lock, &until) == 0)
         continue;
     if (in_hand->first == NULL)
         gather(r);
     chain_move(in_hand, &r->todo);
     r->todo_count = r->wanted_count = 0;
-    goes_on = !r->is_closing;
-    pthread_mutex_unlock(&r->lock);
+    goes_on = !r->side.is_closing;
+    pthread_mutex_unlock(&r->side.lock);
     return goes_on;
 }
 
 static void hand_back(struct recorder *r, struct chain *written, uint64_t took_us)
 {
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->side.lock);
     chain_move(&r->written, written);
     histogram_add(&r->commits, took_us);
-    pthread_mutex_unlock(&r->lock);
-    wakeup_call(r->wakeup);
+    pthread_mutex_unlock(&r->side.lock);
+    wakeup_call(r->side.wakeup);
 }
 
 /*
@@ -169,7 +163,7 @@ static void prune(struct recorder *r)
     if (now - r->pruned_ms < PRUNE_MS)
         return;
     r->pruned_ms = now;
-    (void)!inbox_prune(r->ledger, before_ms, INBOX_MOST_ROWS, PRUNE_LIMIT, &forgotten, &youngest_ms, &e);
+    (void)!inbox_prune(r->side.ledger, before_ms, INBOX_MOST_ROWS, PRUNE_LIMIT, &forgotten, &youngest_ms, &e);
 }
 
 static void *thread_main(void *arg)
@@ -184,7 +178,7 @@ static void *thread_main(void *arg)
         began_us = clock_monotonic_us();
         if (in_hand.first == NULL) {
             prune(r);
-        } else if (write_all(r->ledger, in_hand.first, &e)) {
+        } else if (write_all(r->side.ledger, in_hand.first, &e)) {
             if (!r->works)
                 tell(r, true, "");
             hand_back(r, &in_hand, clock_monotonic_us() - began_us);
@@ -205,7 +199,7 @@ static void on_wakeup(void *arg)
     char why[sizeof(r->why)];
     bool has_news, works;
 
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->side.lock);
     entry = r->written.first;
     chain_reset(&r->written);
     has_news = r->has_news;
@@ -215,7 +209,7 @@ static void on_wakeup(void *arg)
     if (r->config.commits != NULL)
         histogram_merge(r->config.commits, &r->commits);
     r->commits = (struct histogram){.sum_us = 0};
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->side.lock);
 
     if (has_news)
         r->config.news(r->config.arg, works, why);
@@ -225,32 +219,10 @@ static void on_wakeup(void *arg)
     }
 }
 
-static bool start(struct event_base *base, struct recorder *r, struct err *e)
-{
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->wanted, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&r->lock, NULL);
-    if (!ledger_open(r->config.path, &r->ledger, e) || !wakeup_open(base, on_wakeup, r, &r->wakeup, e))
-        return false;
-    return thread_start("ledger", thread_main, r, &r->thread, e);
-}
-
-static void finish(struct recorder *r)
-{
-    wakeup_close(r->wakeup);
-    ledger_close(r->ledger);
-    pthread_cond_destroy(&r->wanted);
-    pthread_mutex_destroy(&r->lock);
-    free(r);
-}
-
 bool recorder_open(struct event_base *base, const struct recorder_config *config, struct recorder **out, struct err *e)
 {
     struct recorder *r = calloc(1, sizeof(*r));
+    struct side_thread_config side = {"ledger", config->path, thread_main, on_wakeup, r};
 
     if (r == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
@@ -258,8 +230,8 @@ bool recorder_open(struct event_base *base, const struct recorder_config *config
     r->works = true;
     chain_reset(&r->todo);
     chain_reset(&r->written);
-    if (!start(base, r, e)) {
-        finish(r);
+    if (!side_thread_open(&r->side, base, &side, e)) {
+        recorder_close(r);
         return false;
     }
     *out = r;
@@ -270,23 +242,19 @@ void recorder_close(struct recorder *r)
 {
     if (r == NULL)
         return;
-    pthread_mutex_lock(&r->lock);
-    r->is_closing = true;
-    pthread_cond_signal(&r->wanted);
-    pthread_mutex_unlock(&r->lock);
-    pthread_join(r->thread, NULL);
-    finish(r);
+    side_thread_close(&r->side);
+    free(r);
 }
 
 void recorder_write(struct recorder *r, struct entry *entry, size_t wanted_count)
 {
     bool is_enough;
 
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->side.lock);
     r->wanted_count = wanted_count;
     chain_add(&r->todo, entry);
     is_enough = ++r->todo_count >= wanted_count || !r->is_gathering;
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->side.lock);
     if (is_enough)
-        pthread_cond_signal(&r->wanted); /* not under the lock, where the thread would wait for us at once */
+        pthread_cond_signal(&r->side.wanted); /* not under the lock, where the thread would wait for us at once */
 }

@@ -1,7 +1,6 @@
 #include "worker/recovery.h"
 
 #include <event2/event.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +8,8 @@
 
 #include "handlers/hv.h"
 #include "handlers/kept.h"
-#include "schemas/thread.h"
 #include "worker/log.h"
-#include "worker/wakeup.h"
+#include "worker/side_thread.h"
 
 enum {
     AT_ONCE_MAX = 32, /* restorations in the life cycle */
@@ -39,18 +37,13 @@ struct survey {
 
 struct recovery {
     struct recovery_config config;
-    struct ledger *ledger; /* the thread's */
+    struct side_thread side;
     struct uuid self;
-    struct wakeup *wakeup;
     struct event *more;
-    pthread_t thread;
     size_t at_once;
 
-    pthread_mutex_t lock;
-    pthread_cond_t wanted;
-    bool is_closing;
-    size_t last; /* host that was taken in hand */
-    size_t done; /* host that was compared; host_count: none */
+    size_t last; /* under the lock: host that was taken in hand */
+    size_t done; /* likewise: host that was compared; host_count: none */
     struct survey surveys[];
 };
 
@@ -92,7 +85,7 @@ static bool task_add(struct tasks *tasks, const struct secret_row *row, bool is_
 /* Before the first that is lost is restored, the ledger knows that some are; so their rows need not be written. */
 static bool announce(struct recovery *r, const struct host *host, struct tasks *tasks, struct err *e)
 {
-    tasks->is_announced = tasks->is_announced || restoration_begin(r->ledger, &host->uuid, &r->self, e);
+    tasks->is_announced = tasks->is_announced || restoration_begin(r->side.ledger, &host->uuid, &r->self, e);
     return tasks->is_announced;
 }
 
@@ -106,7 +99,7 @@ static bool rows_compare(struct recovery *r, const struct host *host, const stru
         const struct uuid after = row.uuid;
         bool found, is_absent;
 
-        if (!secret_row_next(r->ledger, &host->uuid, &after, &row, &found, e))
+        if (!secret_row_next(r->side.ledger, &host->uuid, &after, &row, &found, e))
             return false;
         if (!found)
             return true;
@@ -126,7 +119,7 @@ static struct tasks compare(struct recovery *r, const struct host *host)
     bool was_left = false; /* a restoration that somebody died in */
 
     if (!hv_secret_list(host->hv, &there, &count, &tasks.err) ||
-        !restoration_is_on(r->ledger, &host->uuid, &was_left, &tasks.err) ||
+        !restoration_is_on(r->side.ledger, &host->uuid, &was_left, &tasks.err) ||
         (was_left && !announce(r, host, &tasks, &tasks.err))) {
         tasks.failed = true;
     } else {
@@ -160,10 +153,10 @@ static size_t next_host(struct recovery *r, bool *is_restored)
 {
     size_t host, count = r->config.host_count;
 
-    pthread_mutex_lock(&r->lock);
-    while ((host = host_waiting(r)) == count && !r->is_closing)
-        pthread_cond_wait(&r->wanted, &r->lock);
-    if (r->is_closing)
+    pthread_mutex_lock(&r->side.lock);
+    while ((host = host_waiting(r)) == count && !r->side.is_closing)
+        pthread_cond_wait(&r->side.wanted, &r->side.lock);
+    if (r->side.is_closing)
         host = count;
     if (host < count) {
         struct survey *s = &r->surveys[host];
@@ -174,7 +167,7 @@ static size_t next_host(struct recovery *r, bool *is_restored)
         s->is_running = !s->is_restored;
         s->is_restored = false;
     }
-    pthread_mutex_unlock(&r->lock);
+    pthread_mutex_unlock(&r->side.lock);
     return host;
 }
 
@@ -183,7 +176,7 @@ static void restored(struct recovery *r, size_t host)
 {
     struct err ignored;
 
-    (void)!restoration_end(r->ledger, &r->config.hosts[host].uuid, &r->self, &ignored);
+    (void)!restoration_end(r->side.ledger, &r->config.hosts[host].uuid, &r->self, &ignored);
 }
 
 static void *thread_main(void *arg)
@@ -198,10 +191,10 @@ static void *thread_main(void *arg)
             continue;
         }
         r->surveys[host].tasks = compare(r, &r->config.hosts[host]);
-        pthread_mutex_lock(&r->lock);
+        pthread_mutex_lock(&r->side.lock);
         r->done = host;
-        pthread_mutex_unlock(&r->lock);
-        wakeup_call(r->wakeup);
+        pthread_mutex_unlock(&r->side.lock);
+        wakeup_call(r->side.wakeup);
     }
     return NULL;
 }
@@ -230,11 +223,11 @@ static void survey_end(struct recovery *r, size_t host)
     s->begun = s->ended = 0;
     memset(s->outcomes, 0, sizeof(s->outcomes));
     s->failures = 0;
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->side.lock);
     s->is_running = false;
     s->is_restored |= is_restored;
-    pthread_cond_signal(&r->wanted);
-    pthread_mutex_unlock(&r->lock);
+    pthread_cond_signal(&r->side.wanted);
+    pthread_mutex_unlock(&r->side.lock);
 }
 
 /* False: there is no room for more. */
@@ -275,11 +268,11 @@ static void on_compared(void *arg)
     struct recovery *r = arg;
     size_t host;
 
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->side.lock);
     host = r->done;
     r->done = r->config.host_count;
-    pthread_cond_signal(&r->wanted);
-    pthread_mutex_unlock(&r->lock);
+    pthread_cond_signal(&r->side.wanted);
+    pthread_mutex_unlock(&r->side.lock);
     if (host == r->config.host_count)
         return;
     if (r->surveys[host].tasks.failed || r->surveys[host].tasks.count == 0) {
@@ -307,40 +300,23 @@ void recovery_ended(struct recovery *r, size_t host, const struct work *work)
 
 void recovery_begin(struct recovery *r, size_t host)
 {
-    pthread_mutex_lock(&r->lock);
+    pthread_mutex_lock(&r->side.lock);
     r->surveys[host].is_wanted = true;
-    pthread_cond_signal(&r->wanted);
-    pthread_mutex_unlock(&r->lock);
+    pthread_cond_signal(&r->side.wanted);
+    pthread_mutex_unlock(&r->side.lock);
 }
 
 static bool start(struct event_base *base, struct recovery *r, struct err *e)
 {
+    const struct side_thread_config side = {"recovery", r->config.ledger_path, thread_main, on_compared, r};
     uint8_t random[16];
+    bool has_random = getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random);
 
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        return err_set(e, ERR_LOCAL, "the system gave no random bytes");
     uuid_from_random(random, &r->self);
-    pthread_mutex_init(&r->lock, NULL);
-    pthread_cond_init(&r->wanted, NULL);
     r->more = evtimer_new(base, on_more, r);
-    if (r->more == NULL)
-        return err_set(e, ERR_LOCAL, "out of memory");
-    if (!ledger_open(r->config.ledger_path, &r->ledger, e) || !wakeup_open(base, on_compared, r, &r->wakeup, e))
+    if (!side_thread_open(&r->side, base, &side, e))
         return false;
-    return thread_start("recovery", thread_main, r, &r->thread, e);
-}
-
-static void finish(struct recovery *r)
-{
-    wakeup_close(r->wakeup);
-    if (r->more != NULL)
-        event_free(r->more);
-    ledger_close(r->ledger);
-    pthread_cond_destroy(&r->wanted);
-    pthread_mutex_destroy(&r->lock);
-    for (size_t i = 0; i < r->config.host_count; i++)
-        free(r->surveys[i].tasks.at);
-    free(r);
+    return (has_random && r->more != NULL) || err_set(e, ERR_LOCAL, "no random bytes, or no memory, for recovery");
 }
 
 bool recovery_open(struct event_base *base, const struct recovery_config *config, struct recovery **out, struct err *e)
@@ -352,7 +328,7 @@ bool recovery_open(struct event_base *base, const struct recovery_config *config
     r->config = *config;
     r->done = config->host_count;
     if (!start(base, r, e)) {
-        finish(r);
+        recovery_close(r);
         return false;
     }
     *out = r;
@@ -363,10 +339,10 @@ void recovery_close(struct recovery *r)
 {
     if (r == NULL)
         return;
-    pthread_mutex_lock(&r->lock);
-    r->is_closing = true;
-    pthread_cond_signal(&r->wanted);
-    pthread_mutex_unlock(&r->lock);
-    pthread_join(r->thread, NULL);
-    finish(r);
+    side_thread_close(&r->side);
+    if (r->more != NULL)
+        event_free(r->more);
+    for (size_t i = 0; i < r->config.host_count; i++)
+        free(r->surveys[i].tasks.at);
+    free(r);
 }
