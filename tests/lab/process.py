@@ -1,9 +1,11 @@
 """One process of the lab: started in its own session, ready by a condition, ended by its pid."""
+import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 # Under valgrind or a sanitizer everything takes longer: KEYFERRY_PATIENCE multiplies every wait.
@@ -30,16 +32,25 @@ def wait_until(condition, seconds=10, what=None, every=0.02):
         time.sleep(every)
 
 
+ours = []  # ports, held as locked files
+
+
 def free_port():
-    """A loopback port nobody uses, below the range from which the kernel hands out ports by itself."""
+    """A loopback port nobody uses, below the range from which the kernel hands out ports by itself. It is ours as long as
+    this process lives: whoever else asks for one here meanwhile, and before it is listened on, gets another."""
+    folder = os.path.join(tempfile.gettempdir(), f"keyferry-ports-{os.getuid()}")
+    os.makedirs(folder, 0o700, exist_ok=True)
     while True:
         port = random.randint(20000, 31999)
+        held = open(os.path.join(folder, str(port)), "w", encoding="ascii")
         with socket.socket() as s:
             try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 s.bind(("127.0.0.1", port))
+                ours.append(held)
                 return port
             except OSError:
-                continue
+                held.close()
 
 
 def answers(port, say=b""):
