@@ -285,16 +285,17 @@ static bool watch_hosts(struct worker *w, struct err *e)
     return folder[0] == '\0' || hosts_watch_open(w->base, folder, worker_on_hosts, w, &w->hosts_watch, e);
 }
 
+/* What may be in its way here is told before libvirt is connected to. */
 static bool open_all(struct worker *w, struct err *e)
 {
     if (!open_loop(w, e) || !open_keys(w, e) || !name_hosts(w, e) || !name_queues(w, e) || !open_host_keys(w, e) ||
-        !open_ledger(w, e) || !open_bus(w, e) ||
+        !open_ledger(w, e) || !open_bus(w, e) || !open_http(w, e) ||
         !hypervisors_open(w->base, &w->config, worker_on_hypervisor, worker_on_arrival, w, &w->hypervisors, e) ||
         !jobs_open(w->base, (size_t)w->config.threads, w->ledger_path, worker_on_job_done, w, &w->jobs, e) ||
         !open_recovery(w, e) || !open_leases(w, e) || !open_life(w, e) ||
         !tenures_open(w->base, &w->config, TENURE_FENCE_MS, serving_tenure, w, &w->tenures, e) || !open_pool(w, e))
         return false;
-    return watchdog_open(w->base, worker_is_well, w, &w->watchdog, e) && open_http(w, e) && watch_hosts(w, e);
+    return watchdog_open(w->base, worker_is_well, w, &w->watchdog, e) && watch_hosts(w, e);
 }
 
 bool worker_open(const struct config *config, const char *path, struct worker **out, struct err *e)
