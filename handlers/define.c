@@ -93,6 +93,21 @@ static bool keep(struct work *work, const struct uuid *uuid, const struct mark *
 }
 
 /*
+ * What the ledger has under another UUID may be replaced, as far as its DEK goes. Whoever found that half done, and libvirt
+ * to have lost the old one, would have nothing to compare.
+ */
+static bool may_replace(const struct work *work, const struct secret_row *row, struct err *e)
+{
+    const struct define_notes *notes = work->notes;
+    struct held held;
+
+    if (!uuid_is_set(&notes->known) || uuid_equal(&notes->known, &notes->uuid))
+        return true;
+    kept_held(row, &held);
+    return define_dek_is_same(work, &held, e);
+}
+
+/*
  * Under another UUID than it is to have: whoever finds this half done shall know that it is on its way out. Where it is
  * still there then, it stays.
  */
@@ -119,7 +134,7 @@ static enum step_result intend_run(struct work *work, struct err *e)
     if (found && kept_is_due(&row))
         notes->known = row.uuid;
     notes->made = work->was_begun && work->record.is_new;
-    if (!uuid_choose(work, &notes->known, &notes->uuid, e))
+    if (!uuid_choose(work, &notes->known, &notes->uuid, e) || !may_replace(work, &row, e))
         return STEP_FAIL;
     work->record.secret_uuid = notes->uuid;
     if (uuid_equal(&notes->known, &notes->uuid))

@@ -28,6 +28,12 @@ const struct dek *define_dek(const struct work *work);
  */
 void define_mark(const struct work *work, const struct mark *before, struct mark *out);
 
+/*
+ * True if the secret that is there has the DEK of the request, or what it has cannot be compared. Fails with ERR_CONFLICT;
+ * with ERR_SENDER where it cannot be compared and a peer would set it.
+ */
+MUST_CHECK bool define_dek_is_same(const struct work *work, const struct held *held, struct err *e);
+
 /* See that libvirt has the secret as it is wanted; the reply gets its UUID, the notes its mark and what was done. */
 MUST_CHECK bool define_secret(struct work *work, struct err *e);
 

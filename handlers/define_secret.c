@@ -65,7 +65,7 @@ void define_mark(const struct work *work, const struct mark *before, struct mark
  * Nothing can be compared where no digest was kept, or one under a key that is not
  * ours: then the value is set, but not by a peer, which would change what is permanent.
  */
-static bool dek_is_same(const struct work *work, const struct held *held, struct err *e)
+bool define_dek_is_same(const struct work *work, const struct held *held, struct err *e)
 {
     struct mark want;
 
@@ -131,7 +131,7 @@ static bool secret_ensure(struct work *work, struct held *held, struct err *e)
 
     if (!uuid_equal(&notes->uuid, &held->secret.uuid))
         notes->made = false; /* an earlier try may have made one; this one shows that it did not */
-    if (!dek_is_same(work, held, e))
+    if (!define_dek_is_same(work, held, e))
         return false;
     if (!uuid_equal(uuid, &held->secret.uuid) || !held->secret.is_ours_in_form)
         return secret_replace(work, held, uuid, e);

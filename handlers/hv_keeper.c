@@ -51,6 +51,8 @@ static void hv_unref_locked(struct hv *hv)
 {
     bool last = --hv->users == 0;
 
+    if (!last)
+        pthread_cond_broadcast(&hv->changed);
     pthread_mutex_unlock(&hv->lock);
     if (!last)
         return;
@@ -289,8 +291,8 @@ void hv_close(struct hv *hv)
     hv->closing = true;
     lose(hv, "closed");
     pthread_cond_broadcast(&hv->changed);
-    while (!hv->done)
-        if (!wait_ms(hv, CLOSE_WAIT_MS) && hv->in_libvirt)
+    while (hv->users > 1) /* the keeper, and libvirt, which lets go of it on a thread of its own */
+        if (!wait_ms(hv, CLOSE_WAIT_MS) && (hv->done || hv->in_libvirt))
             break;
     hv_unref_locked(hv);
 }

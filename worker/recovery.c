@@ -8,6 +8,8 @@
 
 #include "handlers/hv.h"
 #include "handlers/kept.h"
+#include "handlers/secret.h"
+#include "worker/clock.h"
 #include "worker/log.h"
 #include "worker/side_thread.h"
 
@@ -89,44 +91,72 @@ static bool announce(struct recovery *r, const struct host *host, struct tasks *
     return tasks->is_announced;
 }
 
+/* What libvirt has, and since when: what was made later may be there as well. */
+struct listed {
+    struct uuid *uuids;
+    size_t count;
+    int64_t since_ms;
+};
+
+static void listed_free(struct listed *listed)
+{
+    free(listed->uuids);
+}
+
+static bool list(const struct host *host, struct listed *out, struct err *e)
+{
+    out->since_ms = clock_now_ms();
+    if (!hv_secret_list(host->hv, &out->uuids, &out->count, e))
+        return false;
+    qsort(out->uuids, out->count, sizeof(*out->uuids), uuids_order);
+    return true;
+}
+
+static bool is_there(const struct host *host, const struct listed *listed, const struct secret_row *row, bool *there,
+                     struct err *e)
+{
+    struct hv_secret want;
+
+    *there = bsearch(&row->uuid, listed->uuids, listed->count, sizeof(row->uuid), uuids_order) != NULL;
+    if (*there || row->changed_ms < listed->since_ms)
+        return true;
+    secret_identify(&row->key, &want);
+    return hv_secret_is(host->hv, &row->uuid, want.usage, want.usage_id, there, e);
+}
+
 /* Every row that libvirt has lost, and every one that was only begun. `all`: of which the rows do not tell. */
-static bool rows_compare(struct recovery *r, const struct host *host, const struct uuid *there, size_t count, bool all,
+static bool rows_compare(struct recovery *r, const struct host *host, const struct listed *listed, bool all,
                          struct tasks *out, struct err *e)
 {
     struct secret_row row = {.uuid.text = ""};
 
     for (;;) {
         const struct uuid after = row.uuid;
-        bool found, is_absent;
+        bool found, there;
 
         if (!secret_row_next(r->side.ledger, &host->uuid, &after, &row, &found, e))
             return false;
         if (!found)
             return true;
-        is_absent = bsearch(&row.uuid, there, count, sizeof(*there), uuids_order) == NULL;
-        if (is_absent && kept_is_due(&row) && !announce(r, host, out, e))
+        if (!is_there(host, listed, &row, &there, e))
             return false;
-        if ((is_absent || all || row.state != SECRET_ACTIVE) && !task_add(out, &row, is_absent, e))
+        if (!there && kept_is_due(&row) && !announce(r, host, out, e))
+            return false;
+        if ((!there || all || row.state != SECRET_ACTIVE) && !task_add(out, &row, !there, e))
             return false;
     }
 }
 
 static struct tasks compare(struct recovery *r, const struct host *host)
 {
+    ON_EXIT(listed_free) struct listed listed = {0};
     struct tasks tasks = {0};
-    struct uuid *there = NULL;
-    size_t count = 0;
     bool was_left = false; /* a restoration that somebody died in */
 
-    if (!hv_secret_list(host->hv, &there, &count, &tasks.err) ||
-        !restoration_is_on(r->side.ledger, &host->uuid, &was_left, &tasks.err) ||
-        (was_left && !announce(r, host, &tasks, &tasks.err))) {
-        tasks.failed = true;
-    } else {
-        qsort(there, count, sizeof(*there), uuids_order);
-        tasks.failed = !rows_compare(r, host, there, count, was_left, &tasks, &tasks.err);
-    }
-    free(there);
+    tasks.failed = !list(host, &listed, &tasks.err) ||
+                   !restoration_is_on(r->side.ledger, &host->uuid, &was_left, &tasks.err) ||
+                   (was_left && !announce(r, host, &tasks, &tasks.err)) ||
+                   !rows_compare(r, host, &listed, was_left, &tasks, &tasks.err);
     return tasks;
 }
 

@@ -211,7 +211,7 @@ bool hv_secret_list(struct hv *hv, struct uuid **out, size_t *count, struct err 
     *out = calloc(FAKE_SECRETS_MAX, sizeof(**out));
     *count = 0;
     for (size_t i = 0; i < FAKE_SECRETS_MAX; i++)
-        if (uuid_is_set(&hv->secrets[i].secret.uuid))
+        if (uuid_is_set(&hv->secrets[i].secret.uuid) && !hv->lists_none)
             (*out)[(*count)++] = hv->secrets[i].secret.uuid;
     return true;
 }

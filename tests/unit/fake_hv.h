@@ -43,6 +43,7 @@ struct hv {
     struct fake_secret secrets[FAKE_SECRETS_MAX];
     struct fake_domain domains[FAKE_DOMAINS_MAX];
     bool down;         /* every call fails as by FAULT_DOWN */
+    bool lists_none;   /* as if all of its secrets had been made just after they were listed */
     unsigned calls;    /* made so far */
     unsigned fault_at; /* the number of the call that fails, counted from 1; 0: none */
     enum fake_fault fault;

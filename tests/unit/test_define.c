@@ -864,6 +864,24 @@ static void what_the_ledger_knows_already_stays_as_it_is_until_the_define_is_don
     assert_ledger(fake, UUID_1);
 }
 
+/* Else who takes it up half done, and libvirt has lost the old one, has nothing to compare. */
+static void another_dek_under_another_uuid_is_refused_before_anything_is_intended(void **state)
+{
+    struct fake_host *fake = *state;
+
+    fake_define(fake, UUID_1, "", 1);
+    fake->recordings = 0;
+    fake->host.hv->down = true;
+    request.dek = fake_dek(2);
+    request.secret_uuid = fake_uuid(UUID_2);
+    assert_int_equal(fake_begin(fake, &define_handler, &request), WORK_DONE);
+    assert_int_equal(fake->work.err.kind, ERR_CONFLICT);
+    assert_int_equal(fake->work.err.effect, EFFECT_NONE);
+    assert_int_equal(fake->recordings, 0);
+    assert_string_equal(fake_kept(fake)->uuid.text, UUID_1);
+    assert_int_equal(fake_kept(fake)->state, SECRET_ACTIVE);
+}
+
 /* Libvirt has lost it, and would take the define; the ledger would restore the other one. */
 static void a_wanted_uuid_that_the_ledger_has_of_another_identity_is_a_conflict(void **state)
 {
@@ -956,6 +974,7 @@ int main(void)
         TEST(a_new_description_replaces_the_old_and_none_keeps_it),
         TEST(another_dek_is_a_conflict_and_nothing_is_touched),
         TEST(another_dek_of_another_version_is_none),
+        TEST(another_dek_under_another_uuid_is_refused_before_anything_is_intended),
         TEST(under_an_unknown_digest_key_nothing_is_compared_and_the_value_is_set),
         TEST(a_secret_without_our_mark_is_adopted_with_the_dek),
         TEST(one_that_is_persistent_is_made_anew_under_its_uuid),

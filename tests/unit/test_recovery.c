@@ -347,6 +347,27 @@ static void what_is_lost_is_announced_until_all_of_it_is_back(void **state)
     assert_announced(false);
 }
 
+static void what_is_made_while_libvirt_is_asked_is_not_taken_for_lost(void **state)
+{
+    struct secret_row row;
+
+    (void)state;
+    fake->host.hv->lists_none = true;
+    for (size_t i = 0; i < 3; i++) {
+        put(i, SECRET_ACTIVE, i != 1);
+        row = row_of(i, SECRET_ACTIVE);
+        row.changed_ms = INT64_MAX;
+        must(secret_row_write(fake->ledger, &row, &e));
+    }
+    recovery_begin(recovery, 0);
+    turn_until(&begun_count, 1);
+    end_all();
+    come_to_rest();
+    assert_int_equal(begun_count, 3); /* the one that is lost, again, and that of come_to_rest() */
+    assert_int_equal(begun[0].to.key.key_version, 1);
+    assert_int_equal(begun[1].to.key.key_version, 1);
+}
+
 /* Of those that somebody died over, or that failed, nobody can tell which are half made. */
 static void what_was_not_ended_well_is_all_looked_after_again(void **state)
 {
@@ -464,6 +485,7 @@ int main(void)
         TEST(what_begins_while_it_runs_is_compared_once_more),
         TEST(a_libvirt_that_is_away_ends_it_and_it_may_begin_anew),
         TEST(what_is_lost_is_announced_until_all_of_it_is_back),
+        TEST(what_is_made_while_libvirt_is_asked_is_not_taken_for_lost),
         TEST(what_was_not_ended_well_is_all_looked_after_again),
         TEST(every_outcome_ends_it),
         TEST(it_closes_while_some_are_under_way),
