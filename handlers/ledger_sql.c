@@ -37,9 +37,8 @@ bool sql_fail(const struct ledger *ledger, int result, struct err *e)
         }
     if ((result & PRIMARY_RESULT) == SQLITE_IOERR && system != 0)
         why = strerror(system);
-    err_set(e, ERR_LOCAL, "the ledger %s: %s (SQLite %d: %s)", ledger->path, says, result, why);
-    e->retryable = retryable;
-    return false;
+    return err_set(e, retryable ? ERR_LEDGER : ERR_LOCAL, "the ledger %s: %s (SQLite %d: %s)", ledger->path, says,
+                   result, why);
 }
 
 bool sql_fail_damaged(const struct ledger *ledger, const char *what, struct err *e)

@@ -12,10 +12,14 @@ static void work_fail(struct work *work, const struct err *e)
     }
 }
 
-/* An answer that says its sender's libvirt is away is an error like any other: our own is there. */
+/*
+ * What it takes is away, and comes back. An answer that says its sender's libvirt is away is an error like any other: our
+ * own is there.
+ */
 static bool is_away(const struct work *work, const struct err *e)
 {
-    return e->kind == ERR_HYPERVISOR_AWAY && !(work->phase == PHASE_ANSWERED && work->call.failed);
+    return e->kind == ERR_LEDGER ||
+           (e->kind == ERR_HYPERVISOR_AWAY && !(work->phase == PHASE_ANSWERED && work->call.failed));
 }
 
 /* From here `step` counts the steps that are still to undo. */
@@ -51,6 +55,7 @@ enum work_state work_advance(struct work *work)
 
         if (result == STEP_FINISH)
             return WORK_DONE;
+        work->waits_for_ledger = result == STEP_FAIL && e.kind == ERR_LEDGER;
         if (result == STEP_FAIL && is_away(work, &e))
             return WORK_AWAY;
         if (result == STEP_FAIL)

@@ -175,7 +175,7 @@ enum work_state {
     WORK_DONE,      /* succeeded: `reply` is filled in; or failed: `failed` and `err` */
     WORK_CALLING,   /* send `call`, write into it what came of it, then work_advance() */
     WORK_RECORDING, /* have `record` written, as INBOX_UNDOING if it has failed, else INBOX_BEGUN; then work_advance() */
-    WORK_AWAY,      /* libvirt is away: work_advance() again when it is back, or work_give_up() */
+    WORK_AWAY,      /* libvirt, or the ledger, is away: work_advance() again when it is back, or work_give_up() */
     WORK_LATE,      /* not of work_advance(): work_is_late(), so it was left alone */
 };
 
@@ -204,6 +204,7 @@ struct work {
     struct ledger *ledger;   /* of the thread that advances it; NULL: nothing is known of secrets */
     struct record record;    /* zero, or as an earlier attempt left it */
     bool is_recorded;        /* the ledger knows that it was begun */
+    bool waits_for_ledger;   /* WORK_AWAY: it is the ledger that cannot be used for now, as when its disk is full */
     bool is_undoing;         /* ... and knows that it is being undone */
     size_t step;             /* the present one; once the row has failed: how many are still to undo */
     enum work_phase phase;
@@ -223,7 +224,7 @@ struct work {
 enum work_state work_advance(struct work *work);
 
 /*
- * From WORK_AWAY: stop waiting for libvirt. The row fails with `why`, its effect
+ * From WORK_AWAY: stop waiting. The row fails with `why`, its effect
  * set to what is known of it, and its undo follows with the next work_advance().
  */
 void work_give_up(struct work *work, const struct err *why);

@@ -41,6 +41,7 @@ enum fate {
     X(ERR_FOREIGN,         "SYS.1007",                           "another service answered with an error of its own, or with no reply", false, FATE_ANSWER) \
     X(ERR_BUS,             "",                                   "the broker could not be reached, or refused",                   true,  FATE_ANSWER) \
     X(ERR_CONFIG,          "",                                   "the configuration is not acceptable",                           false, FATE_ANSWER) \
+    X(ERR_LEDGER,          "SYS.1006",                           SAYS_1006,                                                       true,  FATE_ANSWER) \
     X(ERR_LOCAL,           "SYS.1006",                           SAYS_1006,                                                       false, FATE_ANSWER)
 /* clang-format on */
 

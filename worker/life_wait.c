@@ -26,8 +26,11 @@ static void give_up(struct life *life, struct request *r)
 {
     struct err e;
 
-    err_set(&e, ERR_HYPERVISOR_AWAY, "libvirt of host %s could not be reached in time",
-            life->config->hosts[r->host].uuid.text);
+    if (r->work.waits_for_ledger)
+        err_set(&e, ERR_LEDGER, "the ledger could not be used in time");
+    else
+        err_set(&e, ERR_HYPERVISOR_AWAY, "libvirt of host %s could not be reached in time",
+                life->config->hosts[r->host].uuid.text);
     work_give_up(&r->work, &e);
     come_back(life, r);
 }

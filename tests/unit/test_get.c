@@ -2,6 +2,9 @@
 // with: fake_host.c
 #include "fake_host.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "handlers/handlers.h"
 
 static void gives_the_uuid_of_the_identity(void **state)
@@ -49,6 +52,29 @@ static void what_libvirt_has_lost_is_restored_first(void **state)
     assert_string_equal(((const struct get_reply *)fake->work.reply)->secret_uuid.text, UUID_1);
     assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
     assert_memory_equal(&fake_secret_at(fake->host.hv, UUID_1)->value, &dek, sizeof(dek));
+}
+
+/* The restoration is told to the ledger before libvirt; a disk that is full now has room again some time. */
+static void a_ledger_that_cannot_be_written_for_now_is_waited_for(void **state)
+{
+    struct fake_host *fake = *state;
+    struct get_request request = {.to = fake_address(HOST_A)};
+    struct rlimit limit, none;
+
+    fake_define(fake, UUID_1, "", 1);
+    memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    none = (struct rlimit){0, limit.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &none); /* of every file; so nothing may fail until it has room again */
+    enum work_state then = fake_begin(fake, &get_handler, &request);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    assert_int_equal(then, WORK_AWAY);
+    assert_true(fake->work.waits_for_ledger);
+    assert_int_equal(fake_secret_count(fake->host.hv), 0);
+    assert_int_equal(fake_advance(fake), WORK_DONE);
+    assert_false(fake->work.failed);
+    assert_true(fake_secret_at(fake->host.hv, UUID_1)->has_value);
 }
 
 static void what_was_forgotten_is_not_found(void **state)
@@ -157,6 +183,7 @@ int main(void)
         TEST(gives_the_uuid_of_the_identity),
         TEST(does_not_find_another_version_instance_or_type),
         TEST(what_libvirt_has_lost_is_restored_first),
+        TEST(a_ledger_that_cannot_be_written_for_now_is_waited_for),
         TEST(what_was_forgotten_is_not_found),
         TEST(one_without_a_value_is_given_it_before_it_is_reported),
         TEST(so_is_one_that_was_being_restored),

@@ -482,7 +482,7 @@ static void write_until_full(void)
     while (number < 100000 && write_in(ledger, number, INBOX_DONE, 1))
         number++;
     assert_in_range(number, 101, 99999);
-    assert_int_equal(e.kind, ERR_LOCAL);
+    assert_int_equal(e.kind, ERR_LEDGER);
     assert_true(e.retryable);
 }
 
