@@ -35,6 +35,10 @@ MUST_CHECK bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv *
 /* Ends `hv`; NULL is fine. No call on it may be in progress. Waits for its thread for a second at most. */
 void hv_close(struct hv *hv);
 
+/* The same in two parts, for many of them: begin to, without waiting; and wait so long at most, or a moment. */
+void hv_bid(struct hv *hv);
+void hv_close_within(struct hv *hv, unsigned patience_ms);
+
 bool hv_is_up(struct hv *hv);
 
 /* The same, and why not: "" where it is up. */

@@ -22,6 +22,7 @@ enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 5000,
     CLOSE_WAIT_MS = 1000,
+    RELEASE_WAIT_MS = 50, /* until libvirt has let go of what is closed; some of its drivers never do */
 };
 
 struct hv {
@@ -283,18 +284,29 @@ bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv **out, struc
     return true;
 }
 
-void hv_close(struct hv *hv)
+void hv_bid(struct hv *hv)
 {
-    if (hv == NULL)
-        return;
     pthread_mutex_lock(&hv->lock);
     hv->closing = true;
     lose(hv, "closed");
     pthread_cond_broadcast(&hv->changed);
+    pthread_mutex_unlock(&hv->lock);
+}
+
+void hv_close_within(struct hv *hv, unsigned patience_ms)
+{
+    hv_bid(hv);
+    pthread_mutex_lock(&hv->lock);
     while (hv->users > 1) /* the keeper, and libvirt, which lets go of it on a thread of its own */
-        if (!wait_ms(hv, CLOSE_WAIT_MS) && (hv->done || hv->in_libvirt))
+        if (!wait_ms(hv, hv->done ? RELEASE_WAIT_MS : patience_ms) && (hv->done || hv->in_libvirt))
             break;
     hv_unref_locked(hv);
+}
+
+void hv_close(struct hv *hv)
+{
+    if (hv != NULL)
+        hv_close_within(hv, CLOSE_WAIT_MS);
 }
 
 bool hv_is_up(struct hv *hv)

@@ -11,7 +11,8 @@ static const char blanks[] = " \t\n\v\f\r"; /* as inih has them */
 struct reading {
     const struct ini_reader *reader;
     FILE *file;
-    int line; /* of the last line read */
+    int line;  /* of the last line read */
+    int error; /* errno, of what could not be read */
     int bad_line;
     bool is_indented;       /* the last line read: it goes on with the key before it, if there is one */
     char key[INI_TEXT_MAX]; /* the last one of the section, in full; "": none yet */
@@ -63,8 +64,10 @@ static char *read_line(char *text, int room, void *arg)
     char *got = fgets(text, room, r->file), *start = text;
     struct err e;
 
-    if (got == NULL)
+    if (got == NULL) {
+        r->error = ferror(r->file) ? errno : 0;
         return NULL;
+    }
     r->line++;
     if (strchr(text, '\n') == NULL && !feof(r->file)) {
         err_set(&e, ERR_CONFIG, "the line is longer than %d characters", room - 2);
@@ -115,6 +118,8 @@ bool ini_file_read(const char *path, const struct ini_reader *reader, struct err
         return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(errno));
     bad = ini_parse_stream(read_line, &r, on_key, &r);
     fclose(r.file);
+    if (r.error != 0)
+        return err_set(e, ERR_CONFIG, "%s: %s", path, strerror(r.error));
     if (r.bad_line == 0 && bad == 0)
         return true;
     if (r.bad_line == 0) {

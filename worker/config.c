@@ -9,6 +9,7 @@
 #include "schemas/ini_file.h"
 #include "worker/config_options.h"
 #include "worker/http.h"
+#include "worker/map.h"
 
 /* GCC 12's analyzer does not see that a struct config keeps its hosts. */
 #ifndef __clang__
@@ -20,6 +21,8 @@ static const char host_prefix[] = HOSTS_SECTION_PREFIX;
 /* A configuration being read. */
 struct reading {
     struct config *config;
+    size_t host_room;
+    struct map *known; /* the UUIDs of its hosts, copied */
     bool seen[OPTIONS_MAX];
     int bare_senders; /* the line of a [senders] without a key */
 };
@@ -103,18 +106,26 @@ static bool section_is_known(const char *section)
 /* hosts_dir_take */
 static bool host_add(void *arg, const struct host_config *host, struct err *e)
 {
-    struct config *c = arg;
-    struct host_config *grown;
+    struct reading *r = arg;
+    struct config *c = r->config;
+    char *uuid;
 
-    for (size_t i = 0; i < c->host_count; i++)
-        if (uuid_equal(&c->hosts[i].uuid, &host->uuid))
-            return err_set(e, ERR_CONFIG, "host %s is given twice", host->uuid.text);
-    grown = reallocarray(c->hosts, c->host_count + 1, sizeof(*grown));
-    if (grown == NULL)
+    if (map_find(r->known, host->uuid.text, UUID_CHARS) != NULL)
+        return err_set(e, ERR_CONFIG, "host %s is given twice", host->uuid.text);
+    if (c->host_count == r->host_room) {
+        size_t room = r->host_room == 0 ? 1 : 2 * r->host_room;
+        void *grown = reallocarray(c->hosts, room, sizeof(*c->hosts));
+
+        if (grown == NULL)
+            return err_set(e, ERR_LOCAL, "out of memory");
+        c->hosts = grown;
+        r->host_room = room;
+    }
+    uuid = strdup(host->uuid.text);
+    if (uuid == NULL)
         return err_set(e, ERR_LOCAL, "out of memory");
-
-    c->hosts = grown;
-    grown[c->host_count++] = *host;
+    map_add(&r->known, uuid, UUID_CHARS, uuid);
+    c->hosts[c->host_count++] = *host;
     return true;
 }
 
@@ -128,7 +139,7 @@ static bool on_section(void *arg, const char *name, int line, struct err *e)
     if (strcmp(name, "senders") == 0)
         r->bare_senders = line;
     return strncmp(name, host_prefix, strlen(host_prefix)) != 0 ||
-           (host_config_begin(&host, name + strlen(host_prefix), e) && host_add(r->config, &host, e));
+           (host_config_begin(&host, name + strlen(host_prefix), e) && host_add(r, &host, e));
 }
 
 static bool refuse_key(const char *section, const char *key, struct err *e)
@@ -239,7 +250,7 @@ static bool read_all(const char *path, struct reading *r, struct err *e)
     if (r->bare_senders != 0)
         return err_set(e, ERR_CONFIG, "%s:%d: [senders] names nobody; without the section everyone may send everything",
                        path, r->bare_senders);
-    if (c->hosts_dir[0] != '\0' && !hosts_dir_read(c->hosts_dir, host_add, c, e))
+    if (c->hosts_dir[0] != '\0' && !hosts_dir_read(c->hosts_dir, host_add, r, e))
         return false;
     return check_whole(c, &why) || err_set(e, ERR_CONFIG, "%s: %s", path, why.text);
 }
@@ -247,12 +258,16 @@ static bool read_all(const char *path, struct reading *r, struct err *e)
 bool config_read(const char *path, struct config *out, struct err *e)
 {
     struct reading r = {.config = out};
+    bool ok;
+    char *uuid;
 
     fill_in_defaults(out);
-    if (read_all(path, &r, e))
-        return true;
-    config_done(out);
-    return false;
+    ok = read_all(path, &r, e);
+    while ((uuid = map_take(&r.known)) != NULL)
+        free(uuid);
+    if (!ok)
+        config_done(out);
+    return ok;
 }
 
 bool config_same_hosts(const struct config *a, const struct config *b)

@@ -7,7 +7,7 @@
 struct event_base;
 struct hosts_watch;
 
-/* Called in the loop when files may be others than before: once they are left alone for a moment, and once at first. */
+/* Called in the loop when files may be others than before: once they are left alone for a moment, and once some time after the start. */
 typedef void hosts_watch_changed(void *arg);
 
 /*

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/timer.h"
 #include "worker/wakeup.h"
 
 enum {
     WHY_BYTES = 200,
+    CLOSE_WAIT_MS = 1000,
     ARRIVALS_MAX = 256, /* untold; what is over is dropped: the end of a lease sees it, too */
 };
 
@@ -158,12 +160,25 @@ bool hypervisors_open(struct event_base *base, const struct config *config, hype
     return false;
 }
 
+static unsigned ms_until(uint64_t until_ms)
+{
+    uint64_t now_ms = monotonic_ms();
+
+    return now_ms < until_ms ? (unsigned)(until_ms - now_ms) : 1;
+}
+
 void hypervisors_close(struct hypervisors *all)
 {
+    uint64_t until_ms = monotonic_ms() + CLOSE_WAIT_MS;
+
     if (all == NULL)
         return;
     for (size_t i = 0; i < all->count; i++)
-        hv_close(all->list[i].hv);
+        if (all->list[i].hv != NULL)
+            hv_bid(all->list[i].hv);
+    for (size_t i = 0; i < all->count; i++) /* those that hang are waited for together */
+        if (all->list[i].hv != NULL)
+            hv_close_within(all->list[i].hv, ms_until(until_ms));
     wakeup_close(all->wakeup);
     pthread_mutex_destroy(&all->lock);
     free(all->list);

@@ -111,9 +111,9 @@ static bool asks_again(struct life *life, struct request *r)
 
     if (!r->was_refused || (now >= r->answer_until_ms && !r->work.call.without_deadline))
         return false;
-    r->was_refused = false;
     ask_again(life, r);
-    r->wait_until_ms = wait_until(r, now);
+    r->was_refused = r->number == 0;
+    r->wait_until_ms = r->was_refused ? now + REFUSED_MS : wait_until(r, now);
     return true;
 }
 

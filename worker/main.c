@@ -12,6 +12,7 @@
 #include "schemas/harden.h"
 #include "schemas/version.h"
 #include "worker/doctor.h"
+#include "worker/log.h"
 #include "worker/worker.h"
 
 enum { EXIT_UNFINISHED = 1, EXIT_USAGE = 2, EXIT_SETUP = 3 };
@@ -49,33 +50,45 @@ static int fail(const struct err *e, int status)
     return status;
 }
 
-/* What was good a moment ago may not be now: then the hosts are those that there were, and the worker tells why. */
-static void read_again(const char *path, struct config *config)
+/*
+ * Open it again, with the configuration as it is now; where that cannot be read any more, or begun with (an address that is
+ * taken, a file that is not there), with the one before, whose hosts are served on. The worker tells why.
+ */
+static bool open_again(const char *path, struct config *config, struct refused *refused, struct worker **out,
+                       struct err *e)
 {
     struct config fresh;
-    struct err e;
 
-    if (!config_read(path, &fresh, &e))
-        return;
-    config_done(config);
-    *config = fresh;
+    config_done(&refused->config);
+    if (config_read(path, &fresh, &refused->why)) {
+        if (worker_open(&fresh, path, NULL, out, &refused->why)) {
+            config_done(config);
+            *config = fresh;
+            return true;
+        }
+        refused->config = fresh;
+    }
+    log_event(LOG_LEVEL_ERROR, "reload-failed", "details", refused->why.text, (char *)NULL);
+    return worker_open(config, path, refused, out, e);
 }
 
 static int serve(struct config *config, const char *path)
 {
+    struct refused refused = {.why.text = ""};
     struct worker *worker;
     enum worker_end end;
     struct err e;
+    bool is_open = worker_open(config, path, NULL, &worker, &e);
 
-    do {
-        if (!worker_open(config, path, &worker, &e))
-            return fail(&e, EXIT_SETUP);
+    while (is_open) {
         end = worker_run(worker);
         worker_close(worker);
-        if (end == WORKER_RENEWS)
-            read_again(path, config);
-    } while (end == WORKER_RENEWS);
-    return end == WORKER_DRAINED ? EXIT_SUCCESS : EXIT_UNFINISHED;
+        if (end != WORKER_RENEWS)
+            break;
+        is_open = open_again(path, config, &refused, &worker, &e);
+    }
+    config_done(&refused.config);
+    return !is_open ? fail(&e, EXIT_SETUP) : end == WORKER_DRAINED ? EXIT_SUCCESS : EXIT_UNFINISHED;
 }
 
 static int act(enum action action, const char *path, bool json)

@@ -21,10 +21,16 @@ static void note_trouble(struct worker *w, const char *why)
 static bool read_again(struct worker *w, struct config *fresh)
 {
     struct err e;
-    bool ok = config_read(w->path, fresh, &e);
 
-    note_trouble(w, ok ? "" : e.text);
-    return ok;
+    if (config_read(w->path, fresh, &e))
+        return true;
+    note_trouble(w, e.text);
+    return false;
+}
+
+static bool was_refused(const struct worker *w, const struct config *fresh)
+{
+    return w->refused != NULL && config_same_hosts(&w->refused->config, fresh);
 }
 
 /*
@@ -53,7 +59,10 @@ void worker_on_hosts(void *arg)
 
     if (!read_again(w, &fresh))
         return;
-    renew(w, &fresh);
+    if (!was_refused(w, &fresh)) {
+        note_trouble(w, "");
+        renew(w, &fresh);
+    }
     config_done(&fresh);
 }
 
@@ -63,7 +72,7 @@ void worker_on_reload_signal(int fd, short what, void *arg)
     struct config fresh;
 
     (void)fd, (void)what;
-    w->config_why[0] = '\0'; /* whoever asks is told again */
+    note_trouble(w, ""); /* whoever asks is told again */
     if (!read_again(w, &fresh))
         return;
     log_set_level((enum log_level)fresh.log_level);

@@ -185,6 +185,8 @@ static bool has_brought(const struct worker *w, size_t host, size_t queue)
  */
 static void give_back(struct worker *w, size_t host)
 {
+    if (w->is_draining) /* the channels are closed when all is finished */
+        return;
     if (w->config.partitions == 0)
         bus_queue_renew(w->bus, host, "another worker serves the host");
     for (size_t i = 0; w->config.partitions > 0 && i < w->queue_count; i++)

@@ -298,7 +298,8 @@ static bool open_all(struct worker *w, struct err *e)
     return watchdog_open(w->base, worker_is_well, w, &w->watchdog, e) && watch_hosts(w, e);
 }
 
-bool worker_open(const struct config *config, const char *path, struct worker **out, struct err *e)
+bool worker_open(const struct config *config, const char *path, const struct refused *refused, struct worker **out,
+                 struct err *e)
 {
     struct worker *w = calloc(1, sizeof(*w));
 
@@ -306,6 +307,9 @@ bool worker_open(const struct config *config, const char *path, struct worker **
         return err_set(e, ERR_LOCAL, "out of memory");
     w->config = *config;
     w->path = path;
+    w->refused = refused;
+    if (refused != NULL)
+        memcpy(w->config_why, refused->why.text, sizeof(w->config_why));
     log_open();
     log_set_level((enum log_level)config->log_level);
     log_set_format((enum log_format)config->log_format);
@@ -344,9 +348,9 @@ void worker_close(struct worker *w)
         life_free(w->life);
     events_free(w->events);
     bus_close(w->bus);
-    hypervisors_close(w->hypervisors);
     pool_close(w->pool);
-    tenures_close(w->tenures);
+    tenures_close(w->tenures); /* nothing acts any more; what is closed now may take a second */
+    hypervisors_close(w->hypervisors);
     vault_give(w->vault, w->digest_key);
     vault_close(w->vault);
     vault_close(w->key_vault);

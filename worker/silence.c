@@ -27,23 +27,31 @@ static bool is_silently_held(const struct worker *w, size_t host)
     return holder > 0 && !pool_has(w->pool, holder);
 }
 
-/* A queue by which the host's requests may come: its own, or any partition of which this worker is the first. */
+/* A queue by which the host's requests may come: its own; the partition that has brought some; or any. */
 static bool may_bring(const struct worker *w, size_t host, size_t queue)
 {
-    return has_own_queue(w) ? queue == host : pool_place(w->pool, queue) == POOL_FIRST;
+    if (has_own_queue(w))
+        return queue == host;
+    return w->served[host].came_by == w->queue_count || w->served[host].came_by == queue;
+}
+
+static bool is_first(const struct worker *w, size_t queue)
+{
+    return pool_place(w->pool, queue) == POOL_FIRST;
 }
 
 static void ask_broker(struct worker *w, size_t host)
 {
     for (size_t i = 0; i < w->queue_count; i++)
-        if (may_bring(w, host, i))
+        if (may_bring(w, host, i) && is_first(w, i))
             bus_queue_prove(w->bus, i);
 }
 
 static bool has_heard(const struct worker *w, size_t host)
 {
     for (size_t i = 0; i < w->queue_count; i++)
-        if (may_bring(w, host, i) && (int64_t)bus_queue_heard_ms(w->bus, i) <= w->served[host].silent_ms)
+        if (may_bring(w, host, i) &&
+            (!is_first(w, i) || (int64_t)bus_queue_heard_ms(w->bus, i) <= w->served[host].silent_ms))
             return false;
     return true;
 }

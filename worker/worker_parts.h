@@ -58,6 +58,7 @@ struct served {
 struct worker {
     struct config config; /* but for `hosts`, which main() owns, a copy */
     const char *path;
+    const struct refused *refused; /* that was to be taken up in the place of `config`; NULL: none */
     struct event_base *base;
     struct event *timer, *drain_timer, *log_timer, *signals[3];
     int64_t timer_ms; /* when `timer` goes off; 0: it is not set */

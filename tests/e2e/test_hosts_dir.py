@@ -2,7 +2,9 @@
 import os
 import re
 import signal
+import socket
 import subprocess
+import time
 
 from tests.e2e.base import NOT_FOUND, Scenario, new_key, new_uuid
 from tests.lab import patience, program, wait_until
@@ -95,6 +97,38 @@ class HostsDir(Scenario):
         self.add(other)
         self.serves(worker, one, other)
         self.assertIn("keyferry_config_read 1", worker.get("/metrics")[1])
+
+    def test_what_cannot_be_begun_with_leaves_the_hosts_that_there_were(self):
+        one, other = self.a.alias(), self.a.alias()
+        worker = self.up(one)
+        address = worker.settings["worker"]["http"]
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            worker.settings["worker"]["http"] = f"127.0.0.1:{taken.getsockname()[1]}"
+            worker.write_config()
+            self.add(other)
+            self.complains(worker, "http", "Address already in use")
+            self.serves(worker, one)
+            self.assertIn("keyferry_config_read 0", worker.get("/metrics")[1])
+            self.lives(one)
+        worker.settings["worker"]["http"] = address
+        worker.write_config()
+        worker.signal(signal.SIGHUP)
+        self.serves(worker, one, other)
+        self.assertIn("keyferry_config_read 1", worker.get("/metrics")[1])
+
+    def test_many_hosts_that_hang_do_not_hold_up_the_others(self):
+        one, other = self.a.alias(), self.a.alias()
+        with socket.create_server(("127.0.0.1", 0)) as deaf:
+            for n in range(8):
+                self.write(os.path.join(self.dir, new_uuid() + ".conf"),
+                           f"libvirt_uri = qemu+tcp://127.0.0.1:{deaf.getsockname()[1]}/system?name=qemu:///{n}\n")
+            worker = self.up(one)
+            began = time.monotonic()
+            self.add(other)
+            wait_until(lambda: "hosts-changed" in worker.log_text(), 10, "the change")
+            wait_until(lambda: f"queue=keyferry.host.{other.hex}" in worker.log_text(), 20, "the other host")
+            self.assertLess(time.monotonic() - began, patience(6))
+            self.lives(one)
 
     def test_other_files_are_left_alone(self):
         one = self.a.alias()
