@@ -4,7 +4,7 @@ import os
 import unittest
 import uuid
 
-from tests.lab import Lab, LabError, hpke
+from tests.lab import Lab, LabError, hpke, wait_until
 
 KEY_AGENT = "KEY_AGENT_"
 NOT_FOUND, CONFLICT, IN_USE = KEY_AGENT + "SECRET_NOT_FOUND", KEY_AGENT + "SECRET_CONFLICT", KEY_AGENT + "SECRET_IN_USE"
@@ -115,7 +115,12 @@ class Scenario(unittest.TestCase):
         return self.with_part(self.lab.fake_host(self.broker, answers, **options)).start()
 
     def worker(self, *hosts, **options):
-        return self.with_part(self.lab.worker(self.broker, *hosts, **options)).start()
+        """One that is ready is so with its first host: here each has its queue."""
+        worker = self.with_part(self.lab.worker(self.broker, *hosts, **options)).start()
+        for host in hosts[1:]:
+            wait_until(lambda h=host: "not connected to the broker yet" not in worker.get("/readyz?host=" + h.uuid)[1], 20,
+                       "a queue for each host")
+        return worker
 
     def vm(self, host, *args, **options):
         vm = host.start_vm(*args, **options)
