@@ -35,7 +35,7 @@ MUST_CHECK bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv *
 /* Ends `hv`; NULL is fine. No call on it may be in progress. Waits for its thread for a second at most. */
 void hv_close(struct hv *hv);
 
-/* The same in two parts, for many of them: begin to, without waiting; and wait so long at most, or a moment. */
+/* The same in two parts, for many of them: begin to, without waiting; and wait so long at most, or a moment. NULL is fine. */
 void hv_bid(struct hv *hv);
 void hv_close_within(struct hv *hv, unsigned patience_ms);
 

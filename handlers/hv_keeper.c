@@ -286,6 +286,8 @@ bool hv_open(const char *uri, hv_watch *watch, void *arg, struct hv **out, struc
 
 void hv_bid(struct hv *hv)
 {
+    if (hv == NULL)
+        return;
     pthread_mutex_lock(&hv->lock);
     hv->closing = true;
     lose(hv, "closed");
@@ -295,6 +297,8 @@ void hv_bid(struct hv *hv)
 
 void hv_close_within(struct hv *hv, unsigned patience_ms)
 {
+    if (hv == NULL)
+        return;
     hv_bid(hv);
     pthread_mutex_lock(&hv->lock);
     while (hv->users > 1) /* the keeper, and libvirt, which lets go of it on a thread of its own */
@@ -305,8 +309,7 @@ void hv_close_within(struct hv *hv, unsigned patience_ms)
 
 void hv_close(struct hv *hv)
 {
-    if (hv != NULL)
-        hv_close_within(hv, CLOSE_WAIT_MS);
+    hv_close_within(hv, CLOSE_WAIT_MS);
 }
 
 bool hv_is_up(struct hv *hv)

@@ -8,10 +8,10 @@
  *
  * One struct ledger is one connection to the file and belongs to one thread at a
  * time; every thread that needs one opens its own. All below block on the disk,
- * and for at most LEDGER_BUSY_MS on other writers. They fail with ERR_LOCAL, in a
- * text that names the file, what to do, and what SQLite says: full, damaged,
- * read-only; retryable where it may pass by itself (a full or failing disk, others
- * that write). Nothing of a failed transaction is kept: after a failed write, roll
+ * and for at most LEDGER_BUSY_MS on other writers. They fail with ERR_LEDGER where it
+ * may pass by itself (a full or failing disk, others that write), else with ERR_LOCAL
+ * (damaged, read-only); the text names the file, what to do, and what SQLite says.
+ * Nothing of a failed transaction is kept: after a failed write, roll
  * back; after a failed commit that is done. *out and *row are untouched on failure,
  * unless said otherwise.
  *

@@ -9,36 +9,36 @@ enum { PRIMARY_RESULT = 0xff }; /* of an extended one: sqlite.org/rescode.html *
 
 static const struct {
     int result;
-    bool retryable;
+    enum err_kind kind; /* LEDGER: it may be over soon */
     const char *says;
 } troubles[] = {
-    {SQLITE_BUSY, true, "others have kept it locked for too long"},
-    {SQLITE_FULL, true, "its disk is full: make room there"},
-    {SQLITE_IOERR, true, "its disk fails: see the kernel's log, quotas and limits"},
-    {SQLITE_CANTOPEN, false, "it cannot be opened: see the modes of it and its folder"},
-    {SQLITE_PERM, false, "it cannot be opened: see the modes of it and its folder"},
-    {SQLITE_READONLY, false, "it cannot be written: see its owner, its mode and how its disk is mounted"},
-    {SQLITE_CORRUPT, false, "it is damaged: stop the workers, then bring back a copy, or move it, -wal and -shm away"},
-    {SQLITE_NOTADB, false, "it is no ledger, or its beginning is damaged: move it away, or name another state_dir"},
-    {SQLITE_CONSTRAINT, false, "it refuses this row, which is a mistake of this program"},
-    {SQLITE_NOMEM, true, "no memory is left"},
+    {SQLITE_BUSY, ERR_LEDGER, "others have kept it locked for too long"},
+    {SQLITE_FULL, ERR_LEDGER, "its disk is full: make room there"},
+    {SQLITE_IOERR, ERR_LEDGER, "its disk fails: see the kernel's log, quotas and limits"},
+    {SQLITE_CANTOPEN, ERR_LOCAL, "it cannot be opened: see the modes of it and its folder"},
+    {SQLITE_PERM, ERR_LOCAL, "it cannot be opened: see the modes of it and its folder"},
+    {SQLITE_READONLY, ERR_LOCAL, "it cannot be written: see its owner, its mode and how its disk is mounted"},
+    {SQLITE_CORRUPT, ERR_LOCAL,
+     "it is damaged: stop the workers, then bring back a copy, or move it, -wal and -shm away"},
+    {SQLITE_NOTADB, ERR_LOCAL, "it is no ledger, or its beginning is damaged: move it away, or name another state_dir"},
+    {SQLITE_CONSTRAINT, ERR_LOCAL, "it refuses this row, which is a mistake of this program"},
+    {SQLITE_NOMEM, ERR_LEDGER, "no memory is left"},
 };
 
 bool sql_fail(const struct ledger *ledger, int result, struct err *e)
 {
     int system = sqlite3_system_errno(ledger->db);
     const char *says = "it cannot be used", *why = sqlite3_errmsg(ledger->db);
-    bool retryable = false;
+    enum err_kind kind = ERR_LOCAL;
 
     for (size_t i = 0; i < COUNT(troubles); i++)
         if (troubles[i].result == (result & PRIMARY_RESULT)) {
             says = troubles[i].says;
-            retryable = troubles[i].retryable;
+            kind = troubles[i].kind;
         }
     if ((result & PRIMARY_RESULT) == SQLITE_IOERR && system != 0)
         why = strerror(system);
-    return err_set(e, retryable ? ERR_LEDGER : ERR_LOCAL, "the ledger %s: %s (SQLite %d: %s)", ledger->path, says,
-                   result, why);
+    return err_set(e, kind, "the ledger %s: %s (SQLite %d: %s)", ledger->path, says, result, why);
 }
 
 bool sql_fail_damaged(const struct ledger *ledger, const char *what, struct err *e)

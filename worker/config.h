@@ -18,7 +18,8 @@ enum { CONFIG_TEXT_MAX = 256, CONFIG_URLS_MAX = 4096 };
 
 /*
  * Everything the file says, defaults filled in. Flat but for `senders`, `trust` and
- * `hosts`, which config_done() frees.  */
+ * `hosts`, which config_done() frees.
+ */
 struct config {
     /* [bus] */
     char urls[CONFIG_URLS_MAX]; /* comma-separated */
@@ -37,7 +38,7 @@ struct config {
     int64_t threads;
     char state_dir[CONFIG_TEXT_MAX], http[CONFIG_TEXT_MAX], http_token_file[CONFIG_TEXT_MAX];
     int64_t plaintext_dek;           /* enum plaintext */
-    char hosts_dir[CONFIG_TEXT_MAX]; /* ""; there is none */
+    char hosts_dir[CONFIG_TEXT_MAX]; /* "": there is none */
     int64_t orphan_policy;           /* enum orphan_policy */
     int64_t envelope;                /* enum seal_layout of schemas/seal.h */
     int64_t request_timeout_ms, hypervisor_wait_ms, drain_timeout_ms;
@@ -53,7 +54,7 @@ struct config {
 
 /*
  * Read `path`, and the folder it gives as hosts_dir. On failure e->kind is ERR_CONFIG, the text begins with
- * "<file>:<line>: ", and nothing is left to free. On success end it with
+ * "<file>:<line>: " of what is wrong, and nothing is left to free. On success end it with
  * config_done(). Reads no password file and opens nothing else.
  */
 MUST_CHECK bool config_read(const char *path, struct config *out, struct err *e);

@@ -174,11 +174,9 @@ void hypervisors_close(struct hypervisors *all)
     if (all == NULL)
         return;
     for (size_t i = 0; i < all->count; i++)
-        if (all->list[i].hv != NULL)
-            hv_bid(all->list[i].hv);
+        hv_bid(all->list[i].hv);
     for (size_t i = 0; i < all->count; i++) /* those that hang are waited for together */
-        if (all->list[i].hv != NULL)
-            hv_close_within(all->list[i].hv, ms_until(until_ms));
+        hv_close_within(all->list[i].hv, ms_until(until_ms));
     wakeup_close(all->wakeup);
     pthread_mutex_destroy(&all->lock);
     free(all->list);

@@ -9,7 +9,6 @@ enum {
     KEEP_MS = 60000,    /* what was left to a worker, and comes back, is not left to the same one before */
     PUT_OFF_MS = 60000, /* longer than what waits for other hosts keeps a partition */
     GRACE_MS = 10000,   /* by then the next worker has asked for those hosts of it that have any traffic */
-    LOOK_AT_ONCE = 256, /* hosts: of tens of thousands not all each second */
 };
 
 static int64_t now_ms(void)
@@ -178,7 +177,7 @@ void partitions_look(struct worker *w)
         look_at_partition(w, i);
     for (size_t i = 0; i < count; i++)
         sharing_look_whether_free(w, i);
-    for (size_t i = 0; i < LOOK_AT_ONCE && i < count && pool_is_settled(w->pool); i++)
+    for (size_t i = 0; i < SHARING_LOOK_AT_ONCE && i < count && pool_is_settled(w->pool); i++)
         give_if_idle(w, w->looked_at++ % count);
     partitions_step(w);
 }

@@ -340,13 +340,14 @@ static bool start(struct event_base *base, struct recovery *r, struct err *e)
 {
     const struct side_thread_config side = {"recovery", r->config.ledger_path, thread_main, on_compared, r};
     uint8_t random[16];
-    bool has_random = getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random);
 
+    if (!side_thread_open(&r->side, base, &side, e)) /* which has nothing to do before recovery_begin() */
+        return false;
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return err_set(e, ERR_LOCAL, "the system gave no random bytes");
     uuid_from_random(random, &r->self);
     r->more = evtimer_new(base, on_more, r);
-    if (!side_thread_open(&r->side, base, &side, e))
-        return false;
-    return (has_random && r->more != NULL) || err_set(e, ERR_LOCAL, "no random bytes, or no memory, for recovery");
+    return r->more != NULL || err_set(e, ERR_LOCAL, "out of memory");
 }
 
 bool recovery_open(struct event_base *base, const struct recovery_config *config, struct recovery **out, struct err *e)

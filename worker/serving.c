@@ -76,7 +76,7 @@ const struct queue *serving_missing(const struct worker *w, size_t host)
 {
     bool is_any_open = false;
 
-    if (w->config.partitions == 0)
+    if (!worker_has_partitions(w))
         return w->queues[host].is_consuming ? NULL : &w->queues[host];
     for (size_t i = 0; i < w->queue_count; i++) {
         if (w->queues[i].is_open && !w->queues[i].is_consuming)
@@ -134,7 +134,7 @@ static void be_free(struct worker *w, size_t host)
 
 static void queue_up(struct worker *w, size_t queue)
 {
-    if (w->config.partitions == 0)
+    if (!worker_has_partitions(w))
         be_free(w, queue);
     else if (serving_missing(w, 0) == NULL)
         for (size_t i = 0; i < w->config.host_count; i++)
@@ -187,9 +187,9 @@ static void give_back(struct worker *w, size_t host)
 {
     if (w->is_draining) /* the channels are closed when all is finished */
         return;
-    if (w->config.partitions == 0)
+    if (!worker_has_partitions(w))
         bus_queue_renew(w->bus, host, "another worker serves the host");
-    for (size_t i = 0; w->config.partitions > 0 && i < w->queue_count; i++)
+    for (size_t i = 0; worker_has_partitions(w) && i < w->queue_count; i++)
         if (has_brought(w, host, i))
             bus_queue_renew(w->bus, i, "another worker serves a host of it");
 }

@@ -13,11 +13,6 @@ static int64_t now_ms(void)
     return (int64_t)monotonic_ms();
 }
 
-static bool has_partitions(const struct worker *w)
-{
-    return w->config.partitions > 0;
-}
-
 bool sharing_consumes(void *arg, size_t queue)
 {
     const struct worker *w = arg;
@@ -60,10 +55,14 @@ static bool is_abandoned(const struct worker *w, size_t host)
     return w->served[host].free_ms != 0 && now_ms() - w->served[host].free_ms >= ABANDONED_MS;
 }
 
+bool sharing_is_ours(const struct worker *w, size_t host)
+{
+    return worker_has_partitions(w) ? partitions_may_take(w, host) : pool_place(w->pool, host) == POOL_FIRST;
+}
+
 bool sharing_may_take(const struct worker *w, size_t host)
 {
-    return is_abandoned(w, host) ||
-           (has_partitions(w) ? partitions_may_take(w, host) : pool_place(w->pool, host) == POOL_FIRST);
+    return is_abandoned(w, host) || sharing_is_ours(w, host);
 }
 
 /* Who stands by comes after the first, so that the broker takes that one next. */
@@ -150,7 +149,7 @@ void sharing_look(void *arg)
 
     if (w->is_draining)
         return;
-    (has_partitions(w) ? partitions_look : look_at_hosts)(w);
+    (worker_has_partitions(w) ? partitions_look : look_at_hosts)(w);
     silence_look(w);
 }
 

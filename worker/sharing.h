@@ -22,7 +22,13 @@ void sharing_free(struct worker *w, size_t host);
 void sharing_taken(struct worker *w, size_t host);
 void sharing_wanted(struct worker *w, size_t host); /* this worker is about to ask for it */
 
-/* True if this worker is the one to act on a host that nobody acts on. */
+/* Of tens of thousands of hosts not all are looked at each second, where that takes a while: so many, from behind the last. */
+enum { SHARING_LOOK_AT_ONCE = 256 };
+
+/* True if of all workers this one is to act on the host. */
+bool sharing_is_ours(const struct worker *w, size_t host);
+
+/* True if this worker is the one to act on a host that nobody acts on; also where whoever should does not. */
 bool sharing_may_take(const struct worker *w, size_t host);
 
 /* Nothing runs any more of a host that is handed over: close the channel. Before its tenure is given. */

@@ -4,22 +4,14 @@
 #include "worker/log.h"
 #include "worker/worker_parts.h"
 
-enum { LOOK_AT_ONCE = 256 }; /* of tens of thousands not all each second: the kernel is asked for each */
-
-static bool has_own_queue(const struct worker *w)
+/* It is this worker's to act on, as far as the pool knows, and it does not. */
+static bool is_lacking(const struct worker *w, size_t host)
 {
-    return w->config.partitions == 0;
+    return !tenure_is_held(w->tenures, host) && !tenure_is_wanted(w->tenures, host) && pool_is_settled(w->pool) &&
+           serving_missing(w, host) == NULL && sharing_is_ours(w, host);
 }
 
-/* It is this worker's to act on, as far as the pool knows. */
-static bool is_ours(const struct worker *w, size_t host)
-{
-    if (tenure_is_held(w->tenures, host) || tenure_is_wanted(w->tenures, host) || !pool_is_settled(w->pool) ||
-        serving_missing(w, host) != NULL)
-        return false;
-    return has_own_queue(w) ? pool_place(w->pool, host) == POOL_FIRST : partitions_may_take(w, host);
-}
-
+/* Asks the kernel. */
 static bool is_silently_held(const struct worker *w, size_t host)
 {
     pid_t holder = tenure_holder(w->tenures, host);
@@ -30,7 +22,7 @@ static bool is_silently_held(const struct worker *w, size_t host)
 /* A queue by which the host's requests may come: its own; the partition that has brought some; or any. */
 static bool may_bring(const struct worker *w, size_t host, size_t queue)
 {
-    if (has_own_queue(w))
+    if (!worker_has_partitions(w))
         return queue == host;
     return w->served[host].came_by == w->queue_count || w->served[host].came_by == queue;
 }
@@ -60,7 +52,7 @@ static void look_at(struct worker *w, size_t host)
 {
     struct served *s = &w->served[host];
 
-    if (!is_ours(w, host) || !is_silently_held(w, host)) {
+    if (!is_lacking(w, host) || !is_silently_held(w, host)) {
         s->silent_ms = 0;
     } else if (s->silent_ms == 0) {
         s->silent_ms = (int64_t)monotonic_ms();
@@ -77,6 +69,6 @@ static void look_at(struct worker *w, size_t host)
 
 void silence_look(struct worker *w)
 {
-    for (size_t i = 0; i < LOOK_AT_ONCE && i < w->config.host_count; i++)
+    for (size_t i = 0; i < SHARING_LOOK_AT_ONCE && i < w->config.host_count; i++)
         look_at(w, w->watched++ % w->config.host_count);
 }

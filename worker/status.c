@@ -30,7 +30,7 @@ static void count_host(const struct worker *w, size_t index, struct host_status 
 static void host_status(void *arg, size_t index, struct host_status *out)
 {
     struct worker *w = arg;
-    bool has_own = w->config.partitions == 0; /* queue */
+    bool has_own = !worker_has_partitions(w); /* queue */
     struct readiness r;
     struct load load;
 

@@ -110,6 +110,12 @@ struct worker {
     bool is_renewing;                                 /* draining, to be opened again */
 };
 
+/* Hosts share queues; else each has its own, of the same index. */
+static inline bool worker_has_partitions(const struct worker *w)
+{
+    return w->config.partitions > 0;
+}
+
 /* What happens, as struct worker's `arg`; all in the loop. */
 extern const struct world world_ops; /* but for `ctx` */
 void worker_on_timer(int fd, short what, void *arg);

@@ -266,12 +266,16 @@ class Pool(Sharing):
         asked = [self.client.send("SecretHostGetMsg", host, **new_key()) for host in self.hosts]
         return self.client.wait_many(asked, seconds)
 
-    def test_a_false_announcement_moves_a_host_and_keeps_none_from_being_served(self):
+    def pair(self):
+        """Two workers that share six hosts, and the link by which the second reaches the broker."""
         self.hosts, link = self.hosts[:6], self.with_part(self.lab.link(self.broker))
         self.join("one")
         self.join("two", url=link.url)
         self.becomes(lambda: len(self.held()) == 2 and None not in self.held())
-        one, two = self.workers
+        return *self.workers, link
+
+    def test_a_false_announcement_moves_a_host_and_keeps_none_from_being_served(self):
+        one, two, link = self.pair()
         key, words = self.heard(two.name)
         link.is_silent = True
         link.cut()  # it is there, and cannot be reached
@@ -293,11 +297,7 @@ class Pool(Sharing):
         self.assertNotIn("ghost", one.log_text())
 
     def test_one_that_is_cut_off_lets_go_of_its_hosts_though_nobody_asks_for_anything(self):
-        self.hosts, link = self.hosts[:6], self.with_part(self.lab.link(self.broker))
-        self.join("one")
-        self.join("two", url=link.url)
-        self.becomes(lambda: len(self.held()) == 2 and None not in self.held())
-        one, two = self.workers
+        one, two, link = self.pair()
         link.is_silent = True
         link.cut()
         wait_until(lambda: dict(self.held()) == {one: len(self.hosts)}, 40, "the other to hold all hosts", every=0.2)
