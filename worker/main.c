@@ -50,6 +50,16 @@ static int fail(const struct err *e, int status)
     return status;
 }
 
+/* How many is told of what was read last: the folder may have changed while what ran was finished. */
+static void tell_hosts(size_t now, size_t before)
+{
+    char counts[2][24];
+
+    snprintf(counts[0], sizeof(counts[0]), "%zu", now);
+    snprintf(counts[1], sizeof(counts[1]), "%zu", before);
+    log_event(LOG_LEVEL_INFO, "hosts-changed", "hosts", counts[0], "before", counts[1], (char *)NULL);
+}
+
 /*
  * Open it again, with the configuration as it is now; where that cannot be read any more, or begun with (an address that is
  * taken, a file that is not there), with the one before, whose hosts are served on. The worker tells why.
@@ -62,6 +72,7 @@ static bool open_again(const char *path, struct config *config, struct refused *
     config_done(&refused->config);
     if (config_read(path, &fresh, &refused->why)) {
         if (worker_open(&fresh, path, NULL, out, &refused->why)) {
+            tell_hosts(fresh.host_count, config->host_count);
             config_done(config);
             *config = fresh;
             return true;

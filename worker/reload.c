@@ -40,12 +40,10 @@ static bool was_refused(const struct worker *w, const struct config *fresh)
  */
 static void renew(struct worker *w, const struct config *fresh)
 {
-    char counts[64];
-
     if (w->is_draining || config_same_hosts(&w->config, fresh))
         return;
-    snprintf(counts, sizeof(counts), "%zu hosts now, %zu before", fresh->host_count, w->config.host_count);
-    log_event(LOG_LEVEL_INFO, "hosts-changed", "details", counts, (char *)NULL);
+    log_event(LOG_LEVEL_INFO, "hosts-changing", "details", "what runs is finished before other hosts are taken up",
+              (char *)NULL);
     sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=taking up other hosts",
                (unsigned long long)clock_monotonic_us());
     w->is_renewing = true;
