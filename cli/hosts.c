@@ -31,12 +31,15 @@ static void name_all(struct depths *d, const struct uuid *hosts, const struct se
     d->questions[d->count].name = settings->dead_exchange;
 }
 
-bool depths_of(const struct options *options, const struct settings *settings, bool by_queue, struct depths *out,
+bool depths_of(const struct options *options, struct settings *settings, bool by_queue, struct depths *out,
                struct err *e)
 {
     bool given = options->host_count > 0, shared = by_queue && !given && settings->partitions > 0;
-    struct depths d = {.count = given ? options->host_count : shared ? settings->partitions : settings->host_count};
+    struct depths d = {0};
 
+    if (!given && !shared && !settings_read_hosts(settings, e))
+        return false;
+    d.count = given ? options->host_count : shared ? settings->partitions : settings->host_count;
     if (d.count == 0)
         return err_set(e, ERR_CONFIG, "which hosts? give --host, or a configuration with [host.*] sections by -c");
     d.hosts = calloc(d.count, sizeof(*d.hosts));

@@ -26,11 +26,11 @@ struct depths {
 
 /*
  * Which they are; nothing is asked yet. `by_queue`: where hosts share partitions, and
- * none is given, these. Fails with ERR_CONFIG where there is none. *out is the caller's:
- * depths_done().
+ * none is given, these. Reads hosts_dir where it is needed. Fails with ERR_CONFIG where
+ * there is none. *out is the caller's: depths_done().
  */
-MUST_CHECK bool depths_of(const struct options *options, const struct settings *settings, bool by_queue,
-                          struct depths *out, struct err *e);
+MUST_CHECK bool depths_of(const struct options *options, struct settings *settings, bool by_queue, struct depths *out,
+                          struct err *e);
 
 /* Ask the broker, anew where it was asked before. As survey_ask(). */
 MUST_CHECK bool depths_ask(struct depths *depths, const struct settings *settings, int64_t timeout_ms, struct err *e);

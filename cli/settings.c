@@ -1,34 +1,30 @@
 #include "cli/settings.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bus/url.h"
 #include "schemas/hosts_dir.h"
+#include "schemas/ini_file.h"
 
 static const char default_path[] = "/etc/keyferry/keyferry.conf";
 
 struct reading {
     struct settings *settings;
-    char password_file[256], hosts_dir[256];
-    bool has_too_many_urls, is_out_of_memory;
-    FILE *file;
-    bool was_read, is_amid; /* a line of it; a line that is longer than what inih reads at once */
+    char password_file[256];
 };
-
-#define HOST_SECTION "[" HOSTS_SECTION_PREFIX
 
 enum { PARTITIONS_MAX = 1024 }; /* as the worker takes them; of more it says that they are too many */
 
-static bool add_host(struct settings *s, const struct uuid *host)
+static bool add_host(struct settings *s, const struct uuid *host, struct err *e)
 {
     struct uuid *hosts = reallocarray(s->hosts, s->host_count + 1, sizeof(*hosts));
 
     if (hosts == NULL)
-        return false;
+        return err_set(e, ERR_LOCAL, "out of memory");
     s->hosts = hosts;
     s->hosts[s->host_count++] = *host;
     return true;
@@ -37,67 +33,56 @@ static bool add_host(struct settings *s, const struct uuid *host)
 /* hosts_dir_take */
 static bool take_host(void *arg, const struct host_config *host, struct err *e)
 {
-    return add_host(arg, &host->uuid) || err_set(e, ERR_LOCAL, "out of memory");
+    return add_host(arg, &host->uuid, e);
 }
 
-/* inih's reader. Of sections without a key in them it tells nobody, and a host's may be such. */
-static char *next_line(char *text, int size, void *arg)
+/* A host's may be without a key. What is none is for the worker to complain of. */
+static bool on_section(void *arg, const char *name, int line, struct err *e)
 {
-    static const char bom[] = "\xef\xbb\xbf";
+    static const char prefix[] = HOSTS_SECTION_PREFIX;
     struct reading *r = arg;
-    char *line = fgets(text, size, r->file), *start = line;
     struct uuid host;
 
-    if (line == NULL)
-        return NULL;
-    if (!r->was_read && strncmp(line, bom, strlen(bom)) == 0)
-        start += strlen(bom);
-    if (!r->is_amid && strncmp(start, HOST_SECTION, strlen(HOST_SECTION)) == 0) {
-        start += strlen(HOST_SECTION);
-        if (uuid_parse(start, strcspn(start, "]"), &host)) /* one that is none is for the worker to complain of */
-            r->is_out_of_memory |= !add_host(r->settings, &host);
-    }
-    r->was_read = true;
-    r->is_amid = strchr(line, '\n') == NULL;
-    return line;
+    (void)line;
+    if (strncmp(name, prefix, strlen(prefix)) != 0)
+        return true;
+    name += strlen(prefix);
+    return !uuid_parse(name, strlen(name), &host) || add_host(r->settings, &host, e);
 }
 
-static int on_key(void *arg, const char *section, const char *key, const char *value)
+static bool on_key(void *arg, const char *section, const char *key, const char *value, struct err *e)
 {
     struct reading *r = arg;
     struct settings *s = r->settings;
     const struct {
-        const char *key;
+        const char *section, *key;
         char *at;
         size_t size;
     } texts[] = {
-        {"exchange", s->exchange, sizeof(s->exchange)},
-        {"reply_exchange", s->reply_exchange, sizeof(s->reply_exchange)},
-        {"dead_exchange", s->dead_exchange, sizeof(s->dead_exchange)},
-        {"events_exchange", s->events_exchange, sizeof(s->events_exchange)},
-        {"password_file", r->password_file, sizeof(r->password_file)},
-        {"ca_file", s->ca_file, sizeof(s->ca_file)},
-        {"cert_file", s->cert_file, sizeof(s->cert_file)},
-        {"key_file", s->key_file, sizeof(s->key_file)},
-        {"sasl", s->sasl, sizeof(s->sasl)},
+        {"worker", "state_dir", s->state_dir, sizeof(s->state_dir)},
+        {"worker", "hosts_dir", s->hosts_dir, sizeof(s->hosts_dir)},
+        {"bus", "exchange", s->exchange, sizeof(s->exchange)},
+        {"bus", "reply_exchange", s->reply_exchange, sizeof(s->reply_exchange)},
+        {"bus", "dead_exchange", s->dead_exchange, sizeof(s->dead_exchange)},
+        {"bus", "events_exchange", s->events_exchange, sizeof(s->events_exchange)},
+        {"bus", "password_file", r->password_file, sizeof(r->password_file)},
+        {"bus", "ca_file", s->ca_file, sizeof(s->ca_file)},
+        {"bus", "cert_file", s->cert_file, sizeof(s->cert_file)},
+        {"bus", "key_file", s->key_file, sizeof(s->key_file)},
+        {"bus", "sasl", s->sasl, sizeof(s->sasl)},
     };
 
-    if (strcmp(section, "worker") == 0 && strcmp(key, "state_dir") == 0)
-        snprintf(s->state_dir, sizeof(s->state_dir), "%s", value);
-    if (strcmp(section, "worker") == 0 && strcmp(key, "hosts_dir") == 0)
-        snprintf(r->hosts_dir, sizeof(r->hosts_dir), "%s", value);
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (strcmp(section, texts[i].section) == 0 && strcmp(key, texts[i].key) == 0)
+            snprintf(texts[i].at, texts[i].size, "%s", value);
     if (strcmp(section, "bus") != 0)
-        return 1;
+        return true;
     if (strcmp(key, "queue_type") == 0)
         s->is_classic = strcmp(value, "classic") == 0;
     if (strcmp(key, "partitions") == 0)
         s->partitions = strtoul(value, NULL, 10) % (PARTITIONS_MAX + 1);
-    if (strcmp(key, "url") == 0)
-        r->has_too_many_urls |= !url_list_add(s->urls, sizeof(s->urls), value);
-    for (size_t i = 0; i < COUNT(texts); i++)
-        if (strcmp(key, texts[i].key) == 0)
-            snprintf(texts[i].at, texts[i].size, "%s", value);
-    return 1;
+    return strcmp(key, "url") != 0 || url_list_add(s->urls, sizeof(s->urls), value) ||
+           err_set(e, ERR_CONFIG, "url is longer than %zu characters", sizeof(s->urls) - 1);
 }
 
 static bool read_password(struct reading *r, struct err *e)
@@ -124,29 +109,19 @@ static bool read_password(struct reading *r, struct err *e)
 
 static bool read_file(const char *path, struct reading *r, struct err *e)
 {
-    int bad = -1;
+    struct ini_reader reader = {.section = on_section, .key = on_key, .arg = r};
 
     strcpy(r->settings->state_dir, "/var/lib/keyferry");
     snprintf(r->settings->path, sizeof(r->settings->path), "%s", path);
-    r->file = fopen(path, "re");
-    if (r->file != NULL) {
-        bad = ini_parse_stream(next_line, r, on_key, r);
-        fclose(r->file);
-    }
-    if (bad < 0)
+    if (access(path, R_OK) != 0)
         return err_set(e, ERR_CONFIG, "%s: %s%s; give -c FILE or --url URL", path, strerror(errno),
                        errno == EACCES ? " (it is for root and for its group)" : "");
-    if (bad > 0)
-        return err_set(e, ERR_CONFIG, "%s:%d: neither a section, nor 'key = value', nor a comment", path, bad);
-    if (r->is_out_of_memory)
-        return err_set(e, ERR_LOCAL, "out of memory");
-    if (r->has_too_many_urls)
-        return err_set(e, ERR_CONFIG, "%s: url is longer than %zu characters", path, sizeof(r->settings->urls) - 1);
+    if (!ini_file_read(path, &reader, e))
+        return false;
     if (r->settings->urls[0] == '\0')
         return err_set(e, ERR_CONFIG, "%s: no url in [bus]", path);
-    if (strcmp(r->settings->sasl, "plain") != 0 && strcmp(r->settings->sasl, "external") != 0)
-        return err_set(e, ERR_CONFIG, "%s: sasl must be one of: plain, external", path);
-    return r->hosts_dir[0] == '\0' || hosts_dir_read(r->hosts_dir, take_host, r->settings, e);
+    return strcmp(r->settings->sasl, "plain") == 0 || strcmp(r->settings->sasl, "external") == 0 ||
+           err_set(e, ERR_CONFIG, "%s: sasl must be one of: plain, external", path);
 }
 
 static bool read_all(const struct options *options, struct reading *r, struct err *e)
@@ -172,6 +147,11 @@ bool settings_read(const struct options *options, struct settings *out, struct e
         return true;
     settings_done(out);
     return false;
+}
+
+bool settings_read_hosts(struct settings *settings, struct err *e)
+{
+    return settings->hosts_dir[0] == '\0' || hosts_dir_read(settings->hosts_dir, take_host, settings, e);
 }
 
 void settings_done(struct settings *settings)

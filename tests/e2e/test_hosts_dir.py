@@ -208,11 +208,20 @@ class HostsDir(Scenario):
         one, other = self.a.alias(), self.a.alias()
         worker = self.up(one, other)
         self.serves(worker, one, other)
-        done = subprocess.run([*program("keyferry"), "-c", worker.config, "queues"], capture_output=True, text=True,
-                              timeout=patience(20), check=False)
-        self.assertEqual(0, done.returncode, done.stderr)
+
+        def run(*arguments):
+            done = subprocess.run([*program("keyferry"), "-c", worker.config, *arguments], capture_output=True, text=True,
+                                  timeout=patience(20), check=False)
+            return done.returncode, done.stdout + done.stderr
+        status, said = run("queues")
+        self.assertEqual(0, status, said)
         for host in (one, other):
-            self.assertIn(host.uuid, done.stdout)
+            self.assertIn(host.uuid, said)
+        self.write(self.path(other), "nonsense\n")  # in the way of what needs all hosts, and of nothing else
+        for arguments, wanted in ((("queues",), 2), (("queues", "--host", one.uuid), 0), (("dead", "list"), 0)):
+            status, said = run(*arguments)
+            self.assertEqual(wanted, status, said)
+            self.assertEqual(wanted != 0, self.path(other) in said, said)
         self.write(self.path(one), "nonsense\n")
         done = subprocess.run([*program("keyferry"), "-c", worker.config, "queues"], capture_output=True, text=True,
                               timeout=patience(20), check=False)
