@@ -74,10 +74,19 @@ int conn_watch_domains(virConnectPtr conn, virConnectDomainEventCallback on_even
     return watch;
 }
 
+/*
+ * A libvirtd (9.0.0) that stood still and finds both this and the end of the connection is in danger: its main thread and
+ * another end the same watch at once. So it is asked first whether it answers; where not, the connection has ended when
+ * this returns, and no more is sent.
+ */
 void conn_unwatch_domains(virConnectPtr conn, int watch)
 {
-    if (watch >= 0)
-        (void)virConnectDomainEventDeregisterAny(conn, watch);
+    unsigned long version;
+
+    if (watch < 0)
+        return;
+    (void)virConnectGetLibVersion(conn, &version);
+    (void)virConnectDomainEventDeregisterAny(conn, watch);
 }
 
 /* A domain that is migrated to here is started, and only resumed when it has come: libvirt 9.0.0. */

@@ -91,6 +91,10 @@ class Scenario(unittest.TestCase):
             setattr(cls, name, getattr(cls.ground, name))
 
     def setUp(self):
+        for host in (self.a, self.b):  # as systemd would
+            if not host.alive:
+                print(f"      {host.name} ended with status {host.popen.returncode}: started again", flush=True)
+                host.start()
         self.client = self.lab.client(self.broker)
         self.addCleanup(self.lab.drop, self.client)
         self.pa.reset()
