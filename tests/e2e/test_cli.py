@@ -203,7 +203,7 @@ class Cli(Scenario):
     def test_exits_with_3_where_no_reply_comes_in_time(self):
         silent = self.fake_host({"SecretHostGetMsg": None})
         began = time.monotonic()
-        status, _, said = self.run_it("--timeout", "700", "get", "--host", silent.uuid, *self.identity())
+        status, _, said = self.run_it("--timeout", str(int(patience(700))), "get", "--host", silent.uuid, *self.identity())
         self.assertEqual(3, status, said)
         self.assertLess(time.monotonic() - began, patience(5))
 
@@ -237,7 +237,7 @@ class Cli(Scenario):
         self.client.channel.exchange_declare("cli.replies", "direct", durable=True)
         host = self.a.alias()
         worker = self.worker(host, settings={"bus": {"reply_exchange": "cli.replies"}})
-        run = subprocess.run([*program("keyferry"), "-c", worker.config, "--timeout", "5000", "get", *self.on(host)],
+        run = subprocess.run([*program("keyferry"), "-c", worker.config, "--timeout", "30000", "get", *self.on(host)],
                              capture_output=True, timeout=patience(60), check=False)
         self.assertEqual(1, run.returncode, run.stderr)
         self.assertIn(NOT_FOUND, run.stderr.decode())

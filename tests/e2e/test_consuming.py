@@ -109,11 +109,10 @@ class Consuming(Scenario):
         self.assertGreater(time.monotonic() - self.deaf_since, QUIET_S)
         self.assertIn("connected, but deaf", self.readiness(self.deaf, self.of_deaf)[1])
         self.assertIn("event=queue-deaf queue=keyferry.host." + self.of_deaf.hex, self.deaf.log_text())
-        self.assertTrue(self.notify.is_fed())  # consuming anew may help
+        wait_until(self.notify.is_fed, 5, "the watchdog to be fed: consuming anew may help")
         wait_until(lambda: "event=watchdog-unfed" in self.deaf.log_text(), CANARY_S + 15, "an end of it", 0.2)
-        fed = len(self.notify.feedings)
         time.sleep(3 * self.notify.watchdog_s)
-        self.assertEqual(fed, len(self.notify.feedings))
+        self.assertGreater(time.monotonic() - self.notify.feedings[-1], 2 * self.notify.watchdog_s)
         self.assertIn("consuming anew did not help", self.readiness(self.deaf, self.of_deaf)[1])
         self.assertNotIn("broker-down", self.deaf.log_text())  # heartbeats came and went all along
         self.assertGreater(self.wire.lost, lost)
@@ -159,7 +158,7 @@ class ConsumeOk(Scenario):
         wire = self.with_part_of_ours(Wire(self.broker))
         wire.stuck_from = FIRST_QUEUE_CHANNEL
         worker = self.with_part(self.lab.worker(wire, host, waits_ready=False, name="stuck")).start()
-        wait_until(lambda: wire.lost == 2, 30, "the worker to give up waiting, and the close to be lost as well", 0.2)
+        wait_until(lambda: wire.lost >= 2, 30, "the worker to give up waiting, and the close to be lost as well", 0.2)
         self.assertEqual(503, worker.get("/readyz?host=" + host.uuid)[0])
         wire.stuck_from = None
         wait_until(lambda: "event=queue-down" in worker.log_text(), 20, "the worker to say so")

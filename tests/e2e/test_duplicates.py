@@ -36,7 +36,8 @@ class Duplicates(Scenario):
         for reply in replies:
             self.refuses(reply, CONFLICT, effect=reply.opaque["effect"])
             self.assertEqual(replies[0].outcome, reply.outcome)
-        time.sleep(0.2)
+        fake.wait_for("SecretHostDeleteMsg")
+        self.client.settle()
         self.assertEqual(["SecretHostDefineMsg", "SecretHostDeleteMsg"], [request.name for request in fake.requests])
 
     def test_another_content_under_the_id_of_a_running_request_is_refused(self):

@@ -10,7 +10,7 @@ import pika
 from pika.exceptions import ChannelClosedByBroker, ProbableAccessDeniedError, UnroutableError
 
 from tests.e2e.base import NOT_FOUND, Scenario, new_dek, new_key, new_uuid
-from tests.lab import REPO, KeyManager, Listener, program, wait_until
+from tests.lab import REPO, KeyManager, Listener, patience, program, wait_until
 from tests.lab.broker import BIN
 from tests.lab.client import Client
 
@@ -202,7 +202,7 @@ class LeastPrivilege(Kit):
         def dead(user, *arguments):
             more = () if arguments[0] == "list" else ("--audit", audit)
             run = subprocess.run([*program("keyferry"), "--url", self.url(user), "--json", "dead", *arguments, *more],
-                                 capture_output=True, text=True, check=False, timeout=60)
+                                 capture_output=True, text=True, check=False, timeout=patience(60))
             return run.returncode, run.stdout, run.stderr
         for user in ("mgmt", self.user_a, "kms"):
             for arguments in (("list",), ("replay", "--all"), ("drop", "--all")):
@@ -227,7 +227,7 @@ class LeastPrivilege(Kit):
             f.write(f"[bus]\nurl = {self.url(user)}\nreply_exchange = {REPLIES}\n[host.{self.a.uuid}]\n"
                     "libvirt_uri = qemu:///system\n")
         run = subprocess.run([*program("keyferry"), "-c", path, *arguments], capture_output=True, text=True, check=False,
-                             timeout=60)
+                             timeout=patience(60))
         self.assertEqual(status, run.returncode, (user, arguments, run.stdout, run.stderr))
         return run.stdout, run.stderr
 
@@ -242,14 +242,14 @@ class LeastPrivilege(Kit):
             self.addCleanup(watch.kill)
             self.assertIn("watching", watch.stderr.readline())
             self.keyferry(0, user, "host-key", "--host", self.a.uuid, "--rotate")
-            self.assertIn(self.a.uuid, watch.communicate(timeout=20)[0])
+            self.assertIn(self.a.uuid, watch.communicate(timeout=patience(20))[0])
         for user in ("mgmt", "ops", "kms", self.user_a):
             self.assertIn("keyferry.host." + self.a.hex, self.keyferry(0, user, "queues")[0])
         for user in ("kms", self.user_a):
             for arguments in (("status",), ("watch",), ("bench", "--host", self.a.uuid)):
                 self.assertIn("403", self.keyferry(5, user, *arguments)[1])
         run = subprocess.run([*program("keyferry"), "-c", worker.config, "doctor"], capture_output=True, text=True,
-                             check=False, timeout=60)
+                             check=False, timeout=patience(60))
         self.assertEqual((0, ""), (run.returncode, run.stderr), run.stdout)
         self.assertIn("'keyferry.workers' for the workers of this state_dir is there", run.stdout)
         self.assertNotRegex(run.stdout, "(?m)^(warn|fail)  (rights|pool)")

@@ -25,12 +25,12 @@ class Lines(Scenario):
             self.client.send("SecretHostGetMsg", host, **new_key(), properties={"reply_to": "n" * 255})
             self.client.send("SecretHostDefineMsg", host, **{**new_key(), "description": "d" * 5000, "dekBase64": nasty})
             self.refuses(self.get(host, new_key()), NOT_FOUND)
+            wait_until(lambda: {"host-key", "worker-up", "broker-up", "queue-up", "request"} <=
+                       {line["event"] for line in worker.log_lines()}, 10, "a line of each")
             lines = worker.log_lines()
             self.assertTrue(all(isinstance(line.get("total_ms", 0), int if form == "json" else (int, str))
                                 for line in lines))
             self.assertTrue(worker.log_text().startswith("{" if form == "json" else "ts="))
-            self.assertLessEqual({"host-key", "worker-up", "broker-up", "queue-up", "request"},
-                                 {line["event"] for line in lines})
             self.assertNotIn("\x1b", worker.log_text())
 
     def test_level_and_format_change_with_a_sighup(self):

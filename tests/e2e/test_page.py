@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 from tests.e2e.base import NOT_FOUND, Scenario, new_dek, new_key, new_uuid
-from tests.lab import Search, Worker, free_port, program, wait_until
+from tests.lab import Search, Worker, free_port, patience, program, wait_until
 
 TOKEN = "a-token-of-the-lab-which-is-long"
 
@@ -30,7 +30,7 @@ class PageScenario(Scenario):
 
     def ask(self, worker, path, headers=None, address="127.0.0.1"):
         """(status, headers, text)"""
-        connection = http.client.HTTPConnection(address, worker.port, timeout=10)
+        connection = http.client.HTTPConnection(address, worker.port, timeout=patience(10))
         try:
             connection.request("GET", path, headers=headers or {})
             answer = connection.getresponse()
@@ -160,8 +160,10 @@ class Json(PageScenario):
         key = new_key()
         secret = self.defined(host, key, leaseSeconds=3600)
         self.refuses(self.get(host, new_key()), NOT_FOUND)
-        wait_until(lambda: self.state(worker)["leases"], 15, "the lease to be counted", every=0.1)
-        state = self.state(worker)
+        def counted():
+            state = self.state(worker)
+            return state if state["leases"] and len(state["recent"]) == 2 else None
+        state = wait_until(counted, 15, "the lease and both requests to be counted", every=0.1)
         self.assertEqual((worker.name, True, True, [], 1), tuple(state[name] for name in (
             "worker", "brokerUp", "ledgerUp", "troubles", "secrets")))
         self.assertEqual([(host.uuid, "ready", True)], [(one["hostUuid"], one["state"], one["served"])
@@ -180,7 +182,7 @@ class Events(PageScenario):
         listener = socket.socket()
         if buffer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        listener.settimeout(15)
+        listener.settimeout(patience(15))
         listener.connect(("127.0.0.1", worker.port))
         self.addCleanup(listener.close)
         listener.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -247,7 +249,7 @@ class Access(PageScenario):
             worker.write_config()
             for more in ([], ["--check-config"]):
                 run = subprocess.run([*program("keyferryd"), "-c", worker.config, *more], capture_output=True, text=True,
-                                     timeout=20, check=False)
+                                     timeout=patience(20), check=False)
                 self.assertEqual(3, run.returncode, run.stderr)
                 self.assertIn("needs http_token_file", run.stderr)
 
@@ -256,7 +258,7 @@ class Access(PageScenario):
                            ("/nowhere/token", "No such file")):
             worker = Worker(self.lab, self.broker, [self.a.alias()], "none-" + new_uuid()[:4], waits_ready=False,
                             settings={"worker": {"http_token_file": file}})
-            run = subprocess.run(worker.argv(), capture_output=True, text=True, timeout=20, check=False)
+            run = subprocess.run(worker.argv(), capture_output=True, text=True, timeout=patience(20), check=False)
             self.assertEqual(3, run.returncode, run.stderr)
             self.assertIn(says, run.stderr)
 

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 
 from tests.e2e.base import NOT_FOUND, Scenario, new_dek, new_key, new_uuid, usage_id
-from tests.lab import Listener, program, wait_until
+from tests.lab import Listener, patience, program, wait_until
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -112,7 +112,7 @@ class Reconcile(Scenario):
 
         def run(*more):
             return subprocess.run([*program("keyferry"), "--url", self.broker.url, *more, "reconcile", "--host",
-                                   self.host.uuid], capture_output=True, text=True, timeout=30, check=False)
+                                   self.host.uuid], capture_output=True, text=True, timeout=patience(30), check=False)
         dry = run("--dry-run")
         self.assertEqual(0, dry.returncode, dry.stderr)
         self.assertRegex(dry.stdout, rf"found +not-in-libvirt +{secret} since 20\d\d-")

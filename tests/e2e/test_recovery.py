@@ -51,6 +51,12 @@ class Recovery(Scenario):
         self.broker.wait_for_drained(self.queue_a)
         self.lives()
 
+    @staticmethod
+    def waits_for_another(worker):
+        """A request of this worker does."""
+        wait_until(lambda: 'keyferry_requests_in_flight{stage="waiting"} 1\n' in worker.get("/metrics")[1], 20,
+                   "the request to wait for another worker")
+
     # The broker.
     def test_a_broker_that_is_stopped_and_started(self):
         cases = self.queue_up(200)
@@ -121,7 +127,7 @@ class Recovery(Scenario):
         secret_uuid = self.defined(self.a, key, dek)
         self.wb.freeze()
         waiting = self.client.send("VtpmPreMigrateMsg", self.a, **self.pre_migrate_fields(self.a, self.b, key, dek))
-        wait_until(lambda: "VtpmPreMigrateMsg" in self.wa.log_text() or time.sleep(0.5) is None, 2)
+        self.waits_for_another(self.wa)
         self.broker.restart()
         self.wb.thaw()
         self.client.reconnect()
@@ -161,7 +167,7 @@ class Recovery(Scenario):
         self.a.kill()
         began = time.monotonic()
         for _ in range(2):
-            reply = self.define(self.a, new_key(), messageDeadline=int(time.time() * 1000) + 1500)
+            reply = self.define(self.a, new_key(), messageDeadline=int((time.time() + patience(1.5)) * 1000))
             self.refuses(reply, HYPERVISOR_AWAY)
             self.assertIs(True, reply.opaque["retryable"])
         self.assertLess(time.monotonic() - began, patience(8))
@@ -186,7 +192,7 @@ class Recovery(Scenario):
         x, y = self.a.alias(), self.b.alias()
         self.worker(x, y)
         self.b.kill()
-        held = self.client.send("SecretHostGetMsg", y, **new_key(), messageDeadline=int(time.time() * 1000) + 20000)
+        held = self.client.send("SecretHostGetMsg", y, **new_key(), messageDeadline=int((time.time() + patience(20)) * 1000))
         for _ in range(20):
             self.refuses(self.get(x, new_key()), NOT_FOUND)
         self.b.start()
@@ -242,7 +248,7 @@ class Recovery(Scenario):
         self.defined(self.a, key, dek)
         self.wb.freeze()
         waiting = self.client.send("VtpmPreMigrateMsg", self.a, **self.pre_migrate_fields(self.a, self.b, key, dek))
-        self.client.settle(0.5)
+        self.waits_for_another(self.wa)
         self.wa.signal(signal.SIGTERM)
         time.sleep(0.5)
         self.wb.thaw()
@@ -255,7 +261,7 @@ class Recovery(Scenario):
         self.defined(host, key, dek)
         self.wb.freeze()
         waiting = self.client.send("VtpmPreMigrateMsg", host, **self.pre_migrate_fields(host, self.b, key, dek))
-        self.client.settle(0.5)
+        self.waits_for_another(worker)
         self.assertEqual(1, worker.stop())
         self.wb.thaw()
         worker.start()
@@ -298,7 +304,7 @@ class Recovery(Scenario):
         self.defined(self.a, key, dek)
         self.wb.freeze()
         waiting = self.client.send("VtpmPreMigrateMsg", self.a, **self.pre_migrate_fields(self.a, self.b, key, dek))
-        self.client.settle(0.5)
+        self.waits_for_another(self.wa)
         self.wb.kill()
         self.wb.start()
         self.succeeds(self.client.wait(waiting))

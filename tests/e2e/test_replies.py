@@ -87,7 +87,7 @@ class Replies(Scenario):
         self.send(fields, name="SecretHostDefineMsg", reply_to="no-such-queue")
         self.succeeds(self.get(self.a, key))
         self.broker.wait_for_drained("keyferry.host." + self.a.hex)
-        line, = [line for line in self.wa.log_text().splitlines() if fields["id"] in line]
+        line, = wait_until(lambda: [line for line in self.wa.log_text().splitlines() if fields["id"] in line], 10, "its line")
         self.assertIn("returned", line)
 
     def test_to_an_address_that_the_broker_fails_on_disturbs_nobody_for_long(self):

@@ -11,6 +11,14 @@ from .process import LabError, Process, answers, free_port, patience, wait_until
 BIN = "/usr/lib/rabbitmq/bin/"  # the scripts in /usr/sbin change to the user rabbitmq and another HOME
 
 
+def parameters_of(url):
+    """pika's: without heartbeats, and with patience at the login."""
+    parameters = pika.URLParameters(url)
+    parameters.heartbeat = 0
+    parameters.socket_timeout, parameters.stack_timeout = patience(10), patience(15)
+    return parameters
+
+
 class Epmd(Process):
     """Erlang's port mapper. A node would start one by itself, which then outlives it."""
 
@@ -157,9 +165,7 @@ class Broker(Process):
         return [dict(zip(columns, line.split("\t"))) for line in out.splitlines() if line]
 
     def connection(self, url=None):
-        parameters = pika.URLParameters(url or self.url)
-        parameters.heartbeat = 0
-        return pika.BlockingConnection(parameters)
+        return pika.BlockingConnection(parameters_of(url or self.url))
 
     def queue(self, name):
         """(messages ready, consumers) of a queue, or None if there is no such queue."""

@@ -7,6 +7,7 @@ import uuid
 import msgpack
 import pika
 
+from .broker import parameters_of
 from .process import LabError, patience
 
 EXCHANGE = "keyferry.p2p"
@@ -106,9 +107,7 @@ class Client:
         self.connect()
 
     def connect(self):
-        parameters = pika.URLParameters(self.url)
-        parameters.heartbeat = 0
-        self.connection = pika.BlockingConnection(parameters)
+        self.connection = pika.BlockingConnection(parameters_of(self.url))
         self.channel = self.connection.channel()
         self.channel.add_on_return_callback(lambda _, method, properties, body: self.returned.append(properties))
         if self.durable:

@@ -5,7 +5,7 @@ import subprocess
 import urllib.parse
 import urllib.request
 
-from .process import LabError, Process, free_port
+from .process import LabError, Process, free_port, patience
 
 BIN = "/usr/bin/prometheus"
 TOOL = "/usr/bin/promtool"
@@ -13,7 +13,7 @@ TOOL = "/usr/bin/promtool"
 
 def promtool(*args, text=None):
     """What promtool prints, or an error with it."""
-    run = subprocess.run([TOOL, *args], input=text, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run([TOOL, *args], input=text, capture_output=True, text=True, timeout=patience(60), check=False)
     if run.returncode:
         raise LabError(f"promtool {' '.join(args)}: {run.stdout}{run.stderr}")
     return run.stdout + run.stderr
@@ -46,7 +46,7 @@ class Prometheus(Process):
 
     def ask(self, page, **fields):
         url = f"http://127.0.0.1:{self.port}/api/v1/{page}?" + urllib.parse.urlencode(fields)
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=patience(10)) as answer:
             return json.load(answer)["data"]
 
     def query(self, text):

@@ -6,6 +6,7 @@ import uuid
 
 import pika
 
+from .broker import parameters_of
 from .client import EXCHANGE, decode, encode
 from .hpke import KeyPair, aad_of
 from .process import wait_until
@@ -59,9 +60,8 @@ class Service:
         self._channel.stop_consuming()
 
     def _serve(self):
-        parameters = pika.URLParameters(self.broker.url_of(self.user) if self.user else self.broker.url)
-        parameters.heartbeat = 0
-        self._connection = pika.BlockingConnection(parameters)
+        self._connection = pika.BlockingConnection(parameters_of(
+            self.broker.url_of(self.user) if self.user else self.broker.url))
         try:
             self._channel = self._connection.channel()
             self._channel.exchange_declare(EXCHANGE, "topic", durable=True)

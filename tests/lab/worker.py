@@ -6,7 +6,7 @@ import shlex
 import sqlite3
 
 from .log_lines import complaint_about, parse
-from .process import LabError, Process, free_port
+from .process import LabError, Process, free_port, patience
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -47,11 +47,12 @@ class Worker(Process):
         self.write_config()
 
     def write_config(self):
-        """Write self.settings; a key whose value is None is left out."""
-        with open(self.config, "w", encoding="utf-8") as f:
+        """Write self.settings; a key whose value is None is left out. It is replaced as a whole: a worker may be reading it."""
+        with open(self.config + ".new", "w", encoding="utf-8") as f:
             for section, keys in self.settings.items():
                 f.write(f"[{section}]\n")
                 f.writelines(f"{key} = {value}\n" for key, value in keys.items() if value is not None)
+        os.rename(self.config + ".new", self.config)
 
     def argv(self):
         return [*program("keyferryd", self.build), "-c", self.config]
@@ -76,12 +77,14 @@ class Worker(Process):
         return next(iter(self.ask_ledger("SELECT state, attempts FROM inbox WHERE id = ?", request_id)), None)
 
     def get(self, path):
-        """(status, text) of a page on its `http` port."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        """(status, text) of a page on its `http` port; OSError where there is none, or no more of it."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patience(10))
         try:
             connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read().decode()
+        except http.client.HTTPException as e:
+            raise ConnectionError(f"{self.name}: {e!r}") from e
         finally:
             connection.close()
 
@@ -114,5 +117,6 @@ class Worker(Process):
                 raise LabError(f"a line of {self.name}'s log cannot be read: {complaint}")
 
     def log_lines(self):
-        """The fields of each line."""
-        return [parse(line) for line in self.log_text().splitlines() if not line.startswith("keyferryd: ")]
+        """The fields of each line that is whole."""
+        lines = self.log_text().rpartition("\n")[0].splitlines()
+        return [parse(line) for line in lines if not line.startswith("keyferryd: ")]
