@@ -70,6 +70,8 @@ void consumer_on_intake_lost(void *arg, struct intake *intake, const char *why)
         c->owner->notices(c->arg, why);
         return;
     }
+    if (intake == &c->topology && topology_relent(c->asks, intake->channel.at))
+        return;
     snprintf(c->lost_text, sizeof(c->lost_text), "%s: %s", connection_peer(c->host.connection), why);
     c->owner->lost(c->arg, c->lost_text);
 }
@@ -116,6 +118,7 @@ static void on_opened(void *arg)
 {
     struct consumer *c = arg;
 
+    c->host.values.broker_major = consumer_broker(c)->major;
     if (c->config->declare)
         intake_open(&c->topology);
     else

@@ -7,18 +7,28 @@
 
 enum { CHANNEL_MOST = 65535 };
 
+static bool has_partitions(const struct bus_config *config)
+{
+    return config->partition_exchange[0] != '\0';
+}
+
+static size_t partition_count(const struct bus_config *config)
+{
+    return has_partitions(config) ? config->queue_count : 0;
+}
+
 static struct ask_row queue_row(const struct consumer *c)
 {
-    return c->partitions != NULL && c->config->declare ? topology_partition : topology_host_queue(c->config->declare);
+    return has_partitions(c->config) && c->config->declare ? topology_partition
+                                                           : topology_host_queue(c->config->declare);
 }
 
 static void intakes_init(struct consumer *c, const char *reply_queue, const char *notices_queue)
 {
     const struct bus_config *config = c->config;
 
-    c->topology = (struct intake){.host = &c->host, .row = topology_shared, .number = CHANNEL_TOPOLOGY};
-    if (c->partitions != NULL)
-        c->topology.row = topology_partitions(config->queue_count, c->partitions);
+    c->topology = (struct intake){
+        .host = &c->host, .row = topology_all(partition_count(config), c->asks), .number = CHANNEL_TOPOLOGY};
     c->replies = (struct intake){
         .host = &c->host,
         .row = topology_reply_queue(config->reply_exchange[0] != '\0', config->events_key[0] != '\0'),
@@ -60,18 +70,16 @@ static void intakes_init(struct consumer *c, const char *reply_queue, const char
 static struct consumer *consumer_alloc(const struct bus_config *config)
 {
     struct consumer *c = calloc(1, sizeof(*c));
-    bool has_partitions = config->partition_exchange[0] != '\0';
 
     if (c == NULL)
         return NULL;
     c->config = config;
     c->sources = calloc(config->queue_count + 1, sizeof(*c->sources));
-    if (has_partitions)
-        c->partitions = calloc(topology_partitions_count(config->queue_count), sizeof(*c->partitions));
-    if (c->sources != NULL && (c->partitions != NULL || !has_partitions))
+    c->asks = calloc(topology_all_count(partition_count(config)), sizeof(*c->asks));
+    if (c->sources != NULL && c->asks != NULL)
         return c;
     free(c->sources);
-    free(c->partitions);
+    free(c->asks);
     free(c);
     return NULL;
 }
@@ -141,6 +149,6 @@ void consumer_free(struct consumer *c)
     for (size_t i = 0; i < c->config->queue_count; i++)
         source_done(&c->sources[i]);
     free(c->sources);
-    free(c->partitions);
+    free(c->asks);
     free(c);
 }

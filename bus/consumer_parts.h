@@ -16,7 +16,7 @@ struct consumer {
     const struct consumer_owner *owner;
     void *arg;
     struct intake topology, replies, notices;
-    struct ask *partitions; /* what the topology's row asks, where there are any; else NULL */
+    struct ask *asks; /* what the topology's row asks */
     struct source *sources;
     struct counting counting;
     struct canary_sender canaries;

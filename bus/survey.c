@@ -42,8 +42,10 @@ static struct ask_row row_of(const struct survey_question *q)
     return *rows[q->kind];
 }
 
-static struct ask_values values_of(const struct survey *s, const struct survey_question *q)
+static struct ask_values values_of(const struct asking *a, const struct survey_question *q)
 {
+    const struct survey *s = a->survey;
+
     return (struct ask_values){
         .names = {[SUBJECT_NONE] = "",
                   [SUBJECT_REQUESTS] = q->kind == SURVEY_BIND ? q->exchange : q->name,
@@ -51,6 +53,7 @@ static struct ask_values values_of(const struct survey *s, const struct survey_q
                   [SUBJECT_QUEUE] = q->name,
                   [SUBJECT_KEY] = q->key != NULL ? q->key : ""},
         .consumer_tag = "",
+        .broker_major = connection_broker(a->connection)->major,
         .queue_type = s->queue_type,
     };
 }
@@ -63,7 +66,7 @@ static void ask_next(struct asking *a, struct asker *asker)
     if (a->begun == a->survey->count)
         return;
     asker->question = &a->survey->questions[a->begun++];
-    values = values_of(a->survey, asker->question);
+    values = values_of(a, asker->question);
     channel_open(&asker->channel, (uint16_t)(asker - a->askers + 1), row_of(asker->question), &values,
                  connection_out(a->connection));
 }
@@ -101,7 +104,7 @@ static bool on_frame(void *arg, const struct wire_frame *frame, struct err *e)
 
     if (frame->channel > ASKERS || asker->question == NULL)
         return err_set(e, ERR_BUS, "a frame on channel %u, which is not open", frame->channel);
-    values = values_of(a->survey, asker->question);
+    values = values_of(a, asker->question);
     if (frame->kind == WIRE_METHOD && frame->method == METHOD_QUEUE_OK) {
         asker->question->messages = frame->message_count;
         asker->question->consumers = frame->consumers;

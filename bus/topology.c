@@ -14,8 +14,8 @@ static const struct argument host_arguments[] = {
 };
 
 static const struct argument dead_arguments[] = {
-    { .name = "x-queue-type",     .text = "quorum" },    /* even where the host queues are classic */
-    { .name = "x-delivery-limit", .number = INT32_MAX }, /* each look counts, and from 4.0 on 20 would be the last */
+    { .name = "x-queue-type",     .text = "quorum" }, /* even where the host queues are classic */
+    { .name = "x-delivery-limit", .number = INT32_MAX, .from_major = 4 }, /* else each look counts, and 20 would be the last */
 };
 
 #define ARGUMENTS(table) .arguments = (table), .argument_count = COUNT(table)
@@ -183,21 +183,31 @@ struct ask_row topology_host_queue(bool declare)
     return declare ? (struct ask_row)ROW(host_queue) : (struct ask_row)ROW(host_queue_as_it_is);
 }
 
-size_t topology_partitions_count(size_t queue_count)
+size_t topology_all_count(size_t queue_count)
 {
-    return COUNT(shared) + COUNT(partition_exchange) + queue_count * COUNT(partition_listed);
+    return COUNT(shared) + (queue_count == 0 ? 0 : COUNT(partition_exchange) + queue_count * COUNT(partition_listed));
 }
 
-struct ask_row topology_partitions(size_t queue_count, struct ask *asks)
+struct ask_row topology_all(size_t queue_count, struct ask *asks)
 {
-    struct ask *at = mempcpy(mempcpy(asks, shared, sizeof(shared)), partition_exchange, sizeof(partition_exchange));
+    struct ask *at = mempcpy(asks, shared, sizeof(shared));
 
+    if (queue_count > 0)
+        at = mempcpy(at, partition_exchange, sizeof(partition_exchange));
     for (size_t i = 0; i < queue_count; i++)
         for (size_t k = 0; k < COUNT(partition_listed); k++, at++) {
             *at = partition_listed[k];
             at->number = i;
         }
     return (struct ask_row){asks, (size_t)(at - asks)};
+}
+
+bool topology_relent(struct ask *asks, size_t number)
+{
+    if (number >= COUNT(shared) || asks[number].kind != ASK_QUEUE)
+        return false;
+    asks[number].flags ^= QUEUE_DURABLE ^ QUEUE_PASSIVE;
+    return (asks[number].flags & QUEUE_PASSIVE) != 0;
 }
 
 struct ask_row topology_reply_queue(bool bound, bool listens)
@@ -258,7 +268,7 @@ static void write_queue(const struct ask *ask, const struct ask_values *values, 
 
     for (size_t i = 0; i < ask->argument_count; i++) {
         const struct argument *a = &ask->arguments[i];
-        if (a->quorum_only && values->queue_type != QUEUE_QUORUM)
+        if ((a->quorum_only && values->queue_type != QUEUE_QUORUM) || a->from_major > values->broker_major)
             continue;
         arguments[count++] = (struct wire_argument){
             .name = a->name,

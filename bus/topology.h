@@ -45,7 +45,8 @@ struct argument {
     enum subject subject; /* its text is this one's name; or SUBJECT_NONE */
     int32_t number;
     bool is_flag;
-    bool quorum_only; /* left out of a classic queue */
+    bool quorum_only;    /* left out of a classic queue */
+    unsigned from_major; /* left out where RabbitMQ is older, or not known */
 };
 
 struct ask {
@@ -74,6 +75,7 @@ struct ask_values {
     const char *consumer_tag;
     uint16_t prefetch;
     enum queue_type queue_type;
+    unsigned broker_major; /* RabbitMQ's version; 0: not known */
 };
 
 extern const struct ask_row topology_shared; /* exchanges and dead letters: complete before any host queue */
@@ -82,14 +84,21 @@ struct ask_row topology_host_queue(bool declare);
 extern const struct ask_row topology_partition; /* a queue behind the exchange of partitions */
 
 /*
- * topology_shared, then the exchange of partitions and each of them bound to it, in
+ * topology_shared; and where `queue_count` is not 0 the exchange of partitions and each of them bound to it, in
  * their order: RabbitMQ's ring goes by the order in which they were bound, and after
  * a restart by that of their names (3.10.8, usort in the plugin's recover()). Where
  * both are the same a host stays with its queue. `asks` has room for as many as
- * topology_partitions_count().
+ * topology_all_count().
  */
-size_t topology_partitions_count(size_t queue_count);
-struct ask_row topology_partitions(size_t queue_count, struct ask *asks);
+size_t topology_all_count(size_t queue_count);
+struct ask_row topology_all(size_t queue_count, struct ask *asks);
+
+/*
+ * The ask of topology_all() with this number was refused. Where it is the queue of dead
+ * letters, others may have declared it otherwise: next time it is only looked for; and
+ * where it was looked for, declared. True if the next time may be better.
+ */
+bool topology_relent(struct ask *asks, size_t number);
 
 extern const struct ask_row topology_counted;                  /* the same, only to ask how much it holds */
 extern const struct ask_row topology_nothing;                  /* a channel, and no more */

@@ -136,7 +136,8 @@ static void tell_exchange(struct examination *x, size_t at, const char *purpose)
 }
 
 /* Who may not declare it may not ask how it was declared either. */
-static void tell_declared(struct examination *x, const struct survey_question *q, const char *advice)
+static void tell_declared(struct examination *x, const struct survey_question *q, enum verdict_of_doctor other,
+                          const char *advice)
 {
     if (survey_is_yes(q))
         doctor_say(x->doctor, DOCTOR_OK, "queue", NULL, "'%s' is declared as this worker would", q->name);
@@ -147,7 +148,7 @@ static void tell_declared(struct examination *x, const struct survey_question *q
         doctor_say(x->doctor, DOCTOR_FAIL, "rights", "give the right to configure it, or set declare = no", "%s",
                    q->text);
     else
-        doctor_say(x->doctor, DOCTOR_FAIL, "queue", advice, "%s", q->is_answered ? q->text : "no answer");
+        doctor_say(x->doctor, other, "queue", advice, "%s", q->is_answered ? q->text : "no answer");
 }
 
 static void tell_dead_queue(struct examination *x)
@@ -167,7 +168,8 @@ static void tell_dead_queue(struct examination *x)
         doctor_say(x->doctor, DOCTOR_WARN, "dead letters", "keyferry dead list", "%u wait in '%s'", q->messages,
                    q->name);
     if (ask(x, &declared, 1, &e))
-        tell_declared(x, &declared, "replay or drop what is in it, delete it, and let a worker make it anew");
+        tell_declared(x, &declared, DOCTOR_WARN,
+                      "replay or drop what is in it, delete it, and let a worker make it anew");
 }
 
 static void tell_partitions(struct examination *x)
@@ -219,7 +221,7 @@ static void tell_queue(struct examination *x, size_t queue)
     if (!survey_is_yes(&q[OF_QUEUE_READ]))
         doctor_say(x->doctor, DOCTOR_FAIL, "rights", "give this user the right to read it; deploy/broker-user does",
                    "%s", q[OF_QUEUE_READ].is_answered ? q[OF_QUEUE_READ].text : "no answer");
-    tell_declared(x, &q[OF_QUEUE_DECLARED],
+    tell_declared(x, &q[OF_QUEUE_DECLARED], DOCTOR_FAIL,
                   "let it be drained, delete it, and let a worker make it anew; or set queue_type as it is");
 }
 

@@ -328,6 +328,7 @@ static void makes_the_names_of_the_contract(void **state)
         {.key = amqp_cstring_bytes("x-delivery-limit"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = 50}},
     };
     amqp_table_entry_t dead_arguments[] = {
+        /* before 4.0 without the second */
         argument_text("x-queue-type", "quorum"),
         {.key = amqp_cstring_bytes("x-delivery-limit"), .value = {.kind = AMQP_FIELD_KIND_I32, .value.i32 = INT32_MAX}},
     };
@@ -338,7 +339,7 @@ static void makes_the_names_of_the_contract(void **state)
     (void)state;
     rig_up(&rig, &config);
     assert_true(outsider_declares(queue, host, COUNT(host)));
-    assert_true(outsider_declares(dead, dead_arguments, COUNT(dead_arguments)));
+    assert_true(outsider_declares(dead, dead_arguments, broker_is_from(bus_broker(rig.bus), 4, 0) ? 2 : 1));
     for (int i = 1; i < (int)COUNT(host) - 1; i++) { /* 3.10 does not compare the last one, x-delivery-limit */
         amqp_table_entry_t others[COUNT(host)];
         memcpy(others, host, sizeof(host));

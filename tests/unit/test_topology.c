@@ -30,7 +30,7 @@ struct asked {
     struct sent frame;
 };
 
-static void ask_all(struct asked *asked, struct ask_row row, enum queue_type type)
+static void ask_all_of(struct asked *asked, struct ask_row row, enum queue_type type, unsigned broker_major)
 {
     struct bus_config config = config_of(type);
     struct ask_values values = topology_values(&config);
@@ -38,11 +38,17 @@ static void ask_all(struct asked *asked, struct ask_row row, enum queue_type typ
 
     values.names[SUBJECT_QUEUE] = "keyferry.host.aa";
     values.names[SUBJECT_KEY] = "host.aa";
+    values.broker_major = broker_major;
     for (size_t i = 0; i < row.count; i++)
         ask_write(&row.asks[i], &values, &out, 3);
     init_amqp_pool(&asked->pool, 0);
     asked->left = outbox_taken(&out, asked->bytes, sizeof(asked->bytes));
     asked->at = asked->bytes;
+}
+
+static void ask_all(struct asked *asked, struct ask_row row, enum queue_type type)
+{
+    ask_all_of(asked, row, type, 0);
 }
 
 static const void *next(struct asked *asked, amqp_method_number_t id)
@@ -84,8 +90,8 @@ static void dead_letters_have_a_queue_bound_before_there_is_any_host_queue(void 
     struct asked asked;
 
     (void)state;
-    for (int type = QUEUE_QUORUM; type <= QUEUE_CLASSIC; type++) {
-        ask_all(&asked, topology_shared, (enum queue_type)type);
+    for (unsigned major = 3; major <= 4; major++) {
+        ask_all_of(&asked, topology_shared, major == 3 ? QUEUE_CLASSIC : QUEUE_QUORUM, major);
         next(&asked, AMQP_CHANNEL_OPEN_METHOD);
         assert_exchange(&asked, "keyferry.p2p", "topic");
         assert_exchange(&asked, "keyferry.events", "topic");
@@ -93,11 +99,13 @@ static void dead_letters_have_a_queue_bound_before_there_is_any_host_queue(void 
         const amqp_queue_declare_t *m = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
         assert_text(m->queue, "keyferry.dead");
         assert_true(m->durable);
-        assert_int_equal(m->arguments.num_entries, 2);
+        assert_int_equal(m->arguments.num_entries, major - 2);
         assert_text(m->arguments.entries[0].key, "x-queue-type");
         assert_text(m->arguments.entries[0].value.value.bytes, "quorum");
-        assert_text(m->arguments.entries[1].key, "x-delivery-limit");
-        assert_int_equal(m->arguments.entries[1].value.value.i32, INT32_MAX);
+        if (major == 4) {
+            assert_text(m->arguments.entries[1].key, "x-delivery-limit");
+            assert_int_equal(m->arguments.entries[1].value.value.i32, INT32_MAX);
+        }
         assert_bind(&asked, "keyferry.dead", "keyferry.dead", "");
         done(&asked);
     }
@@ -183,14 +191,39 @@ static void assert_partition(struct asked *asked, const char *queue)
     assert_bind(asked, queue, "keyferry.partitions", "1");
 }
 
+static void a_queue_of_dead_letters_that_others_declared_is_looked_for_and_one_that_is_gone_declared(void **state)
+{
+    enum { DEAD_QUEUE = 4 };
+    const amqp_queue_declare_t *m;
+    struct ask asks[16];
+    struct asked asked;
+    struct ask_row row = topology_all(0, asks);
+
+    (void)state;
+    for (size_t i = 0; i <= row.count; i++)
+        assert_true(i == DEAD_QUEUE || !topology_relent(asks, i));
+    for (int is_passive = 1; is_passive >= 0; is_passive--) {
+        assert_int_equal(topology_relent(asks, DEAD_QUEUE), is_passive);
+        ask_all(&asked, row, QUEUE_QUORUM);
+        for (size_t i = 0; i < DEAD_QUEUE; i++)
+            assert_true(sent_next(&asked.at, &asked.left, &asked.pool, &asked.frame));
+        m = next(&asked, AMQP_QUEUE_DECLARE_METHOD);
+        assert_int_equal(m->passive, is_passive);
+        assert_int_equal(m->durable, !is_passive);
+        assert_bind(&asked, "keyferry.dead", "keyferry.dead", "");
+        done(&asked);
+    }
+}
+
 static void partitions_are_bound_in_their_order_by_one_channel_before_any_is_consumed(void **state)
 {
     struct ask asks[16];
     struct asked asked;
 
     (void)state;
-    assert_int_equal(topology_partitions_count(COUNT(listed)), topology_shared.count + 2 + 2 * COUNT(listed));
-    ask_all(&asked, topology_partitions(COUNT(listed), asks), QUEUE_QUORUM);
+    assert_int_equal(topology_all_count(0), topology_shared.count);
+    assert_int_equal(topology_all_count(COUNT(listed)), topology_shared.count + 2 + 2 * COUNT(listed));
+    ask_all(&asked, topology_all(COUNT(listed), asks), QUEUE_QUORUM);
     for (size_t i = 0; i < topology_shared.count; i++)
         assert_true(sent_next(&asked.at, &asked.left, &asked.pool, &asked.frame));
     assert_exchange(&asked, "keyferry.partitions", "x-consistent-hash");
@@ -350,7 +383,7 @@ static void says_what_is_asked_of_what(void **state)
     assert_string_equal(text, "declaring queue 'keyferry.host.aa'");
     ask_describe(&topology_shared.asks[3], &values, text, sizeof(text));
     assert_string_equal(text, "declaring exchange 'keyferry.dead'");
-    row = topology_partitions(COUNT(listed), asks);
+    row = topology_all(COUNT(listed), asks);
     ask_describe(&row.asks[row.count - 1], &values, text, sizeof(text));
     assert_string_equal(text, "binding queue 'keyferry.partition.0001'");
     ask_describe(&row.asks[topology_shared.count + 1], &values, text, sizeof(text));
@@ -362,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dead_letters_have_a_queue_bound_before_there_is_any_host_queue),
         cmocka_unit_test(a_host_queue_is_as_the_contract_says),
+        cmocka_unit_test(a_queue_of_dead_letters_that_others_declared_is_looked_for_and_one_that_is_gone_declared),
         cmocka_unit_test(partitions_are_bound_in_their_order_by_one_channel_before_any_is_consumed),
         cmocka_unit_test(a_partition_has_a_key_of_its_own_too_for_its_canaries),
         cmocka_unit_test(a_queue_that_is_there_is_only_consumed),
