@@ -11,8 +11,8 @@
 #include "cli/interrupt.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/sealing.h"
 #include "schemas/envelope.h"
-#include "schemas/seal.h"
 #include "schemas/writer.h"
 
 enum { COUNT_PRESET = 500, IN_FLIGHT_PRESET = 16, SLICE_MS = 50, LEASE_SECONDS = 600, BENCH_DEK_BYTES = 32 };
@@ -33,8 +33,7 @@ struct bench {
     struct session session;
     struct flight *flight;
     struct uuid host;
-    struct public_key key;
-    enum seal_layout layout;
+    struct recipient recipient;
     uint16_t run; /* tells the VMs of one run from those of another */
     size_t count, in_flight;
     struct phase phases[PHASES];
@@ -64,7 +63,7 @@ static bool seal(const struct bench *b, struct define_request *request, struct e
     if (getrandom(dek.data, dek.len, 0) != dek.len ||
         getrandom(ephemeral, sizeof(ephemeral), 0) != (ssize_t)sizeof(ephemeral))
         return err_set(e, ERR_LOCAL, "the system gave no random bytes");
-    ok = seal_seal(b->layout, ephemeral, &b->key, &use, &dek, &request->encrypted_dek, e);
+    ok = seal_seal(b->recipient.layout, ephemeral, &b->recipient.key, &use, &dek, &request->encrypted_dek, e);
     wipe(&dek, sizeof(dek));
     wipe(ephemeral, sizeof(ephemeral));
     return ok;
@@ -244,24 +243,6 @@ static int tell(struct bench *b)
 
 /* ---- the run ---- */
 
-/* The host's key, to seal to, and in which layout it opens. */
-static bool meet_host(struct bench *b, bool *answered, struct err *e)
-{
-    const struct host_key_get_request ask_key = {.to.host_uuid = b->host};
-    const struct capabilities_request ask_what = {.to.host_uuid = b->host};
-    struct host_key_reply key;
-    struct capabilities_reply what;
-
-    if (!session_ask(&b->session, &host_key_get_message, &b->host, &ask_key, &key, answered, e))
-        return false;
-    b->key = key.public_key;
-    if (session_ask(&b->session, &capabilities_message, &b->host, &ask_what, &what, answered, e))
-        b->layout = strcmp(what.envelope, seal_layout_names[SEAL_COMPATIBLE]) == 0 ? SEAL_COMPATIBLE : SEAL_BOUND;
-    else if (!*answered)
-        return false;
-    return true;
-}
-
 static bool prepare(struct bench *b, struct err *e)
 {
     static const struct {
@@ -303,7 +284,7 @@ static int bench(struct bench *b, const struct settings *settings)
     struct err e;
 
     ok = session_open(settings, b->options->timeout_ms, NULL, &b->session, &e) && prepare(b, &e) &&
-         meet_host(b, &answered, &e) && run(b, &e);
+         recipient_ask(&b->session, &b->host, &b->recipient, &answered, &e) && run(b, &e);
     if (ok)
         return tell(b);
     progress_clear(&b->progress);

@@ -63,14 +63,38 @@ static void list_options(struct option list[CLI_OPTIONS_MAX + 1], char letters[2
     *letters = '\0';
 }
 
-/* The place of what getopt found, or the count: it has said what is wrong. */
-static size_t place_of(int found)
+/* Nothing of what was given is repeated: it may be a key that does not belong there. */
+static void complain(int found, const char *given)
 {
+    int name = (int)strcspn(given, "=");
+
+    if (found == ':')
+        fprintf(stderr, "keyferry: %.*s needs an argument\n", name, given);
+    else if (given[1] == '-')
+        fprintf(stderr, "keyferry: %.*s is not an option, or has no argument; --help lists them\n", name, given);
+    else
+        fprintf(stderr, "keyferry: -%c is not an option; --help lists them\n", optopt);
+}
+
+/* getopt_long() takes the beginning of a name for the whole, so that --dek would be --dek-file. */
+static bool is_whole(const char *given, const char *name)
+{
+    return strcspn(given, "=") == strlen("--") + strlen(name);
+}
+
+/* The place of what getopt found (in `list` where it is a long one, else `taken` is -1), or the count, and that was said. */
+static size_t place_of(int found, int taken, const struct option *list, char **argv)
+{
+    const char *given = argv[optind - (optarg != NULL && optarg == argv[optind - 1] ? 2 : 1)];
+
+    if (taken >= 0 && !is_whole(given, list[taken].name))
+        found = '?';
     if (found >= FIRST_VALUE)
         return (size_t)(found - FIRST_VALUE);
     for (size_t i = 0; i < cli_option_count; i++)
         if (cli_options[i].letter != 0 && cli_options[i].letter == found)
             return i;
+    complain(found, given);
     return cli_option_count;
 }
 
@@ -228,14 +252,14 @@ static int help(const struct options *o, int count, char **arguments)
 bool options_read(int argc, char **argv, struct options *out, int *status)
 {
     struct option list[CLI_OPTIONS_MAX + 1];
-    char letters[2 * CLI_OPTIONS_MAX];
-    int found;
+    char letters[2 * CLI_OPTIONS_MAX + 1] = ":";
+    int found, taken = -1;
 
     *out = (struct options){.timeout_ms = 0};
     *status = EXIT_USAGE;
-    list_options(list, letters);
-    while ((found = getopt_long(argc, argv, letters, list, NULL)) != -1) {
-        size_t place = place_of(found);
+    list_options(list, letters + 1);
+    for (; (found = getopt_long(argc, argv, letters, list, &taken)) != -1; taken = -1) {
+        size_t place = place_of(found, taken, list, argv);
         if (place == cli_option_count || !take_option(out, place, optarg, status))
             return false;
     }

@@ -5,7 +5,6 @@
 #include <sys/random.h>
 
 #include "schemas/envelope.h"
-#include "schemas/seal.h"
 
 /* Of a define or a pre-migrate: its DEK, in both forms, and what the coming define will say. */
 struct wanted {
@@ -56,7 +55,25 @@ static bool find_secret(struct session *session, const struct addressed *source,
     return true;
 }
 
-static bool seal(struct wanted *w, const struct public_key *recipient, struct err *e)
+bool recipient_ask(struct session *session, const struct uuid *host, struct recipient *out, bool *answered,
+                   struct err *e)
+{
+    const struct host_key_get_request ask_key = {.to.host_uuid = *host};
+    const struct capabilities_request ask_what = {.to.host_uuid = *host};
+    struct host_key_reply key;
+    struct capabilities_reply what;
+
+    if (!session_ask(session, &host_key_get_message, host, &ask_key, &key, answered, e))
+        return false;
+    *out = (struct recipient){key.public_key, SEAL_BOUND};
+    if (!session_ask(session, &capabilities_message, host, &ask_what, &what, answered, e))
+        return *answered;
+    if (strcmp(what.envelope, seal_layout_names[SEAL_COMPATIBLE]) == 0)
+        out->layout = SEAL_COMPATIBLE;
+    return true;
+}
+
+static bool seal(struct wanted *w, const struct recipient *recipient, struct err *e)
 {
     struct seal_use use = {&w->to, &w->secret_uuid};
     uint8_t ephemeral[HPKE_KEY_BYTES];
@@ -64,7 +81,7 @@ static bool seal(struct wanted *w, const struct public_key *recipient, struct er
 
     if (getrandom(ephemeral, sizeof(ephemeral), 0) != (ssize_t)sizeof(ephemeral))
         return err_set(e, ERR_LOCAL, "the system gave no random bytes");
-    ok = seal_seal(SEAL_BOUND, ephemeral, recipient, &use, w->clear, w->sealed, e);
+    ok = seal_seal(recipient->layout, ephemeral, &recipient->key, &use, w->clear, w->sealed, e);
     wipe(ephemeral, sizeof(ephemeral));
     if (ok)
         wipe(w->clear, sizeof(*w->clear));
@@ -88,15 +105,13 @@ bool sealing_apply(struct session *session, const struct options *options, struc
                    struct err *e)
 {
     const struct message *message = options->message;
-    struct host_key_get_request ask = {0};
-    struct host_key_reply key;
+    struct recipient recipient;
     struct wanted wanted;
 
     *answered = false;
     if (options->seal == SEAL_NEVER || message == NULL || !wanted_of(message, request->typed, &wanted))
         return true;
-    ask.to.host_uuid = wanted.to.host_uuid;
-    if (!session_ask(session, &host_key_get_message, &wanted.to.host_uuid, &ask, &key, answered, e)) {
+    if (!recipient_ask(session, &wanted.to.host_uuid, &recipient, answered, e)) {
         if (!*answered || options->seal == SEAL_ALWAYS)
             return false;
         fprintf(stderr, "keyferry: the DEK goes in clear, since the host gives no key to seal it to: %s: %s\n", e->code,
@@ -105,5 +120,5 @@ bool sealing_apply(struct session *session, const struct options *options, struc
     }
     if (wanted.source != NULL && !find_secret(session, wanted.source, &wanted.secret_uuid, answered, e))
         return false;
-    return seal(&wanted, &key.public_key, e) && write_again(options, request, e);
+    return seal(&wanted, &recipient, e) && write_again(options, request, e);
 }

@@ -4,6 +4,7 @@
 
 #include "cli/compose.h"
 #include "cli/session.h"
+#include "schemas/seal.h"
 
 /*
  * Where the request has a clear DEK, and options->seal does not forbid it: ask the
@@ -15,5 +16,15 @@
  */
 MUST_CHECK bool sealing_apply(struct session *session, const struct options *options, struct composed *request,
                               bool *answered, struct err *e);
+
+/* What an envelope for a host is made with. */
+struct recipient {
+    struct public_key key;
+    enum seal_layout layout; /* in which it opens what it gets */
+};
+
+/* Ask it of the host; of one that does not tell its layout, the bound one. Fails as sealing_apply(). */
+MUST_CHECK bool recipient_ask(struct session *session, const struct uuid *host, struct recipient *out, bool *answered,
+                              struct err *e);
 
 #endif

@@ -82,8 +82,11 @@ class Cli(Scenario):
     def test_takes_the_dek_from_stdin_and_never_from_the_command_line(self):
         self.cli(0, "define", *self.on(self.a), "--dek-file", "-", stdin=self.dek)
         self.assertIs(False, self.succeeds(self.define(self.a, self.key, self.dek))["created"])
-        for option in ("--dek", "--dek-base64", "--dekBase64"):
-            self.assertEqual(2, self.run_it("define", *self.on(self.a), option, "YWJj")[0])
+        for option in (("--dek", "YWJj"), ("--dek-base64", "YWJj"), ("--dek=YWJj",), ("--dekBase64=YWJj",)):
+            status, out, said = self.run_it("define", *self.on(self.a), *option)
+            self.assertEqual(2, status)
+            self.assertIn(option[0].partition("=")[0], said)
+            self.assertNotIn("YWJj", out + said)
 
     def test_refuses_a_dek_file_that_is_missing_empty_or_too_large(self):
         for path in (os.path.join(self.folder, "none"), self.write("empty", b""), self.write("large", b"x" * 1025),
@@ -163,6 +166,11 @@ class Cli(Scenario):
         wrong = self.fake_host({"HostEnvelopeKeyGetMsg": bad_key})
         self.assertEqual(1, self.run_it("define", *self.on(wrong), "--dek-file", self.dek_file)[0])
         self.assertEqual([], wrong.requests)
+
+    def test_seals_as_the_host_opens_it(self):
+        host = self.a.alias()
+        self.worker(host, settings={"worker": {"plaintext_dek": "refuse", "envelope": "compatible"}})
+        self.cli(0, "define", *self.on(host), "--dek-file", self.dek_file)
 
     def test_seals_what_it_pre_migrates_to_the_destination(self):
         host = self.a.alias()

@@ -121,7 +121,7 @@ class FakeHost(Service):
         self.uuid = str(uuid.uuid4())
         hex_uuid = self.uuid.replace("-", "")
         super().__init__(broker, f"fake host {hex_uuid}", f"keyferry.host.{hex_uuid}", f"host.{hex_uuid}", user)
-        self.keys, self.key_requests = KeyPair(), []  # who asks for the key is not in .requests
+        self.keys, self.key_requests = KeyPair(), []  # who asks what it is is not in .requests
         self.answers = {"HostEnvelopeKeyGetMsg": {"success": True, "publicKey": base64.b64encode(self.keys.public).decode(),
                                                   "fingerprint": self.keys.fingerprint,
                                                   "suites": ["0x0020/0x0001/0x0003"]},
@@ -135,7 +135,10 @@ class FakeHost(Service):
         return self.keys.open(sealed, aad_of(self, request.fields, request.fields.get("secretUuid")))
 
     def record(self, request):
-        (self.key_requests if request.name == "HostEnvelopeKeyGetMsg" else self.requests).append(request)
+        if request.name == "HostEnvelopeKeyGetMsg":
+            self.key_requests.append(request)
+        elif request.name != "HostCapabilitiesGetMsg":
+            self.requests.append(request)
 
     @staticmethod
     def _define(fields):
