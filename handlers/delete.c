@@ -18,7 +18,8 @@ static bool is_meant(const struct work *work, const struct held *held)
         return false;
     if (uuid_is_set(&request->secret_uuid) && !uuid_equal(&request->secret_uuid, &held->secret.uuid))
         return false;
-    return request->migration_id[0] == '\0' || strcmp(request->migration_id, held->mark.migration_id) == 0;
+    return request->migration_id[0] == '\0' ||
+           (mark_is_provisional(&held->mark) && strcmp(request->migration_id, held->mark.migration_id) == 0);
 }
 
 static bool is_free(const struct work *work, const struct hv_secret *secret, struct err *e)

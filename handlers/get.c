@@ -39,8 +39,11 @@ static bool value_ensure(const struct work *work, const struct held *held, struc
 
     if (!secret_row_get(work->ledger, &work->host->uuid, &held->secret.uuid, &row, &found, e))
         return false;
-    if (!found)
-        return true;
+    if (!found) /* a worker that lost its ledger knows its own by their mark */
+        return held->mark.by[0] != '\0' ||
+               err_set(e, ERR_NOT_FOUND,
+                       "secret %s has the usage id, and nobody knows whether it has a value: define it",
+                       held->secret.uuid.text);
     return may_lack_value(work, &row, &may_lack, e) && (!may_lack || kept_restore(work, &row, e));
 }
 

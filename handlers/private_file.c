@@ -77,6 +77,7 @@ static bool write_fresh(const char *path, const void *data, size_t len, struct e
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail(e, ERR_LOCAL, "make", path);
+    errno = ENOSPC; /* as what a write that stops short does not tell */
     if (write(fd, data, len) != (ssize_t)len || fsync(fd) != 0)
         return fail(e, ERR_LOCAL, "write", path);
     return true;

@@ -88,7 +88,7 @@ bool err_from_wire(struct err *e, const char *code, const char *details, bool re
 
 const char *err_meaning(const struct err *e)
 {
-    return kinds[e->kind].meaning;
+    return kinds[e->code[0] == '\0' ? e->kind : kind_of(e->code)].meaning;
 }
 
 enum fate err_fate(const struct err *e)

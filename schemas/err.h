@@ -41,7 +41,7 @@ enum fate {
     X(ERR_FOREIGN,         "SYS.1007",                           "another service answered with an error of its own, or with no reply", false, FATE_ANSWER) \
     X(ERR_BUS,             "",                                   "the broker could not be reached, or refused",                   true,  FATE_ANSWER) \
     X(ERR_CONFIG,          "",                                   "the configuration is not acceptable",                           false, FATE_ANSWER) \
-    X(ERR_LEDGER,          "SYS.1006",                           SAYS_1006,                                                       true,  FATE_ANSWER) \
+    X(ERR_LEDGER,          "SYS.1006",                           SAYS_1006,                                                       false, FATE_ANSWER) \
     X(ERR_LOCAL,           "SYS.1006",                           SAYS_1006,                                                       false, FATE_ANSWER)
 /* clang-format on */
 
@@ -86,6 +86,7 @@ bool err_field(struct err *e, enum err_kind kind, const char *field, const char 
  */
 bool err_from_wire(struct err *e, const char *code, const char *details, bool retryable);
 
+/* Of its code; of a code that is not ours, that it is another's. */
 const char *err_meaning(const struct err *e);
 enum fate err_fate(const struct err *e);
 const char *effect_name(enum effect effect);    /* "none", "done", "unknown" */

@@ -41,23 +41,26 @@ static bool write_reply(struct life *life, const struct request *r, struct bytes
                        out, &e);
 }
 
-/* RabbitMQ reports a mandatory publish to a direct reply-to as unroutable even when it delivers it. */
-static bool is_direct(const char *reply_to)
+/*
+ * RabbitMQ's direct reply-to, which only the default exchange knows: a mandatory publish to it is reported as unroutable even
+ * when it is delivered.
+ */
+static bool is_direct(const char *exchange, const char *reply_to)
 {
     static const char direct[] = "amq.rabbitmq.reply-to";
 
-    return strncmp(reply_to, direct, strlen(direct)) == 0;
+    return exchange[0] == '\0' && strncmp(reply_to, direct, strlen(direct)) == 0;
 }
 
 static void send_reply(struct life *life, struct request *r)
 {
     ON_EXIT(bytes_free) struct bytes body = {0};
-    const char *to = request_reply_to(r);
+    const char *exchange = life->config->reply_exchange, *to = request_reply_to(r);
     struct trace_headers headers;
     struct publication p = {.headers = life_trace(life, r, false, &headers),
-                            .exchange = life->config->reply_exchange,
+                            .exchange = exchange,
                             .routing_key = to,
-                            .mandatory = !is_direct(to),
+                            .mandatory = !is_direct(exchange, to),
                             .content_type = encoding_content_type(r->envelope.encoding),
                             .correlation_id = request_correlation_id(r)};
 

@@ -27,7 +27,7 @@ static void give_up(struct life *life, struct request *r)
     struct err e;
 
     if (r->work.waits_for_ledger)
-        err_set(&e, ERR_LEDGER, "the ledger could not be used in time");
+        err_set(&e, ERR_TIMEOUT, "the ledger could not be used in time");
     else
         err_set(&e, ERR_HYPERVISOR_AWAY, "libvirt of host %s could not be reached in time",
                 life->config->hosts[r->host].uuid.text);

@@ -68,6 +68,13 @@ class Ground:
         ground, cls._shared = cls._shared, None
         return ground.end() if ground else []
 
+    def start_again(self):
+        """A libvirtd that ended by itself, as systemd would; that is told."""
+        for host in (self.a, self.b):
+            if not host.alive:
+                print(f"      {host.name} ended with status {host.popen.returncode}: started again", flush=True)
+                host.start()
+
     def end(self):
         complaints = []
         for worker in (self.wa, self.wb):
@@ -82,19 +89,18 @@ class Ground:
 class Scenario(unittest.TestCase):
     """self.a, self.b, self.client and the ground's other parts; the verbs; and what is right about replies."""
 
+    meanings = {}  # each code's description, which is one
     takes_long = False  # then it is among the first to be begun
 
     @classmethod
     def setUpClass(cls):
         cls.ground = Ground.shared()
+        cls.ground.start_again()
         for name in ("lab", "broker", "a", "b", "pa", "pb", "wa", "wb"):
             setattr(cls, name, getattr(cls.ground, name))
 
     def setUp(self):
-        for host in (self.a, self.b):  # as systemd would
-            if not host.alive:
-                print(f"      {host.name} ended with status {host.popen.returncode}: started again", flush=True)
-                host.start()
+        self.ground.start_again()
         self.client = self.lab.client(self.broker)
         self.addCleanup(self.lab.drop, self.client)
         self.pa.reset()
@@ -189,7 +195,8 @@ class Scenario(unittest.TestCase):
     def refuses(self, reply, *codes, field=None, effect="none"):
         self.assertFalse(reply.success, reply)
         self.assertIn(reply.code, codes, reply)
-        self.assertTrue(reply.error["description"] and reply.details, reply)
+        self.assertTrue(reply.details, reply)
+        self.assertEqual(self.meanings.setdefault(reply.code, reply.error["description"]), reply.error["description"], reply)
         self.assertEqual(effect, reply.opaque["effect"], reply)
         self.assertIsInstance(reply.opaque["retryable"], bool)
         if field:

@@ -232,5 +232,7 @@ class Config(Scenario):
         self.client.channel.exchange_declare("replies", "direct", durable=True)
         self.client.channel.queue_bind(self.client.queue, "replies", "mine")
         host = self.a.alias()
-        self.worker(host, settings={"bus": {"reply_exchange": "replies"}})
+        worker = self.worker(host, settings={"bus": {"reply_exchange": "replies"}})
         self.refuses(self.get(host, new_key(), properties={"reply_to": "mine"}), NOT_FOUND)
+        self.client.send("SecretHostGetMsg", host, **new_key(), properties={"reply_to": "amq.rabbitmq.reply-to"})
+        wait_until(lambda: "returned" in worker.log_text(), 10, "the line of a reply that reached nobody")

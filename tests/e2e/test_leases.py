@@ -96,6 +96,8 @@ class Leases(Scenario):
         self.assertIn(" confirmed", self.mark(self.b, secret))
         # Whoever says now that it failed cannot mean the VM that runs here.
         self.assertEqual("none", self.succeeds(self.post_migrate(self.a, self.b, key, "failure"))["deletedOn"])
+        migration = re.search(r" mig=(\S+)", self.mark(self.b, secret)).group(1).rstrip(";")
+        self.assertIs(False, self.succeeds(self.delete(self.b, key, migrationId=migration))["deleted"])
         self.assertEqual(["secret-defined"], listener.kinds())
         self.holds(self.b, key, secret)
 
@@ -104,6 +106,16 @@ class Leases(Scenario):
         secret = self.leased(self.a, key)
         self.vm(self.a, "encrypted", secret, key["vmUuid"], paused=True)
         wait_until(lambda: self.is_permanent(self.a, secret), 10, "the secret to be permanent")
+
+    def test_what_its_migration_confirmed_that_migration_deletes_no_more(self):
+        """Its VM may be switched off, and its undo late."""
+        for confirmed in (False, True):
+            key = new_key()
+            self.defined(self.a, key)
+            self.succeeds(self.pre_migrate(self.a, self.b, key))
+            if confirmed:
+                self.succeeds(self.post_migrate(self.a, self.b, key, "success"))
+            self.assertIs(not confirmed, self.succeeds(self.delete(self.b, key, migrationId="m-1"))["deleted"])
 
     def test_a_migration_that_failed_is_cleaned_up_by_its_post_migrate_before_the_lease_ends(self):
         key = new_key()

@@ -134,6 +134,14 @@ class Secrets(Scenario):
         self.assertEqual((valueless, False), (reply["secretUuid"], reply["created"]))
         self.vm(self.a, "encrypted", valueless, key["vmUuid"])  # starts only with a value
 
+    def test_gets_only_what_is_known_to_have_a_value(self):
+        """Which libvirt does not tell, so that of one which others made nobody knows."""
+        key = new_key()
+        other = self.a.define_secret(usage_id(key))
+        self.assertIn(other, self.refuses(self.get(self.a, key), NOT_FOUND).details)
+        self.defined(self.a, key)
+        self.assertEqual(other, self.succeeds(self.get(self.a, key))["secretUuid"])
+
     def test_a_new_description_keeps_the_value(self):
         key, dek = new_key(), new_dek()
         secret_uuid = self.defined(self.a, key, dek, description="one")

@@ -25,14 +25,9 @@ def is_deadly(outcome):
     return code(outcome) == "SYS.1006" and opaque(outcome).get("attempt") == ATTEMPTS_MAX
 
 
-def is_without_ledger(outcome):
-    """Its disk was full until the request's time was over."""
-    return code(outcome) == "SYS.1006" and outcome["error"]["details"] == "the ledger could not be used in time"
-
-
 def is_bad_luck(outcome):
     """An error that faults may bring about."""
-    return code(outcome) in (LATE, BUSY, AWAY) or is_deadly(outcome) or is_without_ledger(outcome)
+    return code(outcome) in (LATE, BUSY, AWAY) or is_deadly(outcome)
 
 
 def had_no_effect(outcome):

@@ -157,10 +157,21 @@ static void what_libvirt_has_otherwise_is_looked_for(void **state)
     fake_define(fake, UUID_1, "", 1);
     memset(fake->host.hv->secrets, 0, sizeof(fake->host.hv->secrets));
     fake_secret_put(fake->host.hv, UUID_1, HV_USAGE_VTPM, OTHERS_ID, "");
-    fake_secret_put(fake->host.hv, UUID_2, HV_USAGE_VTPM, USAGE_ID, "");
+    fake_secret_put(fake->host.hv, UUID_2, HV_USAGE_VTPM, USAGE_ID, "keyferry1 by=request;");
     assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
     assert_false(fake->work.failed);
     assert_string_equal(((const struct get_reply *)fake->work.reply)->secret_uuid.text, UUID_2);
+}
+
+static void of_what_is_not_ours_nobody_knows_whether_it_has_a_value(void **state)
+{
+    struct fake_host *fake = *state;
+    struct get_request request = {.to = fake_address(HOST_A)};
+
+    fake_secret_put(fake->host.hv, UUID_2, HV_USAGE_VTPM, USAGE_ID, "made by hand");
+    assert_int_equal(fake_run(fake, &get_handler, &request), WORK_DONE);
+    assert_true(fake->work.failed);
+    assert_int_equal(fake->work.err.kind, ERR_NOT_FOUND);
 }
 
 static void waits_for_libvirt(void **state)
@@ -190,6 +201,7 @@ int main(void)
         TEST(so_is_any_where_somebody_died_in_a_restoration),
         TEST(what_the_ledger_knows_takes_one_call),
         TEST(what_libvirt_has_otherwise_is_looked_for),
+        TEST(of_what_is_not_ours_nobody_knows_whether_it_has_a_value),
         TEST(waits_for_libvirt),
     };
 
