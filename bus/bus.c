@@ -216,9 +216,9 @@ void bus_close(struct bus *bus)
 {
     if (bus == NULL)
         return;
+    tray_done(&bus->tray);
     consumer_free(bus->consumer);
     publisher_free(bus->publisher);
-    tray_done(&bus->tray);
     if (bus->wake_event != NULL)
         event_free(bus->wake_event);
     url_list_done(&bus->urls);

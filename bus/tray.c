@@ -88,7 +88,10 @@ enum bus_event tray_take(struct tray *tray, struct bus_news *news)
 
 void tray_done(struct tray *tray)
 {
+    struct bus_news news;
+
+    while (tray->first != NULL)
+        (void)tray_take(tray, &news);
     for (struct delivery *delivery; (delivery = take_delivery(tray)) != NULL;)
         delivery_free(delivery);
-    tray->first = tray->last = NULL;
 }

@@ -35,7 +35,7 @@ enum bus_event tray_take(struct tray *tray, struct bus_news *news);
 /* Take an item out before its turn; nothing where it is not in. */
 void tray_remove(struct tray *tray, struct tray_item *item);
 
-/* Free the deliveries that nobody took. */
+/* What nobody took is told to nobody: deliveries are freed, and publications. The owners of all items are still there. */
 void tray_done(struct tray *tray);
 
 #endif

@@ -1,3 +1,4 @@
+#include "bus/outgoing.h"
 #include "bus/tray.h"
 
 #include <event2/event.h>
@@ -117,12 +118,19 @@ static void wakes_once_until_nothing_was_left(void **state)
 
 static void what_nobody_took_is_freed(void **state)
 {
+    struct publication publication = {
+        .exchange = "", .routing_key = "r", .body = (const uint8_t *)"b", .body_bytes = 1};
+    struct outgoing *outgoing;
     struct tray tray = {0};
+    struct err e;
 
     (void)state;
+    assert_true(outgoing_new(&publication, &outgoing, &e));
+    tray_put(&tray, &outgoing->item);
     tray_put_delivery(&tray, delivery_of(1));
     tray_put_delivery(&tray, delivery_of(2));
     tray_done(&tray);
+    assert_null(tray.first);
     assert_null(tray.first_delivery);
 }
 
