@@ -118,7 +118,6 @@ static void on_opened(void *arg)
 {
     struct consumer *c = arg;
 
-    c->host.values.broker_major = consumer_broker(c)->major;
     if (c->config->declare)
         intake_open(&c->topology);
     else

@@ -128,6 +128,7 @@ bool consumer_new(struct event_base *base, const struct bus_config *config, cons
         consumer_free(c);
         return err_set(e, ERR_LOCAL, "no memory for the queues");
     }
+    c->host.values.broker = consumer_broker(c);
     timer_set(c->tick, CONSUMER_TICK_MS);
     *out = c;
     return true;

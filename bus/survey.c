@@ -53,7 +53,7 @@ static struct ask_values values_of(const struct asking *a, const struct survey_q
                   [SUBJECT_QUEUE] = q->name,
                   [SUBJECT_KEY] = q->key != NULL ? q->key : ""},
         .consumer_tag = "",
-        .broker_major = connection_broker(a->connection)->major,
+        .broker = connection_broker(a->connection),
         .queue_type = s->queue_type,
     };
 }

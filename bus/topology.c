@@ -261,6 +261,13 @@ static void write_exchange(const struct ask *ask, const struct ask_values *value
     wire_put_exchange(out, channel, values->names[ask->exchange], ask->type, ask->flags);
 }
 
+static bool is_for(const struct argument *a, const struct ask_values *values)
+{
+    if (a->quorum_only && values->queue_type != QUEUE_QUORUM)
+        return false;
+    return a->from_major == 0 || (values->broker != NULL && broker_is_from(values->broker, a->from_major, 0));
+}
+
 static void write_queue(const struct ask *ask, const struct ask_values *values, struct outbox *out, uint16_t channel)
 {
     struct wire_argument arguments[HEADER_PAIRS_MAX];
@@ -268,7 +275,7 @@ static void write_queue(const struct ask *ask, const struct ask_values *values, 
 
     for (size_t i = 0; i < ask->argument_count; i++) {
         const struct argument *a = &ask->arguments[i];
-        if ((a->quorum_only && values->queue_type != QUEUE_QUORUM) || a->from_major > values->broker_major)
+        if (!is_for(a, values))
             continue;
         arguments[count++] = (struct wire_argument){
             .name = a->name,

@@ -6,6 +6,7 @@
 #ifndef BUS_TOPOLOGY_H
 #define BUS_TOPOLOGY_H
 
+#include "bus/broker.h"
 #include "bus/bus.h"
 #include "bus/wire.h"
 
@@ -46,7 +47,7 @@ struct argument {
     int32_t number;
     bool is_flag;
     bool quorum_only;    /* left out of a classic queue */
-    unsigned from_major; /* left out where RabbitMQ is older, or not known */
+    unsigned from_major; /* not 0: left out where RabbitMQ is older, or not known */
 };
 
 struct ask {
@@ -75,7 +76,8 @@ struct ask_values {
     const char *consumer_tag;
     uint16_t prefetch;
     enum queue_type queue_type;
-    unsigned broker_major; /* RabbitMQ's version; 0: not known */
+    const struct broker
+        *broker; /* who is asked, once it has said so; NULL: arguments of some versions only are left out */
 };
 
 extern const struct ask_row topology_shared; /* exchanges and dead letters: complete before any host queue */

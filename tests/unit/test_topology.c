@@ -32,13 +32,14 @@ struct asked {
 
 static void ask_all_of(struct asked *asked, struct ask_row row, enum queue_type type, unsigned broker_major)
 {
+    struct broker broker = {.is_known = broker_major != 0, .major = broker_major};
     struct bus_config config = config_of(type);
     struct ask_values values = topology_values(&config);
     struct outbox out = {0};
 
     values.names[SUBJECT_QUEUE] = "keyferry.host.aa";
     values.names[SUBJECT_KEY] = "host.aa";
-    values.broker_major = broker_major;
+    values.broker = &broker;
     for (size_t i = 0; i < row.count; i++)
         ask_write(&row.asks[i], &values, &out, 3);
     init_amqp_pool(&asked->pool, 0);
