@@ -57,15 +57,12 @@ static bool seal(const struct bench *b, struct define_request *request, struct e
 {
     struct seal_use use = {&request->to, &request->secret_uuid};
     struct dek dek = {.len = BENCH_DEK_BYTES};
-    uint8_t ephemeral[HPKE_KEY_BYTES];
     bool ok;
 
-    if (getrandom(dek.data, dek.len, 0) != dek.len ||
-        getrandom(ephemeral, sizeof(ephemeral), 0) != (ssize_t)sizeof(ephemeral))
+    if (getrandom(dek.data, dek.len, 0) != dek.len)
         return err_set(e, ERR_LOCAL, "the system gave no random bytes");
-    ok = seal_seal(b->recipient.layout, ephemeral, &b->recipient.key, &use, &dek, &request->encrypted_dek, e);
+    ok = recipient_seal(&b->recipient, &use, &dek, &request->encrypted_dek, e);
     wipe(&dek, sizeof(dek));
-    wipe(ephemeral, sizeof(ephemeral));
     return ok;
 }
 

@@ -73,19 +73,27 @@ bool recipient_ask(struct session *session, const struct uuid *host, struct reci
     return true;
 }
 
-static bool seal(struct wanted *w, const struct recipient *recipient, struct err *e)
+bool recipient_seal(const struct recipient *recipient, const struct seal_use *use, const struct dek *dek,
+                    struct sealed_dek *out, struct err *e)
 {
-    struct seal_use use = {&w->to, &w->secret_uuid};
     uint8_t ephemeral[HPKE_KEY_BYTES];
     bool ok;
 
     if (getrandom(ephemeral, sizeof(ephemeral), 0) != (ssize_t)sizeof(ephemeral))
         return err_set(e, ERR_LOCAL, "the system gave no random bytes");
-    ok = seal_seal(recipient->layout, ephemeral, &recipient->key, &use, w->clear, w->sealed, e);
+    ok = seal_seal(recipient->layout, ephemeral, &recipient->key, use, dek, out, e);
     wipe(ephemeral, sizeof(ephemeral));
-    if (ok)
-        wipe(w->clear, sizeof(*w->clear));
     return ok;
+}
+
+static bool seal(struct wanted *w, const struct recipient *recipient, struct err *e)
+{
+    struct seal_use use = {&w->to, &w->secret_uuid};
+
+    if (!recipient_seal(recipient, &use, w->clear, w->sealed, e))
+        return false;
+    wipe(w->clear, sizeof(*w->clear));
+    return true;
 }
 
 static bool write_again(const struct options *o, struct composed *c, struct err *e)

@@ -27,4 +27,8 @@ struct recipient {
 MUST_CHECK bool recipient_ask(struct session *session, const struct uuid *host, struct recipient *out, bool *answered,
                               struct err *e);
 
+/* Seal `dek` to it, for a define that says `use`. Fails as seal_seal(), or with ERR_LOCAL without random bytes. */
+MUST_CHECK bool recipient_seal(const struct recipient *recipient, const struct seal_use *use, const struct dek *dek,
+                               struct sealed_dek *out, struct err *e);
+
 #endif
