@@ -63,17 +63,32 @@ static void list_options(struct option list[CLI_OPTIONS_MAX + 1], char letters[2
     *letters = '\0';
 }
 
-/* Nothing of what was given is repeated: it may be a key that does not belong there. */
+/* The place of the option that getopt knows by this value, or the count. */
+static size_t place_of_value(int value)
+{
+    if (value >= FIRST_VALUE)
+        return (size_t)(value - FIRST_VALUE);
+    for (size_t i = 0; i < cli_option_count; i++)
+        if (cli_options[i].letter != 0 && cli_options[i].letter == value)
+            return i;
+    return cli_option_count;
+}
+
+/*
+ * Nothing of what was given but the option's name is repeated: it may be a key that does
+ * not belong there. Of a letter that is none getopt has not passed by what was given, but
+ * only of such a one does it keep a value that no option has.
+ */
 static void complain(int found, const char *given)
 {
     int name = (int)strcspn(given, "=");
 
     if (found == ':')
         fprintf(stderr, "keyferry: %.*s needs an argument\n", name, given);
-    else if (given[1] == '-')
-        fprintf(stderr, "keyferry: %.*s is not an option, or has no argument; --help lists them\n", name, given);
-    else
+    else if (found == '?' && optopt != 0 && place_of_value(optopt) == cli_option_count)
         fprintf(stderr, "keyferry: -%c is not an option; --help lists them\n", optopt);
+    else
+        fprintf(stderr, "keyferry: %.*s is not an option, or has no argument; --help lists them\n", name, given);
 }
 
 /* getopt_long() takes the beginning of a name for the whole, so that --dek would be --dek-file. */
@@ -86,16 +101,12 @@ static bool is_whole(const char *given, const char *name)
 static size_t place_of(int found, int taken, const struct option *list, char **argv)
 {
     const char *given = argv[optind - (optarg != NULL && optarg == argv[optind - 1] ? 2 : 1)];
+    bool is_beginning = taken >= 0 && !is_whole(given, list[taken].name);
+    size_t place = is_beginning ? cli_option_count : place_of_value(found);
 
-    if (taken >= 0 && !is_whole(given, list[taken].name))
-        found = '?';
-    if (found >= FIRST_VALUE)
-        return (size_t)(found - FIRST_VALUE);
-    for (size_t i = 0; i < cli_option_count; i++)
-        if (cli_options[i].letter != 0 && cli_options[i].letter == found)
-            return i;
-    complain(found, given);
-    return cli_option_count;
+    if (place == cli_option_count)
+        complain(found, given);
+    return place;
 }
 
 static bool take_option(struct options *o, size_t place, const char *text, int *status)

@@ -208,6 +208,12 @@ class Cli(Scenario):
         self.assertEqual(2, status)
         self.assertIn("leaseSeconds", said)
 
+    def test_names_the_option_that_is_none(self):
+        for arguments, name in ((("--json", "-Zx", "get"), "-Z"), (("-Z",), "-Z"), (("--ho", "x"), "--ho"),
+                                (("--json=1", "get"), "--json"), (("get", "--host"), "--host"), (("-c",), "-c")):
+            status, _, said = self.run_it(*arguments)
+            self.assertEqual((2, f"keyferry: {name} "), (status, said[:len(f"keyferry: {name} ")]))
+
     def test_exits_with_3_where_no_reply_comes_in_time(self):
         silent = self.fake_host({"SecretHostGetMsg": None})
         began = time.monotonic()
